@@ -1,0 +1,1 @@
+//! One telephone call's life, without I/O.

@@ -1,0 +1,1 @@
+//! The EWS phone operations on the wire.

@@ -1,0 +1,1 @@
+//! Sound: files to frames, frames to RTP.

@@ -1,0 +1,16 @@
+//! The house around the call: configuration, doors, operations, the calls and their store.
+
+pub mod auth;
+pub mod calls;
+pub mod cli;
+pub mod client;
+pub mod config;
+pub mod dial;
+pub mod http;
+pub mod journal;
+pub mod messages;
+pub mod operations;
+pub mod phone;
+pub mod sip;
+pub mod store;
+pub mod telemetry;
