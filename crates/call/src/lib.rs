@@ -1,1 +1,10 @@
 //! One telephone call's life, without I/O.
+
+mod branch;
+pub mod digest;
+mod message;
+
+pub use branch::BranchKey;
+pub use message::{
+    ALLOW, APPLICATION_SDP, Branch, CSeq, CallIdHeader, Challenge, Method, Outgoing, Reply, Request, Response, Tag, Tx,
+};
