@@ -1,0 +1,224 @@
+//! The dialog: what two user agents must remember to send one another requests (RFC 3261 §12).
+//!
+//! The record is the dialog. Every request inside it is printed here from this record alone, before and after a crash
+//! (promise 2), and in either role.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    branch::BranchKey,
+    digest::Authorization,
+    message::{CSeq, CallIdHeader, Method, Outgoing, Request, Response, Tag, Tx},
+    uri,
+};
+
+/// Where we speak from: what goes into `Via` and `Contact`. Given by the SIP room, never recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Local {
+    /// Sent-protocol and sent-by, such as `SIP/2.0/UDP 192.0.2.1:5060`.
+    pub via: String,
+    /// Our URI without `<>`, such as `sip:onhook@192.0.2.1:5060;transport=tcp`.
+    pub contact: String,
+    /// `udp`, `tcp` or `tls`: filled in where a peer's URI names no transport.
+    pub transport: String,
+}
+
+/// One side's view of a dialog. Confirmed once `remote_tag` is set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dialog {
+    pub call_id: CallIdHeader,
+    /// `From` of our requests, without the tag.
+    pub local: String,
+    pub local_tag: Tag,
+    /// `To` of our requests, without the tag.
+    pub remote: String,
+    pub remote_tag: Option<Tag>,
+    /// The `CSeq` number of our last request.
+    pub local_cseq: u32,
+    /// The `CSeq` number of the peer's last request.
+    pub remote_cseq: Option<u32>,
+    /// `Route` values of our requests, in order (RFC 3261 §12.1).
+    pub route_set: Vec<String>,
+    /// The Request-URI of our requests: the peer's `Contact` (RFC 3261 §12.2.1.1).
+    pub remote_target: String,
+}
+
+impl Dialog {
+    /// Takes tag, route set and remote target from a 2xx (RFC 3261 §12.1.2); both replace what a provisional said (§13.2.2.4).
+    pub fn confirm(&mut self, response: &Response) {
+        self.remote_tag.clone_from(&response.to_tag);
+        if let Some(contact) = &response.contact {
+            self.remote_target.clone_from(contact);
+        }
+        if !response.record_route.is_empty() {
+            self.route_set = response.record_route.iter().rev().cloned().collect();
+        }
+    }
+
+    /// A dialog made from nothing but a 2xx to an INVITE of ours, for a call that nobody remembers.
+    #[must_use]
+    pub fn from_stray(response: &Response) -> Option<Self> {
+        let local_tag = Tag::new(uri::tag(&response.from)?);
+        response.to_tag.as_ref()?;
+        let mut dialog = Self {
+            call_id: response.call_id.clone(),
+            local: without_tag(&response.from),
+            local_tag,
+            remote: without_tag(&response.to),
+            remote_tag: None,
+            local_cseq: response.cseq.number,
+            remote_cseq: None,
+            route_set: Vec::new(),
+            remote_target: uri::addr_spec(&response.to).to_owned(),
+        };
+        dialog.confirm(response);
+        Some(dialog)
+    }
+
+    /// The dialog of an INVITE that we answer (RFC 3261 §12.1.1).
+    #[must_use]
+    pub fn answering(request: &Request, local_tag: Tag) -> Self {
+        Self {
+            call_id: request.call_id.clone(),
+            local: without_tag(&request.to),
+            local_tag,
+            remote: without_tag(&request.from),
+            remote_tag: request.from_tag.clone(),
+            local_cseq: 0,
+            remote_cseq: Some(request.cseq.number),
+            route_set: request.record_route.clone(),
+            remote_target: request
+                .contact
+                .clone()
+                .unwrap_or_else(|| uri::addr_spec(&request.from).to_owned()),
+        }
+    }
+
+    /// Whether a request of a peer belongs here (RFC 3261 §12.2.2).
+    #[must_use]
+    pub fn owns(&self, request: &Request) -> bool {
+        request.call_id == self.call_id
+            && request.to_tag.as_ref() == Some(&self.local_tag)
+            && request.from_tag == self.remote_tag
+    }
+
+    /// Whether the peer's `CSeq` is in order; takes note of it (RFC 3261 §12.2.2).
+    pub fn advance_remote(&mut self, cseq: &CSeq) -> bool {
+        if cseq.method == Method::Ack || cseq.method == Method::Cancel {
+            return true;
+        }
+        let in_order = self.remote_cseq.is_none_or(|last| cseq.number > last);
+        if in_order {
+            self.remote_cseq = Some(cseq.number);
+        }
+        in_order
+    }
+
+    /// The ACK of a 2xx: it has the INVITE's CSeq and credentials, and a branch of its own (RFC 3261 §13.2.2.4).
+    #[must_use]
+    pub fn ack(&self, invite_cseq: u32, authorizations: &[Authorization], local: &Local, key: &BranchKey) -> Outgoing {
+        self.print(Method::Ack, invite_cseq, authorizations, local, key)
+    }
+
+    /// A BYE with the next `CSeq` number.
+    #[must_use]
+    pub fn bye(&mut self, authorizations: &[Authorization], local: &Local, key: &BranchKey) -> Outgoing {
+        self.local_cseq = self.local_cseq.saturating_add(1);
+        self.print(Method::Bye, self.local_cseq, authorizations, local, key)
+    }
+
+    /// The Request-URI and the `Route` values of a request (RFC 3261 §12.2.1.1).
+    fn route(&self) -> (&str, Vec<String>) {
+        match self.route_set.first() {
+            None => (&self.remote_target, Vec::new()),
+            Some(first) if uri::has_parameter(uri::addr_spec(first), "lr") => {
+                (&self.remote_target, self.route_set.clone())
+            }
+            // A strict router takes the Request-URI, and the target travels as the last Route.
+            Some(first) => {
+                let mut routes = self.route_set[1..].to_vec();
+                routes.push(format!("<{}>", self.remote_target));
+                (uri::addr_spec(first), routes)
+            }
+        }
+    }
+
+    /// The Request-URI of requests in this dialog: what a digest is computed over.
+    #[must_use]
+    pub fn request_uri(&self) -> &str {
+        self.route().0
+    }
+
+    fn print(
+        &self,
+        method: Method,
+        number: u32,
+        authorizations: &[Authorization],
+        local: &Local,
+        key: &BranchKey,
+    ) -> Outgoing {
+        let cseq = CSeq { number, method };
+        let branch = key.branch(&self.call_id, &cseq, self.remote_tag.as_ref());
+        let (request_uri, routes) = self.route();
+        let next = self
+            .route_set
+            .first()
+            .map_or(self.remote_target.as_str(), |route| uri::addr_spec(route));
+
+        let mut text = format!("{} {request_uri} SIP/2.0\r\n", cseq.method);
+        let mut line = |name: &str, value: &str| {
+            text.push_str(name);
+            text.push_str(": ");
+            text.push_str(value);
+            text.push_str("\r\n");
+        };
+        line("Via", &format!("{};branch={branch};rport", local.via));
+        line("Max-Forwards", "70");
+        for route in &routes {
+            line("Route", route);
+        }
+        line("From", &format!("{};tag={}", self.local, self.local_tag));
+        let to = match &self.remote_tag {
+            Some(tag) => format!("{};tag={tag}", self.remote),
+            None => self.remote.clone(),
+        };
+        line("To", &to);
+        line("Call-ID", self.call_id.as_str());
+        line("CSeq", &format!("{number} {}", cseq.method));
+        for authorization in authorizations {
+            line(authorization.name, &authorization.value);
+        }
+        line("Content-Length", "0");
+        text.push_str("\r\n");
+
+        Outgoing {
+            destination: uri::with_transport(next, &local.transport),
+            tx: Tx {
+                branch,
+                method: cseq.method,
+            },
+            text,
+        }
+    }
+}
+
+/// A `From` or `To` value without its tag parameter; other header parameters stay.
+fn without_tag(value: &str) -> String {
+    let (address, parameters) = match value.rfind('>') {
+        Some(end) => value.split_at(end + 1),
+        None => value.split_at(value.find(';').unwrap_or(value.len())),
+    };
+    let is_tag = |parameter: &&str| {
+        parameter
+            .split('=')
+            .next()
+            .is_some_and(|name| name.trim().eq_ignore_ascii_case("tag"))
+    };
+    parameters
+        .split(';')
+        .skip(1)
+        .filter(|parameter| !is_tag(parameter))
+        .fold(address.trim().to_owned(), |text, parameter| {
+            format!("{text};{parameter}")
+        })
+}
