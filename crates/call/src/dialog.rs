@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     branch::BranchKey,
-    digest::Authorization,
-    message::{CSeq, CallIdHeader, Method, Outgoing, Request, Response, Tag, Tx},
+    message::{APPLICATION_SDP, CSeq, CallIdHeader, Method, Outgoing, Request, Response, Tag, Tx},
     uri,
 };
 
@@ -50,9 +49,8 @@ impl Dialog {
         if let Some(contact) = &response.contact {
             self.remote_target.clone_from(contact);
         }
-        if !response.record_route.is_empty() {
-            self.route_set = response.record_route.iter().rev().cloned().collect();
-        }
+        // Also an empty one overrides the route set that was loaded before (§12.1.2).
+        self.route_set = response.record_route.iter().rev().cloned().collect();
     }
 
     /// A dialog made from nothing but a 2xx to an INVITE of ours, for a call that nobody remembers.
@@ -114,17 +112,73 @@ impl Dialog {
         in_order
     }
 
-    /// The ACK of a 2xx: it has the INVITE's CSeq and credentials, and a branch of its own (RFC 3261 §13.2.2.4).
+    /// Prints a request with this `CSeq`. `headers` follow the dialog's own; `body` is a session description.
     #[must_use]
-    pub fn ack(&self, invite_cseq: u32, authorizations: &[Authorization], local: &Local, key: &BranchKey) -> Outgoing {
-        self.print(Method::Ack, invite_cseq, authorizations, local, key)
+    pub fn request(
+        &self,
+        cseq: CSeq,
+        headers: &[(&str, &str)],
+        body: Option<&str>,
+        local: &Local,
+        key: &BranchKey,
+    ) -> Outgoing {
+        let branch = key.branch(&self.call_id, &cseq, self.remote_tag.as_ref());
+        let via = format!("{};branch={branch};rport", local.via);
+        Outgoing {
+            destination: uri::with_transport(self.next_hop(), &local.transport),
+            text: self.print(&cseq, &via, headers, body),
+            tx: Tx {
+                branch,
+                method: cseq.method,
+            },
+        }
     }
 
-    /// A BYE with the next `CSeq` number.
+    /// Prints a request with a given top Via.
+    pub(crate) fn print(&self, cseq: &CSeq, via: &str, headers: &[(&str, &str)], body: Option<&str>) -> String {
+        let (request_uri, routes) = self.route();
+        let mut text = format!("{} {} SIP/2.0\r\n", cseq.method, one_line(request_uri));
+        let mut line = |name: &str, value: &str| {
+            text.push_str(name);
+            text.push_str(": ");
+            text.push_str(&one_line(value));
+            text.push_str("\r\n");
+        };
+        line("Via", via);
+        line("Max-Forwards", "70");
+        for route in &routes {
+            line("Route", route);
+        }
+        line("From", &format!("{};tag={}", self.local, self.local_tag));
+        match &self.remote_tag {
+            Some(tag) => line("To", &format!("{};tag={tag}", self.remote)),
+            None => line("To", &self.remote),
+        }
+        line("Call-ID", self.call_id.as_str());
+        line("CSeq", &format!("{} {}", cseq.number, cseq.method));
+        for (name, value) in headers {
+            line(name, value);
+        }
+        if body.is_some() {
+            line("Content-Type", APPLICATION_SDP);
+        }
+        line("Content-Length", &body.map_or(0, str::len).to_string());
+        text.push_str("\r\n");
+        text.push_str(body.unwrap_or_default());
+        text
+    }
+
+    /// The Request-URI of requests in this dialog: what a digest is computed over.
     #[must_use]
-    pub fn bye(&mut self, authorizations: &[Authorization], local: &Local, key: &BranchKey) -> Outgoing {
-        self.local_cseq = self.local_cseq.saturating_add(1);
-        self.print(Method::Bye, self.local_cseq, authorizations, local, key)
+    pub fn request_uri(&self) -> &str {
+        self.route().0
+    }
+
+    /// The URI that says where requests are sent (RFC 3261 §8.1.2).
+    fn next_hop(&self) -> &str {
+        self.route_set
+            .first()
+            .map_or(self.remote_target.as_str(), |route| uri::addr_spec(route))
     }
 
     /// The Request-URI and the `Route` values of a request (RFC 3261 §12.2.1.1).
@@ -142,64 +196,11 @@ impl Dialog {
             }
         }
     }
+}
 
-    /// The Request-URI of requests in this dialog: what a digest is computed over.
-    #[must_use]
-    pub fn request_uri(&self) -> &str {
-        self.route().0
-    }
-
-    fn print(
-        &self,
-        method: Method,
-        number: u32,
-        authorizations: &[Authorization],
-        local: &Local,
-        key: &BranchKey,
-    ) -> Outgoing {
-        let cseq = CSeq { number, method };
-        let branch = key.branch(&self.call_id, &cseq, self.remote_tag.as_ref());
-        let (request_uri, routes) = self.route();
-        let next = self
-            .route_set
-            .first()
-            .map_or(self.remote_target.as_str(), |route| uri::addr_spec(route));
-
-        let mut text = format!("{} {request_uri} SIP/2.0\r\n", cseq.method);
-        let mut line = |name: &str, value: &str| {
-            text.push_str(name);
-            text.push_str(": ");
-            text.push_str(value);
-            text.push_str("\r\n");
-        };
-        line("Via", &format!("{};branch={branch};rport", local.via));
-        line("Max-Forwards", "70");
-        for route in &routes {
-            line("Route", route);
-        }
-        line("From", &format!("{};tag={}", self.local, self.local_tag));
-        let to = match &self.remote_tag {
-            Some(tag) => format!("{};tag={tag}", self.remote),
-            None => self.remote.clone(),
-        };
-        line("To", &to);
-        line("Call-ID", self.call_id.as_str());
-        line("CSeq", &format!("{number} {}", cseq.method));
-        for authorization in authorizations {
-            line(authorization.name, &authorization.value);
-        }
-        line("Content-Length", "0");
-        text.push_str("\r\n");
-
-        Outgoing {
-            destination: uri::with_transport(next, &local.transport),
-            tx: Tx {
-                branch,
-                method: cseq.method,
-            },
-            text,
-        }
-    }
+/// What a peer wrote into a Contact or Record-Route must not become a header line of ours.
+fn one_line(value: &str) -> String {
+    value.chars().filter(|character| !character.is_control()).collect()
 }
 
 /// A `From` or `To` value without its tag parameter; other header parameters stay.

@@ -71,19 +71,113 @@ pub struct Authorization {
     /// `Authorization` or `Proxy-Authorization`.
     pub name: &'static str,
     pub value: String,
-    /// The peer said that only the nonce was too old (RFC 7616 §3.3): one more try is not a second guess.
-    pub stale: bool,
 }
 
-/// Why no challenge could be answered.
+/// Why challenges could not be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DigestError {
     /// No `Digest` challenge with an algorithm and a quality of protection that we know.
     #[error("no challenge with a known scheme, algorithm and qop")]
     NoneUnderstood,
+    /// The same realm asks again although it was answered, and not because the nonce was too old.
+    #[error("the credentials were refused")]
+    Refused,
 }
 
-/// Answers the strongest challenge understood; a proxy's and a server's challenge in one response are both answered.
+/// The challenges met on the way of one request and of its repetitions.
+///
+/// A request may pass several servers that each ask for credentials (RFC 3261 §22.3), one after the other: what was
+/// answered before is answered again, with the next nonce count.
+#[derive(Clone, Debug, Default)]
+pub struct Authenticator {
+    met: Vec<Met>,
+}
+
+#[derive(Clone, Debug)]
+struct Met {
+    proxy: bool,
+    challenge: Parsed,
+    /// How often this nonce was used (`nc`, RFC 7616 §3.4).
+    uses: u32,
+    /// How often its realm said that a nonce was too old.
+    stale: u8,
+}
+
+/// Realms one request is willing to meet, and old nonces one realm may name, before it gives up.
+const MOST: usize = 4;
+
+impl Authenticator {
+    /// Takes note of what a 401 or 407 asks for: the strongest challenge understood of the server, and of the proxy.
+    ///
+    /// # Errors
+    ///
+    /// [`DigestError`] when repeating the request would be of no use.
+    pub fn challenged(&mut self, challenges: &[Challenge]) -> Result<(), DigestError> {
+        let mut understood = false;
+        for proxy in [false, true] {
+            let strongest = challenges
+                .iter()
+                .filter(|challenge| challenge.proxy == proxy)
+                .filter_map(|challenge| Parsed::parse(&challenge.value))
+                // Servers list what they prefer first: among equals the first one stays (max_by_key takes the last).
+                .reduce(|best, next| if next.algorithm > best.algorithm { next } else { best });
+            if let Some(challenge) = strongest {
+                self.meet(proxy, challenge)?;
+                understood = true;
+            }
+        }
+        if understood {
+            Ok(())
+        } else {
+            Err(DigestError::NoneUnderstood)
+        }
+    }
+
+    fn meet(&mut self, proxy: bool, challenge: Parsed) -> Result<(), DigestError> {
+        let full = self.met.len() >= MOST;
+        let known = self
+            .met
+            .iter_mut()
+            .find(|met| met.proxy == proxy && met.challenge.realm == challenge.realm);
+        match known {
+            Some(met) if challenge.stale && usize::from(met.stale) < MOST => {
+                met.stale += 1;
+                met.uses = 0;
+                met.challenge = challenge;
+            }
+            Some(_) => return Err(DigestError::Refused),
+            None if full => return Err(DigestError::Refused),
+            None => self.met.push(Met {
+                proxy,
+                challenge,
+                uses: 0,
+                stale: 0,
+            }),
+        }
+        Ok(())
+    }
+
+    /// The headers for the next repetition of the request.
+    #[must_use]
+    pub fn authorize(&mut self, credentials: &Credentials, subject: Subject<'_>) -> Vec<Authorization> {
+        self.met
+            .iter_mut()
+            .map(|met| {
+                met.uses = met.uses.saturating_add(1);
+                Authorization {
+                    name: if met.proxy {
+                        "Proxy-Authorization"
+                    } else {
+                        "Authorization"
+                    },
+                    value: met.challenge.respond(credentials, subject, met.uses),
+                }
+            })
+            .collect()
+    }
+}
+
+/// Answers one set of challenges once.
 ///
 /// # Errors
 ///
@@ -93,25 +187,9 @@ pub fn answer(
     credentials: &Credentials,
     subject: Subject<'_>,
 ) -> Result<Vec<Authorization>, DigestError> {
-    let strongest = |proxy: bool| {
-        challenges
-            .iter()
-            .filter(|challenge| challenge.proxy == proxy)
-            .filter_map(|challenge| Parsed::parse(&challenge.value))
-            // Servers list what they prefer first: among equals the first one stays (max_by_key would take the last).
-            .reduce(|best, next| if next.algorithm > best.algorithm { next } else { best })
-            .map(|parsed| Authorization {
-                name: if proxy { "Proxy-Authorization" } else { "Authorization" },
-                stale: parsed.stale,
-                value: parsed.respond(credentials, subject),
-            })
-    };
-    let answers: Vec<_> = [false, true].into_iter().filter_map(strongest).collect();
-    if answers.is_empty() {
-        Err(DigestError::NoneUnderstood)
-    } else {
-        Ok(answers)
-    }
+    let mut authenticator = Authenticator::default();
+    authenticator.challenged(challenges)?;
+    Ok(authenticator.authorize(credentials, subject))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,6 +200,8 @@ enum Qop {
     AuthInt,
 }
 
+/// A challenge we understand.
+#[derive(Clone, Debug)]
 struct Parsed {
     realm: String,
     nonce: String,
@@ -193,9 +273,8 @@ impl Parsed {
         })
     }
 
-    fn respond(&self, credentials: &Credentials, subject: Subject<'_>) -> String {
-        /// Every nonce is used once here, so the count never rises (RFC 7616 §3.4).
-        const NC: &str = "00000001";
+    fn respond(&self, credentials: &Credentials, subject: Subject<'_>, uses: u32) -> String {
+        let nc = format!("{uses:08x}");
         let hash = |text: String| self.algorithm.hash(text.as_bytes());
         let Subject {
             method,
@@ -217,11 +296,11 @@ impl Parsed {
         let (response, qop) = match self.qop {
             Qop::Absent => (hash(format!("{a1}:{}:{a2}", self.nonce)), None),
             Qop::Auth => (
-                hash(format!("{a1}:{}:{NC}:{cnonce}:auth:{a2}", self.nonce)),
+                hash(format!("{a1}:{}:{nc}:{cnonce}:auth:{a2}", self.nonce)),
                 Some("auth"),
             ),
             Qop::AuthInt => (
-                hash(format!("{a1}:{}:{NC}:{cnonce}:auth-int:{a2}", self.nonce)),
+                hash(format!("{a1}:{}:{nc}:{cnonce}:auth-int:{a2}", self.nonce)),
                 Some("auth-int"),
             ),
         };
@@ -240,7 +319,7 @@ impl Parsed {
             value.push_str(&format!(", opaque={}", quote(opaque)));
         }
         if let Some(qop) = qop {
-            value.push_str(&format!(", qop={qop}, cnonce={}, nc={NC}", quote(cnonce)));
+            value.push_str(&format!(", qop={qop}, cnonce={}, nc={nc}", quote(cnonce)));
         } else if self.session {
             value.push_str(&format!(", cnonce={}", quote(cnonce)));
         }

@@ -36,6 +36,10 @@ impl TimerTable {
         self.due = [None; 4];
     }
 
+    pub(crate) fn due(&self, timer: Timer) -> Option<Moment> {
+        self.due[timer as usize]
+    }
+
     /// The earliest timer.
     pub(crate) fn next(&self) -> Option<(Moment, Timer)> {
         Self::ALL

@@ -1,0 +1,317 @@
+//! One call's life as a state machine without I/O.
+//!
+//! A [`Call`] has four kinds of methods: getters; commands of the house (`disconnect`, `media_finished`, …); `handle_*`
+//! for what happened outside; and `poll_*` for what is to be done. The order of calling them is: one command or
+//! input, then [`Call::poll_output`] until it is empty, then wait no longer than [`Call::poll_timeout`] says.
+//!
+//! States stand in [`Phase`](crate::Phase) in the order a call lives. `invite` holds what happens up to the answer,
+//! `ending` all ways out, `peer` what the far end may ask for in between.
+
+mod ending;
+mod invite;
+mod peer;
+
+use std::{collections::VecDeque, time::Duration};
+
+use crate::{
+    branch::BranchKey,
+    dialog::{Dialog, Local},
+    digest::{Authenticator, Authorization, Credentials},
+    message::{CallIdHeader, Outgoing, Reply, Response, Tag, Tx},
+    moment::Moment,
+    record::{End, EndCause, Phase, RECORD_VERSION, Record, Wish},
+    sdp::{Agreed, Codec, LocalMedia},
+    timer::{Timer, TimerTable},
+};
+use ending::{Bye, Fork};
+pub use ending::{Silence, end_stray};
+
+/// Everything a new call is made of. Randomness comes from the caller (promise 1).
+#[derive(Clone, Debug)]
+pub struct Placement {
+    /// Name of the trunk, for the record.
+    pub trunk: String,
+    /// Whom to ring: the Request-URI and the `To`.
+    pub request_uri: String,
+    /// `From` without a tag, such as `<sip:onhook@example.org>`.
+    pub from: String,
+    /// `Route` values to load before any answer: an outbound proxy (RFC 3261 §8.1.1.1).
+    pub routes: Vec<String>,
+    /// The SIP URI where the INVITE is sent.
+    pub destination: String,
+    /// Globally unique.
+    pub call_id: CallIdHeader,
+    /// At least 32 random bits (RFC 3261 §19.3).
+    pub local_tag: Tag,
+}
+
+/// What the machine needs besides the record; given again when a record is taken up after a restart.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    pub local: Local,
+    pub media: LocalMedia,
+    pub credentials: Option<Credentials>,
+    pub key: BranchKey,
+    pub limits: Limits,
+}
+
+/// How long things may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// From INVITE to answer.
+    pub ring: Duration,
+    /// From answer to our BYE.
+    pub max_duration: Duration,
+    /// SIP's T1 (RFC 3261 §17.1.1.1): a transaction lasts 64 of them.
+    pub t1: Duration,
+}
+
+impl Limits {
+    /// How long a transaction tries (Timer B and F, RFC 3261 App. A).
+    #[must_use]
+    pub fn transaction(&self) -> Duration {
+        self.t1 * 64
+    }
+}
+
+/// What is to be done, in this order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Journal the record as it is now.
+    Save(Save),
+    /// Send a request. Nothing that follows may overtake it.
+    Send(Outgoing),
+    /// End a client transaction that has been given up.
+    Stop(Tx),
+    /// Answer the peer's request that was handed in with this number.
+    Reply(u64, Reply),
+    Media(MediaCommand),
+}
+
+/// Why the record is written; two of them the machine waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Save {
+    /// Before the INVITE. [`Call::handle_saved`] lets it leave (promise 3).
+    Intent,
+    /// Before the ACK. [`Call::handle_saved`] lets it leave.
+    Answer,
+    /// The call is to end. What was asked for may be confirmed once this is durable; the BYE does not wait.
+    Wish,
+    /// The call is over.
+    End,
+}
+
+/// What the sound room should do for this call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MediaCommand {
+    Start(Agreed),
+    /// The peer moved the stream, put it on hold or took it back.
+    Change(Agreed),
+    Stop,
+}
+
+/// One call, from intent to end.
+#[derive(Debug)]
+pub struct Call {
+    record: Record,
+    around: Surroundings,
+    timers: TimerTable,
+    outputs: VecDeque<Output>,
+    /// Challenges met by the INVITE.
+    invite_auth: Authenticator,
+    /// The credentials in the last INVITE: its ACK carries the same (RFC 3261 §22.1).
+    invite_authorizations: Vec<Authorization>,
+    /// The offer in the INVITE.
+    offer: String,
+    /// The 2xx that waits for its ACK.
+    answer: Option<Response>,
+    bye: Option<Bye>,
+    /// Dialogs that other branches of the call opened: each is ended at once (RFC 3261 §13.2.2.4).
+    forks: Vec<Fork>,
+    agreed: Option<Agreed>,
+    ringing: bool,
+    /// The last final response that says why the call did not come about.
+    refusal: Option<(u16, String)>,
+}
+
+impl Call {
+    /// Makes a call and asks for its intent to be saved. Nothing leaves before [`Self::handle_saved`].
+    #[must_use]
+    pub fn place(placement: Placement, around: Surroundings) -> Self {
+        let dialog = Dialog {
+            call_id: placement.call_id,
+            local: placement.from,
+            local_tag: placement.local_tag,
+            remote: format!("<{}>", placement.request_uri),
+            remote_tag: None,
+            local_cseq: 0,
+            remote_cseq: None,
+            route_set: placement.routes,
+            remote_target: placement.request_uri.clone(),
+        };
+        let record = Record {
+            version: RECORD_VERSION,
+            trunk: placement.trunk,
+            invite_via: String::new(),
+            invite_cseq: 0,
+            request_uri: placement.request_uri,
+            destination: placement.destination,
+            dialog,
+            phase: Phase::Placing,
+            wish: None,
+        };
+        let mut call = Self {
+            offer: crate::sdp::offer(&around.media),
+            record,
+            around,
+            timers: TimerTable::default(),
+            outputs: VecDeque::new(),
+            invite_auth: Authenticator::default(),
+            invite_authorizations: Vec::new(),
+            answer: None,
+            bye: None,
+            forks: Vec::new(),
+            agreed: None,
+            ringing: false,
+            refusal: None,
+        };
+        // The first INVITE's CSeq and Via belong to the intent: a crash right after it must be able to CANCEL.
+        call.next_invite();
+        call.save(Save::Intent);
+        call
+    }
+
+    /// The record as it stands.
+    #[must_use]
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// Where the call stands.
+    #[must_use]
+    pub fn phase(&self) -> &Phase {
+        &self.record.phase
+    }
+
+    /// How the call ended, once it has.
+    #[must_use]
+    pub fn end(&self) -> Option<&End> {
+        match &self.record.phase {
+            Phase::Ended(end) => Some(end),
+            Phase::Placing
+            | Phase::Calling { .. }
+            | Phase::Early
+            | Phase::Cancelling { .. }
+            | Phase::Answered
+            | Phase::Confirmed
+            | Phase::Terminating => None,
+        }
+    }
+
+    /// Whether the phone was ever said to ring.
+    #[must_use]
+    pub fn has_rung(&self) -> bool {
+        self.ringing
+    }
+
+    /// The final response that refused or ended the INVITE, if there was one.
+    #[must_use]
+    pub fn refusal(&self) -> Option<(u16, &str)> {
+        self.refusal.as_ref().map(|(status, reason)| (*status, reason.as_str()))
+    }
+
+    /// Whether the call was answered.
+    #[must_use]
+    pub fn was_answered(&self) -> bool {
+        self.record.dialog.remote_tag.is_some()
+    }
+
+    /// The codec in use.
+    #[must_use]
+    pub fn codec(&self) -> Option<Codec> {
+        self.agreed.map(|agreed| agreed.codec)
+    }
+
+    /// Whether nothing is left to be done, also for dialogs of other forks.
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        self.end().is_some() && self.forks.iter().all(Fork::is_over) && self.outputs.is_empty()
+    }
+
+    /// The next thing to do.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When to call [`Self::handle_timeout`], and why.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<(Moment, Timer)> {
+        self.timers.next()
+    }
+
+    /// Lets every timer that is due at `now` run out.
+    pub fn handle_timeout(&mut self, now: Moment) {
+        while let Some(timer) = self.timers.expire(now) {
+            match timer {
+                Timer::NoAnswer => self.wish(Wish::NoAnswer, now),
+                Timer::MaxDuration => self.wish(Wish::MaxDuration, now),
+                Timer::GiveUp => self.give_up_invite(),
+                Timer::AnotherBye => self.bye_again(),
+            }
+        }
+    }
+
+    /// The journal has taken a record for good.
+    pub fn handle_saved(&mut self, save: Save, now: Moment) {
+        match save {
+            Save::Intent => self.intent_saved(now),
+            Save::Answer => self.answer_saved(now),
+            Save::Wish | Save::End => {}
+        }
+    }
+
+    /// The journal could not take a record: a call that a crash would orphan is not made, or ended.
+    pub fn handle_save_failed(&mut self, save: Save, now: Moment) {
+        match save {
+            Save::Intent => {
+                if self.record.phase == Phase::Placing {
+                    self.finish(EndCause::NotJournaled, true);
+                }
+            }
+            Save::Answer => {
+                if self.record.phase == Phase::Answered {
+                    self.wish(Wish::NotJournaled, now);
+                }
+            }
+            Save::Wish | Save::End => {}
+        }
+    }
+
+    fn save(&mut self, save: Save) {
+        self.outputs.push_back(Output::Save(save));
+    }
+
+    fn send(&mut self, outgoing: Outgoing) {
+        self.outputs.push_back(Output::Send(outgoing));
+    }
+
+    /// The one way into [`Phase::Ended`].
+    fn finish(&mut self, cause: EndCause, confirmed: bool) {
+        if self.end().is_some() {
+            return;
+        }
+        if self.agreed.is_some() {
+            self.outputs.push_back(Output::Media(MediaCommand::Stop));
+        }
+        let another_bye = self.forks.iter().any(Fork::waits);
+        let due = self.timers.due(Timer::AnotherBye);
+        self.timers.stop_all();
+        if let (true, Some(due)) = (another_bye, due) {
+            self.timers.set(Timer::AnotherBye, due);
+        }
+        // What we wanted first is the cause, whatever the far end then said to it.
+        let cause = self.record.wish.map_or(cause, EndCause::Wished);
+        self.record.phase = Phase::Ended(End { cause, confirmed });
+        self.save(Save::End);
+    }
+}
