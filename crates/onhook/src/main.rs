@@ -1,3 +1,7 @@
-//! The one binary.
+//! The one binary: see `onhook --help`, and [`onhook::cli`] for what each command does.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    onhook::cli::run()
+}

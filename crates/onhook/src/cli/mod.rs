@@ -1,1 +1,119 @@
+//! The command line: one file per command, each with its arguments and a `run`.
+//!
+//! Standard output carries results only, so that scripts can read them; everything meant for eyes goes to standard
+//! error. Exit codes are in [`Exit`].
 
+mod check_config;
+mod demo;
+mod exit;
+mod hangup;
+mod info;
+mod output;
+mod password;
+mod phone;
+mod play;
+mod serve;
+mod server_args;
+mod user;
+mod voicemail;
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{Config, ConfigError};
+
+pub use exit::{Exit, Failure};
+pub use server_args::ServerArgs;
+
+const EXAMPLES: &str = "\
+Examples:
+  onhook demo                                       see a call from end to end, without a PBX
+  onhook check-config --print-example > onhook.toml
+  onhook user add alice
+  onhook voicemail add --mailbox alice hello.wav
+  onhook serve
+  onhook play --url http://127.0.0.1:8080/EWS/Exchange.asmx --user alice --wait ITEM_ID 4711
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by the server, 4 wrong user or password,
+5 server unreachable, 6 the phone did not answer, 7 done in part, 64 wrong configuration file.";
+
+/// Rings a phone and plays a voice message when an Exchange Web Services client asks for it, and hangs up for sure.
+#[derive(Debug, Parser)]
+#[command(name = "onhook", version, after_help = EXAMPLES, arg_required_else_help = true)]
+struct Cli {
+    /// The configuration file
+    #[arg(
+        long,
+        global = true,
+        default_value = "onhook.toml",
+        value_name = "FILE"
+    )]
+    config: PathBuf,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server
+    Serve(serve::Args),
+    /// Check a configuration file, or print an example of one
+    CheckConfig(check_config::Args),
+    /// Show a call from end to end on this machine, without PBX or configuration
+    Demo(demo::Args),
+    /// Be a small SIP phone that rings, answers and can save what it hears
+    Phone(phone::Args),
+    /// Add, list and remove users, or change a password
+    User(user::Args),
+    /// Add, list, show and remove voice messages
+    Voicemail(voicemail::Args),
+    /// Ask a server to ring a phone and play a voice message
+    Play(play::Args),
+    /// Ask a server how a call is going
+    Info(info::Args),
+    /// Ask a server to end a call
+    Hangup(hangup::Args),
+}
+
+/// Runs the command that the process was started with.
+pub fn run() -> ExitCode {
+    let Cli { config, command } = Cli::parse();
+    let config = ConfigFile(config);
+    let ended = match command {
+        Command::Serve(args) => serve::run(args, &config),
+        Command::CheckConfig(args) => check_config::run(args, &config),
+        Command::Demo(args) => demo::run(args),
+        Command::Phone(args) => phone::run(args),
+        Command::User(args) => user::run(args, &config),
+        Command::Voicemail(args) => voicemail::run(args, &config),
+        Command::Play(args) => play::run(args),
+        Command::Info(args) => info::run(args),
+        Command::Hangup(args) => hangup::run(args),
+    };
+    match ended {
+        Ok(exit) => exit.into(),
+        Err(failure) if failure.is_broken_pipe() => Exit::Done.into(),
+        Err(failure) => {
+            // Nobody is left to tell when standard error is gone, too.
+            let _ = writeln!(std::io::stderr(), "onhook: {failure}");
+            failure.exit.into()
+        }
+    }
+}
+
+/// The file that `--config` names; it is read when a command needs it.
+struct ConfigFile(PathBuf);
+
+impl ConfigFile {
+    fn path(&self) -> &Path {
+        &self.0
+    }
+
+    fn load(&self) -> Result<Config, ConfigError> {
+        Config::load(&self.0)
+    }
+}

@@ -1,1 +1,77 @@
+//! The configuration file: one TOML file, read whole and checked whole before anything is opened or bound.
+//!
+//! [`sections`] is the list of all keys. Each has its documentation, its type and its default in one place; the example
+//! file and the checks follow from it. Nothing here opens a port or the store.
 
+mod check;
+mod error;
+mod example;
+mod next_hop;
+mod read;
+mod section;
+mod sections;
+mod values;
+
+use std::path::{Path, PathBuf};
+
+pub use error::{ConfigError, Finding, Findings};
+pub use example::example;
+pub use next_hop::{NextHop, Transport};
+pub use sections::{
+    Calls, Config, Dial, Http, HttpTls, Log, Media, Sip, SipTimers, SipTls, Store, Trunk,
+};
+pub use values::{
+    Codec, Level, ListenAddress, LogFormat, OneOrMany, Pattern, Period, PlainBasic, PortRange,
+    SchemaVersion, Secret, ServerVersion, SipToken, ValueError,
+};
+
+use error::Problem;
+use read::Document;
+
+impl Config {
+    /// Reads and checks a file. Relative paths in it become relative to its folder, and each trunk's `password_file`
+    /// has been read into its `password`.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or with everything in it that is wrong.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::parse(&text, path)
+    }
+
+    /// Reads and checks the text of the file at `path`.
+    ///
+    /// # Errors
+    /// With everything in it that is wrong.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let folder = path.parent().map_or_else(PathBuf::new, Path::to_owned);
+        let invalid =
+            |problems: Vec<Problem>| ConfigError::Invalid(Findings::new(path, text, problems));
+        let mut document = Document::read(text).map_err(invalid)?;
+        check::resolve(&mut document.config, &folder);
+        let problems = check::check(&mut document);
+        if problems.is_empty() {
+            Ok(document.config)
+        } else {
+            Err(invalid(problems))
+        }
+    }
+
+    /// What is allowed but probably not meant, for people to read.
+    pub fn notes(&self) -> Vec<&'static str> {
+        let mut notes = Vec::new();
+        if self.trunk.is_empty() {
+            notes.push("there is no [[trunk]]: no call can leave");
+        }
+        if self.dial.allow.is_empty() {
+            notes.push("[dial] allow is empty: no number can be called");
+        }
+        if self.http.basic_over_plain_http == PlainBasic::Everywhere {
+            notes.push("[http] basic_over_plain_http = \"everywhere\": passwords travel unprotected to plain listeners");
+        }
+        notes
+    }
+}

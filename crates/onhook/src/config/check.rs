@@ -1,0 +1,338 @@
+//! Checks that take more than one key, or a look at another file; and what follows from the file's place on disk.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rustls::crypto::ring;
+use rustls::sign::CertifiedKey;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use thiserror::Error;
+
+use super::error::Problem;
+use super::next_hop::Transport;
+use super::read::Document;
+use super::sections::{Config, Trunk};
+use super::values::Secret;
+
+/// Makes every relative path relative to the folder of the file.
+pub(super) fn resolve(config: &mut Config, folder: &Path) {
+    let tls = config
+        .http
+        .tls
+        .iter_mut()
+        .flat_map(|tls| [&mut tls.cert, &mut tls.key]);
+    let sip = [
+        &mut config.sip.tls.cert,
+        &mut config.sip.tls.key,
+        &mut config.sip.tls.ca,
+    ]
+    .into_iter()
+    .flatten();
+    let passwords = config
+        .trunk
+        .iter_mut()
+        .filter_map(|trunk| trunk.password_file.as_mut());
+    for path in tls
+        .chain(sip)
+        .chain(passwords)
+        .chain([&mut config.store.path])
+    {
+        *path = folder.join(&*path);
+    }
+}
+
+/// Everything that is wrong between keys. Reads the trunks' password files.
+pub(super) fn check(document: &mut Document<'_>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    http(document, &mut problems);
+    sip(document, &mut problems);
+    trunks(document, &mut problems);
+    limits(document, &mut problems);
+    problems
+}
+
+fn http(document: &Document<'_>, problems: &mut Vec<Problem>) {
+    let http = &document.config.http;
+    if http.listen.0.is_empty() && http.tls.is_empty() {
+        problems.push(
+            Problem::new(
+                document.place("http.listen"),
+                "there is no HTTP listener at all",
+            )
+            .help("give [http] listen an address, or add an [[http.tls]]"),
+        );
+    }
+    for (index, tls) in http.tls.iter().enumerate() {
+        if let Err(error) = check_key_pair(&tls.cert, &tls.key) {
+            problems.push(Problem::new(
+                document.place(&format!("http.tls.{index}.{}", error.key())),
+                error.to_string(),
+            ));
+        }
+    }
+}
+
+fn sip(document: &Document<'_>, problems: &mut Vec<Problem>) {
+    let sip = &document.config.sip;
+    let tls_listener = sip
+        .listen
+        .0
+        .iter()
+        .position(|listen| listen.transport == Transport::Tls);
+    match (&sip.tls.cert, &sip.tls.key) {
+        (Some(cert), Some(key)) => {
+            if let Err(error) = check_key_pair(cert, key) {
+                problems.push(Problem::new(
+                    document.place(&format!("sip.tls.{}", error.key())),
+                    error.to_string(),
+                ));
+            }
+        }
+        (None, None) => {
+            if let Some(index) = tls_listener {
+                problems.push(
+                    Problem::new(
+                        document.place(&format!("sip.listen.{index}")),
+                        "a tls: listener needs a certificate",
+                    )
+                    .help("give [sip.tls] a cert and a key"),
+                );
+            }
+        }
+        (Some(_), None) => problems.push(Problem::new(
+            document.place("sip.tls.cert"),
+            "cert without key in [sip.tls]",
+        )),
+        (None, Some(_)) => problems.push(Problem::new(
+            document.place("sip.tls.key"),
+            "key without cert in [sip.tls]",
+        )),
+    }
+    if let Some(ca) = &sip.tls.ca
+        && let Err(error) = read_certificates(ca)
+    {
+        problems.push(Problem::new(
+            document.place("sip.tls.ca"),
+            error.to_string(),
+        ));
+    }
+    if sip.listen.0.is_empty() {
+        problems.push(
+            Problem::new(document.place("sip.listen"), "there is no SIP listener")
+                .help(r#"for example: listen = ["udp:127.0.0.1:5060"]"#),
+        );
+    }
+    if sip.timers.t1.0.is_zero() || sip.timers.t1 > sip.timers.t2 {
+        problems.push(Problem::new(
+            document.place("sip.timers.t1"),
+            "t1 must be more than nothing and not more than t2",
+        ));
+    }
+}
+
+fn trunks(document: &mut Document<'_>, problems: &mut Vec<Problem>) {
+    let mut names = HashSet::new();
+    let mut passwords = Vec::new();
+    for (index, trunk) in document.config.trunk.iter().enumerate() {
+        let place = |key: &str| document.place(&format!("trunk.{index}.{key}"));
+        if !names.insert(&trunk.name) {
+            problems.push(Problem::new(
+                place("name"),
+                format!("there are two trunks named `{}`", trunk.name),
+            ));
+        }
+        if trunk.codecs.is_empty() {
+            problems.push(Problem::new(
+                place("codecs"),
+                "a trunk needs at least one codec",
+            ));
+        }
+        let udp_listener = document
+            .config
+            .sip
+            .listen
+            .0
+            .iter()
+            .any(|listen| listen.transport == Transport::Udp);
+        if first_hop_is_udp(trunk) && !udp_listener {
+            problems.push(
+                Problem::new(
+                    place("next_hop"),
+                    "this trunk is reached over UDP, and [sip] has no udp: listener",
+                )
+                .help("add one to [sip] listen, or write ;transport=tcp or ;transport=tls"),
+            );
+        }
+        match (&trunk.password, &trunk.password_file) {
+            (Some(_), Some(_)) => {
+                problems.push(Problem::new(
+                    place("password_file"),
+                    "password and password_file: give one of the two",
+                ));
+            }
+            (None, Some(path)) => match read_password(path) {
+                Ok(password) => passwords.push((index, password)),
+                Err(error) => {
+                    problems.push(Problem::new(place("password_file"), error.to_string()))
+                }
+            },
+            (Some(_), None) | (None, None) => {}
+        }
+        let has_password = trunk.password.is_some() || trunk.password_file.is_some();
+        if has_password && trunk.username.is_none() && trunk.auth_username.is_none() {
+            problems.push(Problem::new(
+                place("password"),
+                "a password without a username",
+            ));
+        }
+        if trunk.register && trunk.username.is_none() {
+            problems.push(Problem::new(
+                place("register"),
+                "register = true needs a username to register",
+            ));
+        }
+        if trunk.register && trunk.register_expires.0.as_secs() < 60 {
+            problems.push(Problem::new(
+                place("register_expires"),
+                "a registration must be asked for at least \"60s\"",
+            ));
+        }
+    }
+    for (index, password) in passwords {
+        document.config.trunk[index].password = Some(password);
+    }
+}
+
+fn first_hop_is_udp(trunk: &Trunk) -> bool {
+    trunk
+        .outbound_proxy
+        .as_ref()
+        .unwrap_or(&trunk.next_hop)
+        .transport
+        == Transport::Udp
+}
+
+fn limits(document: &Document<'_>, problems: &mut Vec<Problem>) {
+    let Config {
+        calls, media, http, ..
+    } = &document.config;
+    for (key, limit) in [
+        ("ring_limit", calls.ring_limit),
+        ("max_duration", calls.max_duration),
+    ] {
+        if limit.0.is_zero() {
+            problems.push(Problem::new(
+                document.place(&format!("calls.{key}")),
+                format!("{key} cannot be nothing"),
+            ));
+        }
+    }
+    // Even RTP ports with an odd RTCP port beside each.
+    let pairs = (u32::from(*media.rtp_ports.0.end()) + 1) / 2
+        - u32::from(*media.rtp_ports.0.start()).div_ceil(2);
+    if pairs < calls.max_live {
+        problems.push(
+            Problem::new(
+                document
+                    .place("media.rtp_ports")
+                    .or_else(|| document.place("calls.max_live")),
+                format!(
+                    "rtp_ports has room for {pairs} calls, and [calls] max_live is {}",
+                    calls.max_live
+                ),
+            )
+            .help("widen rtp_ports (two ports a call), or lower max_live"),
+        );
+    }
+    if http.body_limit < 1024 {
+        problems.push(Problem::new(
+            document.place("http.body_limit"),
+            "body_limit is in bytes; 1024 is the least",
+        ));
+    }
+}
+
+#[derive(Debug, Error)]
+enum FileError {
+    #[error("cannot read a certificate from {}: {source}", path.display())]
+    Certificate {
+        path: PathBuf,
+        source: rustls_pki_types::pem::Error,
+    },
+    #[error("there is no certificate in {}", path.display())]
+    NoCertificate { path: PathBuf },
+    #[error("cannot read a private key from {}: {source}", path.display())]
+    Key {
+        path: PathBuf,
+        source: rustls_pki_types::pem::Error,
+    },
+    #[error("the key in {} cannot be used with the certificate: {source}", path.display())]
+    Mismatch {
+        path: PathBuf,
+        source: rustls::Error,
+    },
+    #[error("cannot read a password from {}: {source}", path.display())]
+    Password {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("the first line of {} is empty: it should be the password", path.display())]
+    NoPassword { path: PathBuf },
+}
+
+impl FileError {
+    /// Which of the two keys of a certificate and its key is to blame.
+    fn key(&self) -> &'static str {
+        match self {
+            Self::Key { .. } | Self::Mismatch { .. } => "key",
+            Self::Certificate { .. }
+            | Self::NoCertificate { .. }
+            | Self::Password { .. }
+            | Self::NoPassword { .. } => "cert",
+        }
+    }
+}
+
+fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, FileError> {
+    let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect)
+        .map_err(|source| FileError::Certificate {
+            path: path.to_owned(),
+            source,
+        })?;
+    if certificates.is_empty() {
+        return Err(FileError::NoCertificate {
+            path: path.to_owned(),
+        });
+    }
+    Ok(certificates)
+}
+
+fn check_key_pair(cert: &Path, key: &Path) -> Result<(), FileError> {
+    let certificates = read_certificates(cert)?;
+    let private = PrivateKeyDer::from_pem_file(key).map_err(|source| FileError::Key {
+        path: key.to_owned(),
+        source,
+    })?;
+    CertifiedKey::from_der(certificates, private, &ring::default_provider())
+        .map(drop)
+        .map_err(|source| FileError::Mismatch {
+            path: key.to_owned(),
+            source,
+        })
+}
+
+fn read_password(path: &Path) -> Result<Secret, FileError> {
+    let text = fs::read_to_string(path).map_err(|source| FileError::Password {
+        path: path.to_owned(),
+        source,
+    })?;
+    match text.lines().next() {
+        Some(password) if !password.is_empty() => Ok(Secret::new(password)),
+        Some(_) | None => Err(FileError::NoPassword {
+            path: path.to_owned(),
+        }),
+    }
+}

@@ -1,0 +1,213 @@
+//! Every key of `onhook.toml`, its meaning and its default. The comments below are the comments of
+//! `onhook.example.toml`: write them for the operator.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use super::next_hop::NextHop;
+use super::section::section;
+use super::values::{
+    Codec, Level, ListenAddress, LogFormat, OneOrMany, Pattern, Period, PlainBasic, PortRange,
+    SchemaVersion, Secret, ServerVersion, SipToken,
+};
+
+section! {
+    /// onhook: PlayOnPhone, GetPhoneCallInformation and DisconnectPhoneCall for Exchange Web Services.
+    ///
+    /// A line that starts with "# " explains; a line that starts with "#" and a key can be uncommented.
+    /// What stands uncommented is the default. Durations are written "500ms", "30s", "30m", "2h", "7d".
+    /// Relative paths start at the folder of this file.
+    pub struct Config {
+        /// Where EWS clients come in: POST /EWS/Exchange.asmx.
+        http: Http = table(Http),
+        /// The SIP side: where onhook listens, and how it shows itself.
+        sip: Sip = table(Sip),
+        /// Sound on the wire.
+        media: Media = table(Media),
+        /// Where calls go: a PBX, a provider or an SBC. With several, the first one in the file that is up is used.
+        trunk: Vec<Trunk> = tables(Trunk),
+        /// Users, voice messages and calls.
+        store: Store = table(Store),
+        /// Limits of calls.
+        calls: Calls = table(Calls),
+        /// Who may be called.
+        dial: Dial = table(Dial),
+        /// What is written to standard error.
+        log: Log = table(Log),
+    }
+}
+
+section! {
+    /// `[http]`
+    pub struct Http {
+        /// Plain listeners: one address, or a list. [] for none.
+        listen: OneOrMany<SocketAddr> = default("127.0.0.1:8080"),
+        /// Whether passwords (Basic) are taken over plain HTTP: "loopback-only", or "everywhere" for a server behind
+        /// a proxy that does TLS, on a network where nobody listens.
+        basic_over_plain_http: PlainBasic = default("loopback-only"),
+        /// The realm that clients show when they ask for a password.
+        realm: String = default("onhook"),
+        /// The longest request body that is read, in bytes.
+        body_limit: u32 = default(65536),
+        /// How long a client may take to send the head of a request.
+        header_timeout: Period = default("5s"),
+        /// How long a client may take to send the body of a request.
+        body_timeout: Period = default("15s"),
+        /// Whether requests whose namespaces are spelled https://, as some documentation prints them, are refused.
+        strict_namespaces: bool = default(false),
+        /// The version in every answer's ServerVersionInfo: four numbers.
+        server_version: ServerVersion = default("15.1.2507.61"),
+        /// The schema version beside it.
+        schema_version: SchemaVersion = default("Exchange2016"),
+        /// The address clients reach this server at, for the WSDL; without it, the address they asked.
+        public_url: Option<String> = optional("https://voice.example.com/EWS/Exchange.asmx"),
+        /// TLS listeners, any number (TLS 1.2 and 1.3).
+        tls: Vec<HttpTls> = tables(HttpTls),
+    }
+}
+
+section! {
+    /// `[[http.tls]]`
+    pub struct HttpTls {
+        /// The address to listen on.
+        listen: SocketAddr = required("0.0.0.0:8443"),
+        /// The certificate with its chain, PEM.
+        cert: PathBuf = required("server.crt"),
+        /// Its private key, PEM.
+        key: PathBuf = required("server.key"),
+    }
+}
+
+section! {
+    /// `[sip]`
+    pub struct Sip {
+        /// Listeners: udp:, tcp: or tls: with an address; a list.
+        listen: OneOrMany<ListenAddress> = default(["udp:127.0.0.1:5060"]),
+        /// The address peers see when onhook is behind NAT; it goes into Via, Contact and SDP.
+        external_address: Option<IpAddr> = optional("203.0.113.7"),
+        /// The User-Agent header.
+        user_agent: String = default("onhook"),
+        /// Certificates for tls: listeners and trunks.
+        tls: SipTls = table(SipTls),
+        /// The timers of RFC 3261; change them for tests only.
+        timers: SipTimers = table(SipTimers),
+    }
+}
+
+section! {
+    /// `[sip.tls]`
+    pub struct SipTls {
+        /// The certificate with its chain, PEM; needed for a tls: listener.
+        cert: Option<PathBuf> = optional("sip.crt"),
+        /// Its private key, PEM.
+        key: Option<PathBuf> = optional("sip.key"),
+        /// The authorities that sign the certificates of trunks, PEM; without it, the ones of the system.
+        ca: Option<PathBuf> = optional("ca.crt"),
+    }
+}
+
+section! {
+    /// `[sip.timers]`
+    pub struct SipTimers {
+        /// T1, the estimated round trip; all retransmissions and time-outs follow from it.
+        t1: Period = default("500ms"),
+        /// T2, the longest pause between two retransmissions.
+        t2: Period = default("4s"),
+        /// T4, how long a message may stay in the network.
+        t4: Period = default("5s"),
+    }
+}
+
+section! {
+    /// `[media]`
+    pub struct Media {
+        /// The local address sound is sent from; without it, the one that [sip] listens on.
+        bind: Option<IpAddr> = optional("192.0.2.10"),
+        /// The UDP ports for RTP (even) and RTCP (odd): two for each live call.
+        rtp_ports: PortRange = default("16384-32767"),
+    }
+}
+
+section! {
+    /// `[[trunk]]`
+    pub struct Trunk {
+        /// A name of your own, for logs and records; unique.
+        name: SipToken = required("pbx"),
+        /// Where its INVITEs go: a SIP URI, with ;transport=tcp or ;transport=tls where it is not UDP.
+        next_hop: NextHop = required("sip:127.0.0.1:5061"),
+        /// A proxy that every request passes first.
+        outbound_proxy: Option<NextHop> = optional("sip:proxy.example.com;transport=tcp"),
+        /// The domain in From and in the Request-URI; without it, the host of next_hop.
+        domain: Option<String> = optional("example.com"),
+        /// The account at the peer. It is the user of From, too, unless from_user says otherwise.
+        username: Option<SipToken> = optional("onhook"),
+        /// The user name for digest, where it is not the account's.
+        auth_username: Option<String> = optional("onhook-auth"),
+        /// The account's password. Better: a file that only onhook can read.
+        password: Option<Secret> = optional("secret"),
+        /// A file whose first line is the password.
+        password_file: Option<PathBuf> = optional("pbx.password"),
+        /// The only realm that is answered; without it, any that this trunk asks with.
+        realm: Option<String> = optional("pbx.example.com"),
+        /// Whether onhook registers there.
+        register: bool = default(false),
+        /// How long a registration is asked for.
+        register_expires: Period = default("1h"),
+        /// How often OPTIONS is sent to learn whether the trunk is up; "0s" for never.
+        keepalive: Period = default("30s"),
+        /// The user of From: the number that the called phone shows.
+        from_user: Option<SipToken> = optional("5000"),
+        /// The name beside it.
+        from_name: Option<String> = optional("Voice mail"),
+        /// The codecs to offer, best first: "PCMU", "PCMA", "G722".
+        codecs: Vec<Codec> = default(["PCMU", "PCMA", "G722"]),
+    }
+}
+
+section! {
+    /// `[store]`
+    pub struct Store {
+        /// The database file; it is made on first start.
+        path: PathBuf = default("onhook.db"),
+        /// How long the records of ended calls are kept.
+        keep_records: Period = default("90d"),
+    }
+}
+
+section! {
+    /// `[calls]`
+    pub struct Calls {
+        /// How long a phone rings before the call is given up.
+        ring_limit: Period = default("30s"),
+        /// How long a call may last.
+        max_duration: Period = default("30m"),
+        /// How long DisconnectPhoneCall waits for the phone's confirmation before it answers.
+        disconnect_wait: Period = default("2s"),
+        /// How long an ended call can still be asked about.
+        ended_retention: Period = default("15m"),
+        /// How many calls may live at once; one more is told that the server is busy.
+        max_live: u32 = default(1000),
+        /// How many of them for one mailbox.
+        max_live_per_mailbox: u32 = default(2),
+    }
+}
+
+section! {
+    /// `[dial]`
+    pub struct Dial {
+        /// Regular expressions for the numbers that may be called (digits, with or without a leading +). A number must
+        /// match one of them as a whole. With none, nothing can be called. For extensions of two to six digits:
+        /// ["^[0-9]{2,6}$"]
+        allow: Vec<Pattern> = default([]),
+    }
+}
+
+section! {
+    /// `[log]`
+    pub struct Log {
+        /// "error", "warn", "info", "debug" or "trace". Telephone numbers are masked above debug.
+        level: Level = default("info"),
+        /// "text" for people, "json" for machines.
+        format: LogFormat = default("text"),
+    }
+}
