@@ -45,12 +45,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by the server, 4 wrong us
 #[command(name = "onhook", version, after_help = EXAMPLES, arg_required_else_help = true)]
 struct Cli {
     /// The configuration file
-    #[arg(
-        long,
-        global = true,
-        default_value = "onhook.toml",
-        value_name = "FILE"
-    )]
+    #[arg(long, global = true, default_value = "onhook.toml", value_name = "FILE")]
     config: PathBuf,
 
     #[command(subcommand)]

@@ -34,10 +34,7 @@ pub(super) fn ask(user: &str) -> Result<Secret, Failure> {
 
 /// A password that is going to be set: asked for twice, so that a slip of the finger is seen.
 pub(super) fn ask_new(user: &str) -> Result<Secret, Failure> {
-    Ok(read(
-        &format!("New password for {user}: "),
-        Some("Again: "),
-    )?)
+    Ok(read(&format!("New password for {user}: "), Some("Again: "))?)
 }
 
 fn read(prompt: &str, again: Option<&str>) -> Result<Secret, PasswordError> {

@@ -18,11 +18,7 @@ use super::values::Secret;
 
 /// Makes every relative path relative to the folder of the file.
 pub(super) fn resolve(config: &mut Config, folder: &Path) {
-    let tls = config
-        .http
-        .tls
-        .iter_mut()
-        .flat_map(|tls| [&mut tls.cert, &mut tls.key]);
+    let tls = config.http.tls.iter_mut().flat_map(|tls| [&mut tls.cert, &mut tls.key]);
     let sip = [
         &mut config.sip.tls.cert,
         &mut config.sip.tls.key,
@@ -30,15 +26,8 @@ pub(super) fn resolve(config: &mut Config, folder: &Path) {
     ]
     .into_iter()
     .flatten();
-    let passwords = config
-        .trunk
-        .iter_mut()
-        .filter_map(|trunk| trunk.password_file.as_mut());
-    for path in tls
-        .chain(sip)
-        .chain(passwords)
-        .chain([&mut config.store.path])
-    {
+    let passwords = config.trunk.iter_mut().filter_map(|trunk| trunk.password_file.as_mut());
+    for path in tls.chain(sip).chain(passwords).chain([&mut config.store.path]) {
         *path = folder.join(&*path);
     }
 }
@@ -57,11 +46,8 @@ fn http(document: &Document<'_>, problems: &mut Vec<Problem>) {
     let http = &document.config.http;
     if http.listen.0.is_empty() && http.tls.is_empty() {
         problems.push(
-            Problem::new(
-                document.place("http.listen"),
-                "there is no HTTP listener at all",
-            )
-            .help("give [http] listen an address, or add an [[http.tls]]"),
+            Problem::new(document.place("http.listen"), "there is no HTTP listener at all")
+                .help("give [http] listen an address, or add an [[http.tls]]"),
         );
     }
     for (index, tls) in http.tls.iter().enumerate() {
@@ -113,10 +99,7 @@ fn sip(document: &Document<'_>, problems: &mut Vec<Problem>) {
     if let Some(ca) = &sip.tls.ca
         && let Err(error) = read_certificates(ca)
     {
-        problems.push(Problem::new(
-            document.place("sip.tls.ca"),
-            error.to_string(),
-        ));
+        problems.push(Problem::new(document.place("sip.tls.ca"), error.to_string()));
     }
     if sip.listen.0.is_empty() {
         problems.push(
@@ -144,10 +127,7 @@ fn trunks(document: &mut Document<'_>, problems: &mut Vec<Problem>) {
             ));
         }
         if trunk.codecs.is_empty() {
-            problems.push(Problem::new(
-                place("codecs"),
-                "a trunk needs at least one codec",
-            ));
+            problems.push(Problem::new(place("codecs"), "a trunk needs at least one codec"));
         }
         let udp_listener = document
             .config
@@ -174,18 +154,13 @@ fn trunks(document: &mut Document<'_>, problems: &mut Vec<Problem>) {
             }
             (None, Some(path)) => match read_password(path) {
                 Ok(password) => passwords.push((index, password)),
-                Err(error) => {
-                    problems.push(Problem::new(place("password_file"), error.to_string()))
-                }
+                Err(error) => problems.push(Problem::new(place("password_file"), error.to_string())),
             },
             (Some(_), None) | (None, None) => {}
         }
         let has_password = trunk.password.is_some() || trunk.password_file.is_some();
         if has_password && trunk.username.is_none() && trunk.auth_username.is_none() {
-            problems.push(Problem::new(
-                place("password"),
-                "a password without a username",
-            ));
+            problems.push(Problem::new(place("password"), "a password without a username"));
         }
         if trunk.register && trunk.username.is_none() {
             problems.push(Problem::new(
@@ -206,22 +181,12 @@ fn trunks(document: &mut Document<'_>, problems: &mut Vec<Problem>) {
 }
 
 fn first_hop_is_udp(trunk: &Trunk) -> bool {
-    trunk
-        .outbound_proxy
-        .as_ref()
-        .unwrap_or(&trunk.next_hop)
-        .transport
-        == Transport::Udp
+    trunk.outbound_proxy.as_ref().unwrap_or(&trunk.next_hop).transport == Transport::Udp
 }
 
 fn limits(document: &Document<'_>, problems: &mut Vec<Problem>) {
-    let Config {
-        calls, media, http, ..
-    } = &document.config;
-    for (key, limit) in [
-        ("ring_limit", calls.ring_limit),
-        ("max_duration", calls.max_duration),
-    ] {
+    let Config { calls, media, http, .. } = &document.config;
+    for (key, limit) in [("ring_limit", calls.ring_limit), ("max_duration", calls.max_duration)] {
         if limit.0.is_zero() {
             problems.push(Problem::new(
                 document.place(&format!("calls.{key}")),
@@ -230,8 +195,7 @@ fn limits(document: &Document<'_>, problems: &mut Vec<Problem>) {
         }
     }
     // Even RTP ports with an odd RTCP port beside each.
-    let pairs = (u32::from(*media.rtp_ports.0.end()) + 1) / 2
-        - u32::from(*media.rtp_ports.0.start()).div_ceil(2);
+    let pairs = (u32::from(*media.rtp_ports.0.end()) + 1) / 2 - u32::from(*media.rtp_ports.0.start()).div_ceil(2);
     if pairs < calls.max_live {
         problems.push(
             Problem::new(
@@ -269,15 +233,9 @@ enum FileError {
         source: rustls_pki_types::pem::Error,
     },
     #[error("the key in {} cannot be used with the certificate: {source}", path.display())]
-    Mismatch {
-        path: PathBuf,
-        source: rustls::Error,
-    },
+    Mismatch { path: PathBuf, source: rustls::Error },
     #[error("cannot read a password from {}: {source}", path.display())]
-    Password {
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    Password { path: PathBuf, source: std::io::Error },
     #[error("the first line of {} is empty: it should be the password", path.display())]
     NoPassword { path: PathBuf },
 }
@@ -287,10 +245,9 @@ impl FileError {
     fn key(&self) -> &'static str {
         match self {
             Self::Key { .. } | Self::Mismatch { .. } => "key",
-            Self::Certificate { .. }
-            | Self::NoCertificate { .. }
-            | Self::Password { .. }
-            | Self::NoPassword { .. } => "cert",
+            Self::Certificate { .. } | Self::NoCertificate { .. } | Self::Password { .. } | Self::NoPassword { .. } => {
+                "cert"
+            }
         }
     }
 }
@@ -303,9 +260,7 @@ fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, FileEr
             source,
         })?;
     if certificates.is_empty() {
-        return Err(FileError::NoCertificate {
-            path: path.to_owned(),
-        });
+        return Err(FileError::NoCertificate { path: path.to_owned() });
     }
     Ok(certificates)
 }
@@ -331,8 +286,6 @@ fn read_password(path: &Path) -> Result<Secret, FileError> {
     })?;
     match text.lines().next() {
         Some(password) if !password.is_empty() => Ok(Secret::new(password)),
-        Some(_) | None => Err(FileError::NoPassword {
-            path: path.to_owned(),
-        }),
+        Some(_) | None => Err(FileError::NoPassword { path: path.to_owned() }),
     }
 }

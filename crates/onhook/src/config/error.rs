@@ -76,17 +76,14 @@ impl Problem {
                 width: 0,
             };
         };
-        let line_start = text[..at.start]
-            .rfind('\n')
-            .map_or(0, |newline| newline + 1);
+        let line_start = text[..at.start].rfind('\n').map_or(0, |newline| newline + 1);
         let line = text[line_start..].lines().next().unwrap_or_default();
         let column = text[line_start..at.start].chars().count() + 1;
         let rest = line.chars().count().saturating_sub(column - 1);
-        let width = text.get(at).map_or(1, |marked| {
-            marked.lines().next().unwrap_or_default().chars().count()
-        });
-        let is_secret = line.trim_start().starts_with("password")
-            && !line.trim_start().starts_with("password_file");
+        let width = text
+            .get(at)
+            .map_or(1, |marked| marked.lines().next().unwrap_or_default().chars().count());
+        let is_secret = line.trim_start().starts_with("password") && !line.trim_start().starts_with("password_file");
         Finding {
             line: Some(text[..line_start].matches('\n').count() + 1),
             column,
@@ -97,21 +94,14 @@ impl Problem {
             } else {
                 line.to_owned()
             },
-            width: if is_secret {
-                0
-            } else {
-                width.clamp(1, rest.max(1))
-            },
+            width: if is_secret { 0 } else { width.clamp(1, rest.max(1)) },
         }
     }
 }
 
 impl Findings {
     pub(super) fn new(path: &Path, text: &str, problems: Vec<Problem>) -> Self {
-        let mut found: Vec<Finding> = problems
-            .into_iter()
-            .map(|problem| problem.locate(text))
-            .collect();
+        let mut found: Vec<Finding> = problems.into_iter().map(|problem| problem.locate(text)).collect();
         found.sort_by_key(|finding| (finding.line, finding.column));
         Self {
             path: path.to_owned(),

@@ -30,11 +30,7 @@ fn table(text: &mut String, key: &Key, path: &str, commented_out: bool) {
             Kind::Table(_) | Kind::Tables(_) => continue,
         };
         comment(text, key.docs);
-        line(
-            text,
-            &format!("{} = {value}", key.name),
-            commented_out || !is_default,
-        );
+        line(text, &format!("{} = {value}", key.name), commented_out || !is_default);
     }
     for key in shape.keys {
         table(text, key, &format!("{path}.{}", key.name), commented_out);

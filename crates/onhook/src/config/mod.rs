@@ -17,12 +17,10 @@ use std::path::{Path, PathBuf};
 pub use error::{ConfigError, Finding, Findings};
 pub use example::example;
 pub use next_hop::{NextHop, Transport};
-pub use sections::{
-    Calls, Config, Dial, Http, HttpTls, Log, Media, Sip, SipTimers, SipTls, Store, Trunk,
-};
+pub use sections::{Calls, Config, Dial, Http, HttpTls, Log, Media, Sip, SipTimers, SipTls, Store, Trunk};
 pub use values::{
-    Codec, Level, ListenAddress, LogFormat, OneOrMany, Pattern, Period, PlainBasic, PortRange,
-    SchemaVersion, Secret, ServerVersion, SipToken, ValueError,
+    Codec, Level, ListenAddress, LogFormat, OneOrMany, Pattern, Period, PlainBasic, PortRange, SchemaVersion, Secret,
+    ServerVersion, SipToken, ValueError,
 };
 
 use error::Problem;
@@ -48,8 +46,7 @@ impl Config {
     /// With everything in it that is wrong.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         let folder = path.parent().map_or_else(PathBuf::new, Path::to_owned);
-        let invalid =
-            |problems: Vec<Problem>| ConfigError::Invalid(Findings::new(path, text, problems));
+        let invalid = |problems: Vec<Problem>| ConfigError::Invalid(Findings::new(path, text, problems));
         let mut document = Document::read(text).map_err(invalid)?;
         check::resolve(&mut document.config, &folder);
         let problems = check::check(&mut document);
@@ -70,7 +67,8 @@ impl Config {
             notes.push("[dial] allow is empty: no number can be called");
         }
         if self.http.basic_over_plain_http == PlainBasic::Everywhere {
-            notes.push("[http] basic_over_plain_http = \"everywhere\": passwords travel unprotected to plain listeners");
+            notes
+                .push("[http] basic_over_plain_http = \"everywhere\": passwords travel unprotected to plain listeners");
         }
         notes
     }

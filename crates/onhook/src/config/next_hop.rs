@@ -68,11 +68,7 @@ impl FromStr for NextHop {
 
         let mut parameters = rest.split(';');
         let (host, port) = split_port(parameters.next().unwrap_or_default()).ok_or_else(refused)?;
-        let mut transport = if secure {
-            Transport::Tls
-        } else {
-            Transport::Udp
-        };
+        let mut transport = if secure { Transport::Tls } else { Transport::Udp };
         for parameter in parameters {
             match parameter.split_once('=') {
                 Some((name, value)) if name.eq_ignore_ascii_case("transport") => {
@@ -100,17 +96,9 @@ fn split_port(hostport: &str) -> Option<(&str, Option<u16>)> {
         hostport.find(':').unwrap_or(hostport.len())
     };
     let (host, port) = hostport.split_at(host_ends);
-    let valid_host = match host
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-    {
+    let valid_host = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         Some(v6) => matches!(v6.parse(), Ok(IpAddr::V6(_))),
-        None => {
-            !host.is_empty()
-                && host
-                    .chars()
-                    .all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '-')
-        }
+        None => !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '-'),
     };
     let port = match port.strip_prefix(':') {
         Some(digits) => Some(digits.parse().ok().filter(|port| *port != 0)?),

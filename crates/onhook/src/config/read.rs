@@ -34,13 +34,7 @@ impl<'t> Document<'t> {
         }
         let mut complete = root.clone();
         let mut problems = Vec::new();
-        complete_table(
-            complete.get_mut(),
-            root.span(),
-            &Config::SHAPE,
-            "",
-            &mut problems,
-        );
+        complete_table(complete.get_mut(), root.span(), &Config::SHAPE, "", &mut problems);
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -55,9 +49,7 @@ impl<'t> Document<'t> {
         let mut value = self.root.get_ref().get(steps.next()?)?;
         for step in steps {
             let next = match value.get_ref() {
-                DeValue::Array(values) => {
-                    step.parse().ok().and_then(|index: usize| values.get(index))
-                }
+                DeValue::Array(values) => step.parse().ok().and_then(|index: usize| values.get(index)),
                 DeValue::Table(table) => table.get(step),
                 DeValue::String(_)
                 | DeValue::Integer(_)
@@ -95,44 +87,28 @@ fn complete_table<'t>(
         match table.get_mut(key.name) {
             Some(value) => complete_value(value, key, &path, problems),
             None => match key.kind {
-                Kind::Default(value) => {
-                    insert(table, key, DeValue::parse(value).map(Spanned::into_inner))
-                }
+                Kind::Default(value) => insert(table, key, DeValue::parse(value).map(Spanned::into_inner)),
                 Kind::Optional(_) => {}
                 Kind::Required(example) => problems.push(
-                    Problem::new(
-                        Some(at.clone()),
-                        format!("`{}` is missing in [{name}]", key.name),
-                    )
-                    .help(format!("for example: {} = {example}", key.name)),
+                    Problem::new(Some(at.clone()), format!("`{}` is missing in [{name}]", key.name))
+                        .help(format!("for example: {} = {example}", key.name)),
                 ),
                 Kind::Table(shape) => {
                     let mut empty = DeTable::new();
                     complete_table(&mut empty, at.clone(), shape, &path, problems);
                     insert(table, key, Ok(DeValue::Table(empty)));
                 }
-                Kind::Tables(_) => {
-                    insert(table, key, DeValue::parse("[]").map(Spanned::into_inner))
-                }
+                Kind::Tables(_) => insert(table, key, DeValue::parse("[]").map(Spanned::into_inner)),
             },
         }
     }
 }
 
-fn complete_value<'t>(
-    value: &mut Spanned<DeValue<'t>>,
-    key: &Key,
-    path: &str,
-    problems: &mut Vec<Problem>,
-) {
+fn complete_value<'t>(value: &mut Spanned<DeValue<'t>>, key: &Key, path: &str, problems: &mut Vec<Problem>) {
     let at = value.span();
     match (&key.kind, value.get_mut()) {
-        (Kind::Table(shape), DeValue::Table(table)) => {
-            complete_table(table, at, shape, path, problems)
-        }
-        (Kind::Tables(shape), DeValue::Array(tables))
-            if tables.iter().all(|table| table.get_ref().is_table()) =>
-        {
+        (Kind::Table(shape), DeValue::Table(table)) => complete_table(table, at, shape, path, problems),
+        (Kind::Tables(shape), DeValue::Array(tables)) if tables.iter().all(|table| table.get_ref().is_table()) => {
             for table in tables.iter_mut() {
                 let at = table.span();
                 if let DeValue::Table(table) = table.get_mut() {
@@ -140,10 +116,7 @@ fn complete_value<'t>(
                 }
             }
         }
-        (Kind::Table(_), _) => problems.push(Problem::new(
-            Some(at),
-            format!("`{path}` is a table: write [{path}]"),
-        )),
+        (Kind::Table(_), _) => problems.push(Problem::new(Some(at), format!("`{path}` is a table: write [{path}]"))),
         (Kind::Tables(_), _) => {
             problems.push(Problem::new(
                 Some(at),
@@ -153,11 +126,8 @@ fn complete_value<'t>(
         (Kind::Default(example) | Kind::Optional(example) | Kind::Required(example), _) => {
             if let Err(error) = (key.check)(value.clone()) {
                 problems.push(
-                    Problem::new(
-                        error.span().or(Some(at)),
-                        format!("`{path}`: {}", error.message()),
-                    )
-                    .help(format!("for example: {} = {example}", key.name)),
+                    Problem::new(error.span().or(Some(at)), format!("`{path}`: {}", error.message()))
+                        .help(format!("for example: {} = {example}", key.name)),
                 );
             }
         }
@@ -167,10 +137,7 @@ fn complete_value<'t>(
 fn insert<'t>(table: &mut DeTable<'t>, key: &Key, value: Result<DeValue<'t>, toml::de::Error>) {
     // A default that is no TOML would leave its key out, and the test that reads an empty file would say so.
     if let Ok(value) = value {
-        table.insert(
-            Spanned::new(0..0, Cow::Borrowed(key.name)),
-            Spanned::new(0..0, value),
-        );
+        table.insert(Spanned::new(0..0, Cow::Borrowed(key.name)), Spanned::new(0..0, value));
     }
 }
 
@@ -180,12 +147,7 @@ fn unknown_key(key: &Spanned<Cow<'_, str>>, shape: &Shape, name: &str) -> Proble
     } else {
         format!("in [{name}]")
     };
-    let allowed = shape
-        .keys
-        .iter()
-        .map(|known| known.name)
-        .collect::<Vec<_>>()
-        .join(", ");
+    let allowed = shape.keys.iter().map(|known| known.name).collect::<Vec<_>>().join(", ");
     Problem::new(Some(key.span()), format!("unknown key `{}`", key.get_ref()))
         .help(format!("allowed {table}: {allowed}"))
 }

@@ -91,9 +91,7 @@ macro_rules! kind {
         $crate::config::section::Kind::Table(&<$Section as $crate::config::section::Section>::SHAPE)
     };
     (tables $Section:tt) => {
-        $crate::config::section::Kind::Tables(
-            &<$Section as $crate::config::section::Section>::SHAPE,
-        )
+        $crate::config::section::Kind::Tables(&<$Section as $crate::config::section::Section>::SHAPE)
     };
 }
 

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use super::next_hop::NextHop;
 use super::section::section;
 use super::values::{
-    Codec, Level, ListenAddress, LogFormat, OneOrMany, Pattern, Period, PlainBasic, PortRange,
-    SchemaVersion, Secret, ServerVersion, SipToken,
+    Codec, Level, ListenAddress, LogFormat, OneOrMany, Pattern, Period, PlainBasic, PortRange, SchemaVersion, Secret,
+    ServerVersion, SipToken,
 };
 
 section! {

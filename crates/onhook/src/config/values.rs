@@ -60,15 +60,8 @@ impl FromStr for Period {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, ValueError> {
-        let refused = || {
-            ValueError::new(
-                text,
-                r#"a duration like "500ms", "30s", "30m", "2h" or "7d""#,
-            )
-        };
-        let unit_at = text
-            .find(|c: char| !c.is_ascii_digit())
-            .ok_or_else(refused)?;
+        let refused = || ValueError::new(text, r#"a duration like "500ms", "30s", "30m", "2h" or "7d""#);
+        let unit_at = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(refused)?;
         let (number, unit) = text.split_at(unit_at);
         let milliseconds: u64 = match unit {
             "ms" => 1,
