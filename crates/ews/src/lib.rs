@@ -1,1 +1,52 @@
 //! The EWS phone operations on the wire.
+//!
+//! Bytes become a typed [`Request`], a typed [`Response`] or [`Fault`] becomes a document; and the same for a
+//! client. The WSDL and the schemas that describe all this are here too. There is no I/O, no clock, no policy:
+//! whether a caller may do what is asked is decided elsewhere.
+//!
+//! A request takes this way: [`decode`] opens the envelope (`envelope.rs`), reads its header (`header.rs`), finds
+//! the operation by the name of the Body's child (`operation.rs`), which decodes itself (one file for each
+//! operation) with the words of a schema validator for what it refuses (`content.rs`). Below all of them is the
+//! bounded XML reader (`xml.rs`).
+
+mod content;
+mod convert_id;
+mod disconnect_phone_call;
+mod enumeration;
+mod envelope;
+mod examples;
+mod fault;
+mod get_phone_call_information;
+mod get_service_configuration;
+mod header;
+mod namespace;
+mod operation;
+mod phone_call_id;
+mod play_on_phone;
+mod print;
+mod reply;
+mod response;
+mod response_code;
+mod version;
+mod violation;
+pub mod wsdl;
+mod xml;
+
+pub use convert_id::{ConvertId, IdFormat, SourceId, Subject};
+pub use disconnect_phone_call::DisconnectPhoneCall;
+pub use envelope::{DecodeOptions, Request, decode};
+pub use examples::{Example, examples};
+pub use fault::Fault;
+pub use get_phone_call_information::{
+    ConnectionFailureCause, GetPhoneCallInformation, PhoneCallInformation, PhoneCallState, SipResponse,
+};
+pub use get_service_configuration::{GetServiceConfiguration, ServiceConfiguration, UnifiedMessagingConfiguration};
+pub use header::ConnectingSid;
+pub use operation::{Operation, Response};
+pub use phone_call_id::PhoneCallId;
+pub use play_on_phone::{ItemId, PlayOnPhone};
+pub use reply::ReplyError;
+pub use response::{ResponseError, ResponseMessage};
+pub use response_code::ResponseCode;
+pub use version::{ServerVersion, ServerVersionInfo};
+pub use violation::Violation;
