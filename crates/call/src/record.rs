@@ -74,6 +74,8 @@ pub enum Wish {
     MaxDuration,
     /// The session description in the answer cannot be used.
     MediaRefused,
+    /// The message could not be played.
+    MediaFailed,
     /// The peer answered a re-INVITE's 200 with silence (RFC 3261 §13.3.1.4).
     NoAck,
     /// The journal did not take the answer: a call that a crash would orphan is not kept.

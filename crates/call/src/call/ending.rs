@@ -74,6 +74,11 @@ impl Call {
         self.wish(Wish::Finished, now);
     }
 
+    /// There is nothing to play after all.
+    pub fn media_failed(&mut self, now: Moment) {
+        self.wish(Wish::MediaFailed, now);
+    }
+
     /// The server goes away.
     pub fn drain(&mut self, now: Moment) {
         self.wish(Wish::Drain, now);
