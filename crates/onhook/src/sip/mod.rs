@@ -1,1 +1,441 @@
+//! SIP: messages to and from peers, by UDP, TCP and TLS.
+//!
+//! The only room that names the SIP library, and it uses the lower half of it: parser, transports and transactions
+//! (why, and what relies on this very version: `docs/decisions`). Calls and dialogs are not known here: requests come
+//! as text from the pure call machine, responses and peers' requests go up as events. What stays below is what
+//! belongs to a trunk and to no call: REGISTER and OPTIONS.
+//!
+//! ```text
+//! mod       the handle, its events, opening and closing       listen   what it is opened with
+//! drive     client transactions, one call's messages in order  wire     text, messages, views, URIs
+//! incoming  server transactions                                tap      sees each message before the library does
+//! connect   from a URI to a connection                         net, tls our sockets and certificates
+//! trunk     keep-alive, state                                  register the binding of our Contact
+//! ```
+//!
+//! Every queue has a bound. The library's own channels have none; what could fill them is counted in [`tap`] and
+//! turned away there.
 
+mod connect;
+mod drive;
+mod incoming;
+mod listen;
+mod net;
+mod register;
+mod tap;
+mod tls;
+mod trunk;
+mod wire;
+
+use std::{
+    net::IpAddr,
+    sync::{Arc, OnceLock, PoisonError, atomic::Ordering},
+    time::Duration,
+};
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use call::{BranchKey, CallIdHeader, Local, Outgoing, Tx};
+use rsipstack::{
+    EndpointBuilder,
+    transaction::{
+        endpoint::{EndpointInnerRef, EndpointOption},
+        transaction::TransactionEvent,
+    },
+    transport::{SipConnection, TransportLayer},
+};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+    time::timeout,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use incoming::{Incoming, InviteProgress};
+pub use listen::{Listen, Listener, ListenerError, Timers, TlsClient, TlsServer, Transport, UnknownTransport};
+pub use net::BindError;
+pub use register::RegisterError;
+pub use tls::TlsError;
+pub use trunk::{Reachability, Registration, RegistrationState, Trunk, TrunkState};
+
+use connect::Connector;
+use net::Net;
+use tap::Load;
+use trunk::Kept;
+
+/// Events that wait for the owner of the calls.
+const EVENTS: usize = 4096;
+/// How long closing waits for the library's own tasks.
+const CLOSE: Duration = Duration::from_secs(2);
+/// Timer C is the call's ring limit, not the library's.
+const TIMER_C: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What a peer, or its silence, tells us.
+#[derive(Debug)]
+pub enum SipEvent {
+    /// A response that a peer sent, except a 2xx to INVITE.
+    Response(call::Response),
+    /// A transaction ended without a final response from the peer.
+    NoResponse {
+        call_id: CallIdHeader,
+        tx: Tx,
+        why: NoResponse,
+    },
+    /// A 2xx to an INVITE of ours: each one, also repeated, of another fork, or late. It may come before the
+    /// [`SipEvent::Response`] of a provisional that was sent earlier.
+    Answer(call::Response),
+    /// A request of a peer.
+    Request(Incoming),
+}
+
+/// Why there is no final response.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoResponse {
+    /// Timer B or F: 64 × T1 (RFC 3261 §17.1).
+    #[error("no answer")]
+    TimedOut,
+    /// No connection, told at once; with the reason.
+    #[error("unreachable: {0}")]
+    Unreachable(String),
+}
+
+/// Why the room cannot open or cannot say where we are.
+#[derive(Debug, thiserror::Error)]
+pub enum SipError {
+    #[error("there is no SIP listener")]
+    NoListener,
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    #[error("trunk {0}: next_hop and outbound_proxy are URIs such as sip:pbx.example;transport=tcp")]
+    Trunk(String),
+    #[error("trunk {trunk}: no {transport} listener that reaches it")]
+    TrunkTransport { trunk: String, transport: Transport },
+    #[error("there is no trunk named {0}")]
+    UnknownTrunk(String),
+    #[error("no local address for {0}")]
+    NoAddress(Transport),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error("the SIP library did not start: {0}")]
+    Library(String),
+}
+
+/// The open room. Clones share it.
+#[derive(Clone)]
+pub struct Sip {
+    core: Arc<Core>,
+}
+
+struct Core {
+    endpoint: EndpointInnerRef,
+    net: Net,
+    connector: Connector,
+    chains: drive::Chains,
+    trunks: Vec<Arc<Kept>>,
+    events: mpsc::Sender<SipEvent>,
+    branch_key: BranchKey,
+    user_agent: Arc<str>,
+    load: Arc<Load>,
+    /// Trunks take their leave.
+    leaving: CancellationToken,
+    /// Everything ends.
+    closing: CancellationToken,
+    tracker: TaskTracker,
+    trunk_tasks: TaskTracker,
+}
+
+impl Sip {
+    /// Binds every listener before it returns; events arrive on the receiver, which has a bound.
+    ///
+    /// Trunks with a host name are looked up first (at most 4 s); one that is not found is no error.
+    ///
+    /// # Errors
+    ///
+    /// When a listener cannot be bound, a certificate cannot be read, or a trunk has no usable URI or no listener
+    /// for its transport.
+    pub async fn start(listen: Listen, trunks: Vec<Trunk>) -> Result<(Self, mpsc::Receiver<SipEvent>), SipError> {
+        if listen.listeners.is_empty() {
+            return Err(SipError::NoListener);
+        }
+        let trunks = trunks
+            .into_iter()
+            .map(|trunk| Kept::new(trunk).map(Arc::new))
+            .collect::<Result<Vec<_>, _>>()?;
+        let verifiers = verifiers(&listen, &trunks)?;
+        let (closing, tracker) = (CancellationToken::new(), TaskTracker::new());
+        let (net, acceptors) = Net::bind(&listen, &tracker, &closing).await?;
+
+        let (events, receiver) = mpsc::channel(EVENTS);
+        let load = Arc::new(Load::default());
+        let tapped = Arc::new(OnceLock::new());
+        let tap = tap::Tap {
+            endpoint: tapped.clone(),
+            branch_key: listen.branch_key.clone(),
+            events: events.clone(),
+            load: load.clone(),
+        };
+        let layer = TransportLayer::new_with_domain_resolver(closing.clone(), Box::new(connect::Resolver));
+        for socket in net.udp() {
+            layer.add_transport(socket);
+        }
+        let endpoint = EndpointBuilder::new()
+            .with_cancel_token(closing.clone())
+            .with_transport_layer(layer)
+            .with_user_agent(&listen.user_agent)
+            .with_option(option(listen.timers))
+            .with_inspector(Box::new(tap::Marker))
+            .with_transport_inspector(Box::new(tap))
+            .build();
+        let mut requests = endpoint
+            .incoming_transactions()
+            .map_err(|error| SipError::Library(error.to_string()))?;
+        let endpoint = endpoint.inner;
+        let weak = Arc::downgrade(&endpoint);
+        let _ = tapped.set(weak.clone());
+
+        let core = Arc::new(Core {
+            connector: Connector::new(weak.clone(), verifiers, closing.clone()),
+            endpoint: endpoint.clone(),
+            net,
+            chains: drive::Chains::default(),
+            trunks,
+            events,
+            branch_key: listen.branch_key,
+            user_agent: listen.user_agent.into(),
+            load: load.clone(),
+            leaving: CancellationToken::new(),
+            closing: closing.clone(),
+            tracker: tracker.clone(),
+            trunk_tasks: TaskTracker::new(),
+        });
+        core.check_trunks().await?;
+
+        tracker.spawn(async move {
+            if let Err(error) = endpoint.serve().await {
+                tracing::error!(%error, "the SIP library stopped");
+            }
+        });
+        for acceptor in acceptors {
+            let (weak, load) = (weak.clone(), load.clone());
+            let opened = move |connection: SipConnection| {
+                if let Some(endpoint) = weak.upgrade()
+                    && load.streams.load(Ordering::Relaxed) < net::STREAMS
+                {
+                    endpoint.transport_layer.add_connection(connection);
+                }
+            };
+            tracker.spawn(acceptor.run(closing.clone(), tracker.clone(), opened));
+        }
+        let answering = core.clone();
+        tracker.spawn(async move {
+            while let Some(Some(transaction)) = answering.closing.run_until_cancelled(requests.recv()).await {
+                let core = answering.clone();
+                answering.tracker.spawn(async move {
+                    incoming::serve(&core, transaction).await;
+                    core.load.server_transactions.fetch_sub(1, Ordering::Relaxed);
+                });
+            }
+        });
+        core.tend_trunks();
+        Ok((Self { core }, receiver))
+    }
+
+    /// The listeners with the addresses that they really have.
+    #[must_use]
+    pub fn listening(&self) -> Vec<Listener> {
+        self.core.net.listeners().to_vec()
+    }
+
+    /// What goes into Via and Contact of requests that leave by this trunk.
+    ///
+    /// # Errors
+    ///
+    /// [`SipError::UnknownTrunk`], or [`SipError::NoAddress`] while a trunk's host name cannot be resolved and we
+    /// listen on a wildcard address.
+    pub fn local(&self, trunk: &str) -> Result<Local, SipError> {
+        let kept = self
+            .core
+            .kept(trunk)
+            .ok_or_else(|| SipError::UnknownTrunk(trunk.to_owned()))?;
+        self.core.last_local(kept)
+    }
+
+    /// The same for a peer that is no trunk.
+    ///
+    /// # Errors
+    ///
+    /// [`SipError::NoAddress`] without a listener of that transport and address family.
+    pub fn local_for(&self, transport: Transport, peer: IpAddr) -> Result<Local, SipError> {
+        self.core.local_towards(transport, Some(peer))
+    }
+
+    /// Sends one call's messages in the order given, also across calls with the same Call-ID. Never blocks.
+    ///
+    /// An ACK goes out without a transaction. Everything else opens a client transaction, whose responses or silence
+    /// come back as events under the same [`Tx`].
+    pub fn send(&self, call_id: &CallIdHeader, messages: Vec<Outgoing>) {
+        drive::send(&self.core, call_id, messages, false);
+    }
+
+    /// Takes up an INVITE that left before a restart and had a provisional response: nothing is sent, and what still
+    /// comes back is matched and, if it is a refusal, ACKed.
+    pub fn resume(&self, call_id: &CallIdHeader, invite: Outgoing) {
+        drive::send(&self.core, call_id, vec![invite], true);
+    }
+
+    /// Ends a transaction that hangs. Nothing more is told of it.
+    pub fn stop(&self, call_id: &CallIdHeader, tx: &Tx) {
+        drive::stop(&self.core, call_id, tx);
+    }
+
+    /// The trunk's present state.
+    #[must_use]
+    pub fn trunk(&self, name: &str) -> Option<TrunkState> {
+        Some(self.core.kept(name)?.state.borrow().clone())
+    }
+
+    /// The trunk's state as it changes.
+    #[must_use]
+    pub fn watch(&self, name: &str) -> Option<watch::Receiver<TrunkState>> {
+        Some(self.core.kept(name)?.state.subscribe())
+    }
+
+    /// Withdraws the registrations (at most 2 s), ends every transaction and frees the ports.
+    ///
+    /// Calls are to be ended before: what is still on its way is dropped.
+    pub async fn shutdown(self) {
+        let core = &self.core;
+        core.leaving.cancel();
+        core.trunk_tasks.close();
+        core.trunk_tasks.wait().await;
+        core.closing.cancel();
+        core.endpoint.transactions.with(|live| {
+            for (key, sender) in live {
+                let _ = sender.send(TransactionEvent::Terminate(key.clone()));
+            }
+        });
+        for address in core.endpoint.transport_layer.get_listen_addrs() {
+            core.endpoint.transport_layer.del_transport(&address);
+        }
+        core.net.close();
+        core.tracker.close();
+        if timeout(CLOSE, core.tracker.wait()).await.is_err() {
+            tracing::warn!("SIP closed with tasks still running");
+        }
+    }
+}
+
+impl Core {
+    fn spawn(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
+        let closing = self.closing.clone();
+        self.tracker.spawn(async move {
+            closing.run_until_cancelled(task).await;
+        });
+    }
+
+    /// Tells the owner of the calls; waits while it has too much to read.
+    async fn emit(&self, event: SipEvent) {
+        let _ = self.closing.run_until_cancelled(self.events.send(event)).await;
+    }
+
+    fn kept(&self, name: &str) -> Option<&Arc<Kept>> {
+        self.trunks.iter().find(|kept| kept.trunk.name == name)
+    }
+
+    async fn check_trunks(self: &Arc<Self>) -> Result<(), SipError> {
+        let mut lookups = JoinSet::new();
+        for kept in &self.trunks {
+            let (core, kept) = (self.clone(), kept.clone());
+            lookups.spawn(async move { core.local(&kept).await.map(|_| ()) });
+        }
+        while lookups.join_next().await.is_some() {}
+        for kept in &self.trunks {
+            let listens = |listener: &Listener| listener.transport == kept.transport();
+            // A TLS peer may send down the connection that we opened; see `Net::sent_by`.
+            if kept.transport() != Transport::Tls && !self.net.listeners().iter().any(listens) {
+                return Err(SipError::TrunkTransport {
+                    trunk: kept.trunk.name.clone(),
+                    transport: kept.transport(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn tend_trunks(self: &Arc<Self>) {
+        for kept in &self.trunks {
+            if let Some(interval) = kept.trunk.keepalive {
+                let (leaving, asking) = (
+                    self.leaving.clone(),
+                    trunk::keep_alive(self.clone(), kept.clone(), interval),
+                );
+                self.trunk_tasks.spawn(async move {
+                    leaving.run_until_cancelled(asking).await;
+                });
+            }
+            if let Some(registration) = kept.trunk.register {
+                self.trunk_tasks
+                    .spawn(register::keep(self.clone(), kept.clone(), registration));
+            }
+        }
+    }
+
+    /// What we are for this trunk, after a fresh look at where it is.
+    async fn local(&self, kept: &Kept) -> Result<Local, SipError> {
+        if let Some(address) = self.connector.addresses(&kept.first_hop).await.first() {
+            *kept.peer.lock().unwrap_or_else(PoisonError::into_inner) = Some(address.ip());
+        }
+        self.last_local(kept)
+    }
+
+    fn last_local(&self, kept: &Kept) -> Result<Local, SipError> {
+        let peer = *kept.peer.lock().unwrap_or_else(PoisonError::into_inner);
+        self.local_towards(kept.transport(), peer)
+    }
+
+    fn local_towards(&self, transport: Transport, peer: Option<IpAddr>) -> Result<Local, SipError> {
+        let sent_by = self
+            .net
+            .sent_by(transport, peer)
+            .ok_or(SipError::NoAddress(transport))?;
+        let contact = format!("sip:onhook@{sent_by}");
+        Ok(Local {
+            via: format!("{} {sent_by}", transport.sent_protocol()),
+            contact: call::uri::with_transport(&contact, transport.as_str()),
+            transport: transport.as_str().to_owned(),
+        })
+    }
+}
+
+fn option(timers: Timers) -> EndpointOption {
+    EndpointOption {
+        t1: timers.t1,
+        t2: timers.t2,
+        t4: timers.t4,
+        t1x64: timers.t1 * 64,
+        timerc: TIMER_C,
+        auto_ack_2xx: false,
+        ..EndpointOption::default()
+    }
+}
+
+/// Roots are read when TLS can be spoken at all: a host with no bundle may still do SIP over UDP.
+fn verifiers(listen: &Listen, trunks: &[Arc<Kept>]) -> Result<tls::Verifiers, TlsError> {
+    let secure: Vec<_> = trunks
+        .iter()
+        .filter(|kept| kept.transport() == Transport::Tls)
+        .map(|kept| (kept.first_hop.host.clone(), kept.trunk.tls.clone()))
+        .collect();
+    let others = listen.tls.as_ref().map(|_| &listen.tls_client);
+    tls::Verifiers::load(&secure, others)
+}
+
+/// 96 random bits as text, for tags and Call-IDs.
+fn random_text() -> String {
+    let mut bytes = [0; 12];
+    #[expect(clippy::expect_used, reason = "without a random source nothing here is safe to run")]
+    getrandom::fill(&mut bytes).expect("the system has a random source");
+    BASE64_URL_SAFE_NO_PAD.encode(bytes)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,250 @@
+//! From a URI to a connection that carries requests there.
+//!
+//! A dial is shared by all who want the same peer, has a limit, and says at once when it is refused. The library's
+//! own does none of the three. No SRV or NAPTR look-ups: a host name is asked for its addresses, and they are tried in
+//! the order given.
+
+use std::{
+    collections::HashMap,
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::{Duration, Instant},
+};
+
+use rsipstack::{
+    sip::Host,
+    transaction::endpoint::EndpointInner,
+    transport::{SipAddr, SipConnection, tcp::TcpConnection, tls::TlsConnection, transport_layer::DomainResolver},
+};
+use rustls_pki_types::ServerName;
+use tokio::{net::TcpStream, time::timeout};
+use tokio_rustls::TlsConnector;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    listen::Transport,
+    net::{self, Net},
+    tls::{TlsError, Verifiers},
+    wire::{self, Destination},
+};
+
+/// Look-up, connection and handshake together.
+const DIAL: Duration = Duration::from_secs(4);
+/// How long an address is remembered.
+const REMEMBERED: Duration = Duration::from_secs(30);
+/// Peers and names in mind at once; more, and those without a live connection are forgotten.
+const MANY: usize = 256;
+
+/// Why no request can get there now.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ConnectError {
+    #[error("nothing was reached within {} s", DIAL.as_secs())]
+    TooLate,
+    #[error("{host}: {error}")]
+    Name { host: String, error: io::Error },
+    #[error("{0} has no address")]
+    NoAddress(String),
+    #[error("there is no UDP listener of the address family of {0}")]
+    NoListener(SocketAddr),
+    #[error("{address}: {error}")]
+    Dial { address: SocketAddr, error: io::Error },
+    #[error("no certificates to verify {0} with")]
+    NoVerifier(String),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error("shutting down")]
+    Closing,
+}
+
+/// A peer for connections: one that proved one name says nothing about another.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Peer {
+    transport: Transport,
+    address: SocketAddr,
+    name: Option<ServerName<'static>>,
+}
+
+/// The one connection to a peer; whoever holds the lock dials.
+type Slot = Arc<tokio::sync::Mutex<Option<SipConnection>>>;
+
+pub(super) struct Connector {
+    endpoint: Weak<EndpointInner>,
+    verifiers: Verifiers,
+    closing: CancellationToken,
+    slots: Mutex<HashMap<Peer, Slot>>,
+    names: Names,
+}
+
+impl Connector {
+    pub(super) fn new(endpoint: Weak<EndpointInner>, verifiers: Verifiers, closing: CancellationToken) -> Self {
+        Self {
+            endpoint,
+            verifiers,
+            closing,
+            slots: Mutex::default(),
+            names: Names::default(),
+        }
+    }
+
+    /// A connection and the address that it reaches, within [`DIAL`].
+    pub(super) async fn connect(
+        &self,
+        net: &Net,
+        destination: &Destination,
+    ) -> Result<(SipConnection, SipAddr), ConnectError> {
+        timeout(DIAL, self.connect_in_time(net, destination))
+            .await
+            .unwrap_or(Err(ConnectError::TooLate))
+    }
+
+    /// The addresses of a host, none when there are none.
+    pub(super) async fn addresses(&self, destination: &Destination) -> Vec<SocketAddr> {
+        match timeout(DIAL, self.names.resolve(&destination.host, destination.port)).await {
+            Ok(Ok(addresses)) => addresses,
+            Ok(Err(_)) | Err(_) => Vec::new(),
+        }
+    }
+
+    async fn connect_in_time(
+        &self,
+        net: &Net,
+        destination: &Destination,
+    ) -> Result<(SipConnection, SipAddr), ConnectError> {
+        let addresses = self.names.resolve(&destination.host, destination.port).await?;
+        let mut failure = ConnectError::NoAddress(destination.host.clone());
+        for address in addresses {
+            let found = match destination.transport {
+                Transport::Udp => net.udp_towards(address.ip()).ok_or(ConnectError::NoListener(address)),
+                Transport::Tcp | Transport::Tls => self.stream(destination, address).await,
+            };
+            match found {
+                Ok(connection) => return Ok((connection, wire::sip_addr(destination.transport, address))),
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
+    }
+
+    async fn stream(&self, destination: &Destination, address: SocketAddr) -> Result<SipConnection, ConnectError> {
+        let verifier = match destination.transport {
+            Transport::Tls => Some(
+                self.verifiers
+                    .towards(&destination.host)
+                    .ok_or_else(|| ConnectError::NoVerifier(destination.host.clone()))?,
+            ),
+            Transport::Udp | Transport::Tcp => None,
+        };
+        let peer = Peer {
+            transport: destination.transport,
+            address,
+            name: verifier.map(|verifier| verifier.name(&destination.host)).transpose()?,
+        };
+        let slot = self.slot(peer.clone());
+        let mut slot = slot.lock().await;
+        if let Some(connection) = slot.as_ref().filter(|connection| is_live(connection)) {
+            return Ok(connection.clone());
+        }
+        let connector = verifier.map(|verifier| TlsConnector::from(verifier.config.clone()));
+        let connection = self
+            .dial(&peer, connector)
+            .await
+            .map_err(|error| ConnectError::Dial { address, error })?;
+        let endpoint = self.endpoint.upgrade().ok_or(ConnectError::Closing)?;
+        endpoint.transport_layer.add_connection(connection.clone());
+        *slot = Some(connection.clone());
+        Ok(connection)
+    }
+
+    fn slot(&self, peer: Peer) -> Slot {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        if slots.len() >= MANY && !slots.contains_key(&peer) {
+            slots.retain(|_, slot| match slot.try_lock() {
+                Ok(connection) => connection.as_ref().is_some_and(is_live),
+                Err(_) => true, // somebody is dialling
+            });
+        }
+        slots.entry(peer).or_default().clone()
+    }
+
+    async fn dial(&self, peer: &Peer, tls: Option<TlsConnector>) -> io::Result<SipConnection> {
+        let stream = TcpStream::connect(peer.address).await?;
+        net::tune(&stream)?;
+        let token = Some(self.closing.child_token());
+        match (tls, &peer.name) {
+            (Some(connector), Some(name)) => {
+                let stream = connector.connect(name.clone(), stream).await?;
+                TlsConnection::from_client_stream(stream, wire::sip_addr(Transport::Tls, peer.address), token)
+                    .await
+                    .map(SipConnection::Tls)
+            }
+            _ => {
+                let local = wire::sip_addr(Transport::Tcp, stream.local_addr()?);
+                TcpConnection::from_stream(stream, local, token).map(SipConnection::Tcp)
+            }
+        }
+        .map_err(io::Error::other)
+    }
+}
+
+/// The library cancels a connection's token when its reader has ended.
+fn is_live(connection: &SipConnection) -> bool {
+    connection.cancel_token().is_some_and(|token| !token.is_cancelled())
+}
+
+/// Addresses of host names, remembered for a short time.
+#[derive(Default)]
+struct Names(Mutex<HashMap<(String, u16), (Vec<SocketAddr>, Instant)>>);
+
+impl Names {
+    async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectError> {
+        if let Ok(ip) = host.parse() {
+            return Ok(vec![SocketAddr::new(ip, port)]);
+        }
+        let name = (host.to_ascii_lowercase(), port);
+        if let Some((addresses, at)) = self.lock().get(&name)
+            && at.elapsed() < REMEMBERED
+        {
+            return Ok(addresses.clone());
+        }
+        let found: Vec<_> = tokio::net::lookup_host((host, port))
+            .await
+            .map_err(|error| ConnectError::Name {
+                host: host.to_owned(),
+                error,
+            })?
+            .collect();
+        let mut names = self.lock();
+        if names.len() >= MANY {
+            names.retain(|_, (_, at)| at.elapsed() < REMEMBERED);
+        }
+        if names.len() < MANY {
+            names.insert(name, (found.clone(), Instant::now()));
+        }
+        Ok(found)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(String, u16), (Vec<SocketAddr>, Instant)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// For the few places where the library itself has to resolve a host: a Via with a name and no `received`.
+pub(super) struct Resolver;
+
+#[async_trait::async_trait]
+impl DomainResolver for Resolver {
+    async fn resolve(&self, target: &SipAddr) -> Result<SipAddr, rsipstack::Error> {
+        let unknown = || rsipstack::Error::DnsResolutionError(target.addr.to_string());
+        let Host::Domain(domain) = &target.addr.host else {
+            return Ok(target.clone());
+        };
+        let transport = target.r#type.and_then(wire::transport).unwrap_or(Transport::Udp);
+        let port = target.addr.port.map_or(transport.default_port(), |port| port.value());
+        let address = tokio::net::lookup_host((domain.0.as_str(), port))
+            .await?
+            .next()
+            .ok_or_else(unknown)?;
+        Ok(wire::sip_addr(transport, address))
+    }
+}

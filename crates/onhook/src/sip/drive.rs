@@ -1,0 +1,252 @@
+//! Client transactions: one call's messages leave in the order given, and what comes back becomes events.
+//!
+//! A task a message lets a BYE overtake the ACK before it. So each Call-ID with something to send has one task that
+//! sends its messages one after the other, and is gone when there is none left. A transaction is then listened to by a
+//! task of its own, so that an answer that takes long holds nothing up.
+
+use std::{
+    collections::{HashMap, VecDeque, hash_map::Entry},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use call::{CallIdHeader, Method, Outgoing, Tx};
+use rsipstack::{
+    sip::{self as rsip, SipMessage},
+    transaction::{
+        TransactionState,
+        key::{TransactionKey, TransactionRole},
+        transaction::{Transaction, TransactionEvent, TransactionEventSender},
+    },
+    transport::{SipAddr, SipConnection},
+};
+use tokio::time::timeout;
+
+use super::{Core, NoResponse, SipEvent, tap, wire};
+
+/// How long a stream may take to accept one message.
+const WRITE: Duration = Duration::from_secs(4);
+/// Messages of all calls that wait to be sent.
+const WAITING: usize = 65_536;
+
+/// What waits to be sent, and the transactions that can be stopped.
+#[derive(Default)]
+pub(super) struct Chains {
+    waiting: Mutex<Waiting>,
+    live: Mutex<HashMap<(CallIdHeader, Tx), (TransactionKey, TransactionEventSender)>>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    /// An entry, empty or not, means that a task is sending for this Call-ID.
+    calls: HashMap<CallIdHeader, VecDeque<Step>>,
+    messages: usize,
+}
+
+/// One thing to do for a call.
+struct Step {
+    outgoing: Outgoing,
+    /// The request left before a restart; only its answers are wanted.
+    resumed: bool,
+}
+
+impl Chains {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn live(&self) -> MutexGuard<'_, HashMap<(CallIdHeader, Tx), (TransactionKey, TransactionEventSender)>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many Call-IDs have something to send, and how many transactions are listened to.
+    #[cfg(test)]
+    pub(super) fn sizes(&self) -> (usize, usize) {
+        (self.waiting().calls.len(), self.live().len())
+    }
+}
+
+/// Puts messages at the end of a call's queue.
+pub(super) fn send(core: &Arc<Core>, call_id: &CallIdHeader, messages: Vec<Outgoing>, resumed: bool) {
+    let mut refused = Vec::new();
+    {
+        let mut waiting = core.chains.waiting();
+        let room = WAITING.saturating_sub(waiting.messages);
+        let mut messages = messages;
+        if messages.len() > room {
+            refused = messages.split_off(room);
+        }
+        if !messages.is_empty() {
+            waiting.messages += messages.len();
+            let steps = messages.into_iter().map(|outgoing| Step { outgoing, resumed });
+            match waiting.calls.entry(call_id.clone()) {
+                Entry::Occupied(mut queue) => queue.get_mut().extend(steps),
+                Entry::Vacant(free) => {
+                    free.insert(steps.collect());
+                    let (sender, call_id) = (core.clone(), call_id.clone());
+                    core.spawn(async move { run(&sender, &call_id).await });
+                }
+            }
+        }
+    }
+    for outgoing in refused {
+        let why = NoResponse::Unreachable("too many messages wait to be sent".to_owned());
+        // The events are likely to be full too; the call's own timers see to it then.
+        let _ = core.events.try_send(SipEvent::NoResponse {
+            call_id: call_id.clone(),
+            tx: outgoing.tx,
+            why,
+        });
+    }
+}
+
+/// Ends a transaction, sent or still waiting to be. Nothing more is told of it.
+pub(super) fn stop(core: &Core, call_id: &CallIdHeader, tx: &Tx) {
+    let mut waiting = core.chains.waiting();
+    if let Some(queue) = waiting.calls.get_mut(call_id) {
+        let before = queue.len();
+        queue.retain(|step| step.outgoing.tx != *tx);
+        let removed = before - queue.len();
+        waiting.messages -= removed;
+    }
+    drop(waiting);
+    if let Some((key, sender)) = core.chains.live().get(&(call_id.clone(), tx.clone())) {
+        let _ = sender.send(TransactionEvent::Terminate(key.clone()));
+    }
+}
+
+async fn run(core: &Arc<Core>, call_id: &CallIdHeader) {
+    loop {
+        let step = {
+            let mut waiting = core.chains.waiting();
+            let Some(step) = waiting.calls.get_mut(call_id).and_then(VecDeque::pop_front) else {
+                waiting.calls.remove(call_id);
+                return;
+            };
+            waiting.messages -= 1;
+            step
+        };
+        let tx = step.outgoing.tx.clone();
+        let sent = if tx.method == Method::Ack {
+            acknowledge(core, &step.outgoing).await
+        } else {
+            open(core, &step.outgoing, step.resumed).await.map(|transaction| {
+                let live = (call_id.clone(), tx.clone());
+                let stop = (transaction.key.clone(), transaction.tu_sender.clone());
+                core.chains.live().insert(live.clone(), stop);
+                let listener = core.clone();
+                core.spawn(async move {
+                    listen(&listener, &live, transaction).await;
+                    listener.chains.live().remove(&live);
+                });
+            })
+        };
+        if let Err(why) = sent {
+            core.emit(SipEvent::NoResponse {
+                call_id: call_id.clone(),
+                tx,
+                why,
+            })
+            .await;
+        }
+    }
+}
+
+/// Tells of one transaction until it ends. A 2xx to INVITE is the tap's to tell.
+async fn listen(core: &Core, (call_id, tx): &(CallIdHeader, Tx), mut transaction: Transaction) {
+    while let Some(heard) = hear(&mut transaction).await {
+        match heard {
+            Ok(message) => {
+                let answered =
+                    tx.method == Method::Invite && message.status_code.kind() == rsip::StatusCodeKind::Successful;
+                if let Some(response) = wire::response(&message).filter(|_| !answered) {
+                    core.emit(SipEvent::Response(response)).await;
+                }
+            }
+            Err(why) => {
+                core.emit(SipEvent::NoResponse {
+                    call_id: call_id.clone(),
+                    tx: tx.clone(),
+                    why,
+                })
+                .await;
+                return;
+            }
+        }
+    }
+}
+
+/// The next response of a peer, or the word that there will be none. `None`: the transaction has ended.
+async fn hear(transaction: &mut Transaction) -> Option<Result<rsip::Response, NoResponse>> {
+    loop {
+        if let SipMessage::Response(message) = transaction.receive().await? {
+            return Some(match (tap::is_made_up(&message), &message.status_code) {
+                (false, _) => Ok(message),
+                (true, rsip::StatusCode::RequestTimeout) => Err(NoResponse::TimedOut),
+                (true, _) => Err(NoResponse::Unreachable("the connection broke while sending".to_owned())),
+            });
+        }
+    }
+}
+
+/// Sends a request outside of any call and waits for its final response.
+pub(super) async fn ask(core: &Arc<Core>, outgoing: &Outgoing) -> Result<rsip::Response, NoResponse> {
+    let mut transaction = open(core, outgoing, false).await?;
+    while let Some(heard) = hear(&mut transaction).await {
+        let message = heard?;
+        if message.status_code.kind() != rsip::StatusCodeKind::Provisional {
+            return Ok(message);
+        }
+    }
+    Err(NoResponse::TimedOut)
+}
+
+async fn open(core: &Arc<Core>, outgoing: &Outgoing, resumed: bool) -> Result<Transaction, NoResponse> {
+    let (request, connection, address) = prepare(core, outgoing).await?;
+    let key = TransactionKey::from_request(&request, TransactionRole::Client)
+        .map_err(|error| NoResponse::Unreachable(error.to_string()))?;
+    let mut transaction = Transaction::new_client(key, request, core.endpoint.clone(), Some(connection.clone()));
+    transaction.destination = Some(address);
+    if resumed {
+        transaction.state = TransactionState::Proceeding;
+        return Ok(transaction);
+    }
+    in_time(core, &connection, transaction.send()).await?;
+    Ok(transaction)
+}
+
+/// The ACK of a 2xx is no transaction: it goes out once for each 2xx (RFC 3261 §13.2.2.4).
+async fn acknowledge(core: &Core, outgoing: &Outgoing) -> Result<(), NoResponse> {
+    let (request, connection, address) = prepare(core, outgoing).await?;
+    in_time(core, &connection, connection.send(request.into(), Some(&address))).await
+}
+
+async fn prepare(core: &Core, outgoing: &Outgoing) -> Result<(rsip::Request, SipConnection, SipAddr), NoResponse> {
+    let unreachable = |error: &dyn std::error::Error| NoResponse::Unreachable(error.to_string());
+    let request = wire::parse_request(&outgoing.text).map_err(|error| unreachable(&error))?;
+    let destination = wire::Destination::parse(&outgoing.destination).map_err(|error| unreachable(&error))?;
+    let (connection, address) = core
+        .connector
+        .connect(&core.net, &destination)
+        .await
+        .map_err(|error| unreachable(&error))?;
+    Ok((request, connection, address))
+}
+
+/// A peer that takes nothing holds up its own call, and not for long; its connection is not used again.
+async fn in_time(
+    core: &Core,
+    connection: &SipConnection,
+    sending: impl Future<Output = Result<(), rsipstack::Error>>,
+) -> Result<(), NoResponse> {
+    match timeout(WRITE, sending).await {
+        Ok(sent) => sent.map_err(|error| NoResponse::Unreachable(error.to_string())),
+        Err(_) => {
+            core.endpoint.transport_layer.remove_connection(connection);
+            Err(NoResponse::Unreachable(format!(
+                "the peer took nothing for {} s",
+                WRITE.as_secs()
+            )))
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! REGISTER: makes our Contact known to a trunk, and keeps it known (RFC 3261 §10.2).
+//!
+//! The binding is asked for again ahead of its end, withdrawn when the room closes, and tried again with growing
+//! pauses when the registrar refuses or is silent.
+
+use std::{sync::Arc, time::Duration};
+
+use call::{
+    CallIdHeader, Method,
+    digest::{self, Authorization, Credentials, DigestError, Subject},
+};
+use rsipstack::sip as rsip;
+use tokio::time::{sleep, timeout};
+
+use super::{
+    Core, NoResponse, drive, random_text,
+    trunk::{Kept, OutOfCall, Registration, RegistrationState, request_uri, uri_without_parameters},
+    wire,
+};
+
+/// The longest pause between two attempts.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// How long the end of the room waits for a registrar.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// A registrar may ask for the password, say once that the nonce was stale, and once that the time was too short.
+const ATTEMPTS: usize = 5;
+
+/// Why a trunk does not know our Contact.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RegisterError {
+    #[error("registrar: {0}")]
+    NoResponse(#[from] NoResponse),
+    #[error("the registrar asks for a password and none is configured")]
+    NoCredentials,
+    #[error("the registrar refuses user or password")]
+    WrongCredentials,
+    #[error("registrar: {0}")]
+    Digest(#[from] DigestError),
+    #[error("the registrar answers {0}")]
+    Refused(u16),
+    #[error("no local address: {0}")]
+    NoAddress(String),
+}
+
+/// Keeps the trunk's binding until the room closes.
+pub(super) async fn keep(core: Arc<Core>, kept: Arc<Kept>, registration: Registration) {
+    let mut binding = Binding::new(&kept, registration.expires);
+    let closing = core.leaving.clone();
+    let mut pause = registration.retry;
+    loop {
+        let Some(asked) = closing.run_until_cancelled(binding.refresh(&core, &kept)).await else {
+            break;
+        };
+        let (state, wait) = match asked {
+            Ok(granted) => {
+                pause = registration.retry;
+                (RegistrationState::Registered, ahead_of(granted))
+            }
+            Err(error) => {
+                let wait = jittered(pause);
+                pause = (pause * 2).min(PATIENCE);
+                (RegistrationState::Failing(error), wait)
+            }
+        };
+        note(&kept, state);
+        if closing.run_until_cancelled(sleep(wait)).await.is_none() {
+            break;
+        }
+    }
+    if binding.bound {
+        binding.expires = Duration::ZERO;
+        let _ = timeout(FAREWELL, binding.refresh(&core, &kept)).await;
+    }
+}
+
+fn note(kept: &Kept, registration: RegistrationState) {
+    let name = &kept.trunk.name;
+    kept.state.send_if_modified(|state| {
+        if state.registration == registration {
+            return false;
+        }
+        match &registration {
+            RegistrationState::Failing(error) => tracing::warn!(trunk = %name, %error, "registration failed"),
+            RegistrationState::Registered => tracing::info!(trunk = %name, "registered"),
+            RegistrationState::Off | RegistrationState::Pending => {}
+        }
+        state.registration = registration;
+        true
+    });
+}
+
+/// Four fifths of the time, and never later than 30 s before the end of a long one.
+fn ahead_of(granted: Duration) -> Duration {
+    (granted * 4 / 5).max(granted.saturating_sub(Duration::from_secs(30)))
+}
+
+/// Between half and the whole of it, so that many clients of a registrar that comes back do not ask in step.
+fn jittered(pause: Duration) -> Duration {
+    let mut byte = [0];
+    // Without a random source the whole pause is as good.
+    let _ = getrandom::fill(&mut byte);
+    pause - pause * u32::from(byte[0]) / 512
+}
+
+/// What stays the same from one REGISTER to the next (RFC 3261 §10.2.4).
+struct Binding {
+    call_id: CallIdHeader,
+    from_tag: String,
+    address_of_record: String,
+    request_uri: String,
+    cseq: u32,
+    expires: Duration,
+    /// The registrar may hold a Contact of ours.
+    bound: bool,
+}
+
+impl Binding {
+    fn new(kept: &Kept, expires: Duration) -> Self {
+        let request_uri = request_uri(&kept.trunk.next_hop);
+        let host = match wire::Destination::parse(&request_uri) {
+            Ok(next_hop) if next_hop.host.contains(':') => format!("[{}]", next_hop.host),
+            Ok(next_hop) => next_hop.host,
+            Err(_) => String::new(), // parsed when the trunk was taken
+        };
+        let user = kept
+            .trunk
+            .credentials
+            .as_ref()
+            .map_or("onhook", |credentials| credentials.username.as_str());
+        Self {
+            call_id: CallIdHeader::new(random_text()),
+            from_tag: random_text(),
+            address_of_record: format!("<sip:{user}@{host}>"),
+            request_uri: uri_without_parameters(&request_uri).to_owned(),
+            cseq: 0,
+            expires,
+            bound: false,
+        }
+    }
+
+    /// Registers once, with the password when it is asked for; the time granted.
+    async fn refresh(&mut self, core: &Arc<Core>, kept: &Kept) -> Result<Duration, RegisterError> {
+        let mut authorizations: Vec<Authorization> = Vec::new();
+        let mut last = 0;
+        for _ in 0..ATTEMPTS {
+            let local = core
+                .local(kept)
+                .await
+                .map_err(|error| RegisterError::NoAddress(error.to_string()))?;
+            self.cseq = self.cseq.saturating_add(1);
+            let mut headers = vec![("Expires", self.expires.as_secs().to_string())];
+            headers.extend(authorizations.iter().map(|answer| (answer.name, answer.value.clone())));
+            let request = OutOfCall {
+                method: Method::Register,
+                request_uri: &self.request_uri,
+                from: &self.address_of_record,
+                from_tag: &self.from_tag,
+                to: &self.address_of_record,
+                call_id: &self.call_id,
+                cseq: self.cseq,
+                headers: &headers,
+            };
+            // Once it is on its way, the registrar may hold the binding whatever comes back.
+            self.bound = true;
+            let response = drive::ask(core, &request.print(core, kept, &local)).await?;
+            last = response.status_code.code();
+            match last {
+                200..=299 => {
+                    let granted = wire::granted_expiry(&response, &local.contact);
+                    return Ok(granted.map_or(self.expires, |seconds| Duration::from_secs(seconds.max(1).into())));
+                }
+                401 | 407 => {
+                    let credentials = kept.trunk.credentials.as_ref().ok_or(RegisterError::NoCredentials)?;
+                    let answers = self.answer(core, &response, credentials)?;
+                    if !authorizations.is_empty() && !answers.iter().any(|answer| answer.stale) {
+                        return Err(RegisterError::WrongCredentials);
+                    }
+                    authorizations = answers;
+                }
+                423 => match wire::min_expires(&response) {
+                    Some(least) if Duration::from_secs(least.into()) > self.expires => {
+                        self.expires = Duration::from_secs(least.into());
+                        authorizations.clear(); // a nonce is used once
+                    }
+                    _ => break,
+                },
+                _ => break,
+            }
+        }
+        Err(RegisterError::Refused(last))
+    }
+
+    fn answer(
+        &self,
+        core: &Core,
+        response: &rsip::Response,
+        credentials: &Credentials,
+    ) -> Result<Vec<Authorization>, RegisterError> {
+        let challenges = wire::response(response).map(|view| view.challenges).unwrap_or_default();
+        let subject = Subject {
+            method: &Method::Register,
+            uri: &self.request_uri,
+            body: b"",
+            cnonce: &core.branch_key.cnonce(&self.call_id, self.cseq),
+        };
+        Ok(digest::answer(&challenges, credentials, subject)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_binding_is_refreshed_ahead_of_its_end() {
+        assert_eq!(ahead_of(Duration::from_secs(10)), Duration::from_secs(8));
+        assert_eq!(ahead_of(Duration::from_secs(3600)), Duration::from_secs(3570));
+    }
+
+    #[test]
+    fn a_pause_is_never_shorter_than_half_of_it() {
+        for _ in 0..64 {
+            let pause = jittered(Duration::from_secs(8));
+            assert!(
+                pause > Duration::from_secs(4) && pause <= Duration::from_secs(8),
+                "{pause:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Looks at every message before the library matches it to a transaction.
+//!
+//! Two gaps of the library are closed here. After a refusal it keeps its ACK for 64 × T1 and answers a late 2xx of
+//! another fork with it, so that the phone stays up and nobody is told. And what its own timers make up looks like a
+//! peer's response. So: every 2xx to an INVITE of ours goes to the owner of the calls as a copy, and on to the library
+//! only while it has the transaction; and what was made up carries a mark that no peer can set.
+
+use std::sync::{
+    Arc, OnceLock, Weak,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use call::{BranchKey, CSeq, Method, Tag};
+use rsipstack::{
+    sip::{self as rsip, Header, SipMessage, prelude::*},
+    transaction::{
+        endpoint::{EndpointInner, MessageInspector, TransportEventInspector},
+        key::{TransactionKey, TransactionRole},
+    },
+    transport::{SipAddr, TransportEvent},
+};
+use subtle::ConstantTimeEq;
+use tokio::sync::mpsc;
+
+use super::{SipEvent, wire};
+
+/// Requests of peers that are being answered; more are left to be repeated.
+const SERVER_TRANSACTIONS: usize = 4096;
+/// Answers that are remembered for repeated requests; beyond it no new dialog is looked at.
+const REMEMBERED: usize = 32_768;
+/// The mark of what no peer sent.
+pub(super) const MADE_UP: &str = "X-Onhook-Made-Up";
+
+/// What is counted to keep bounds.
+#[derive(Debug, Default)]
+pub(super) struct Load {
+    pub(super) server_transactions: AtomicUsize,
+    pub(super) streams: AtomicUsize,
+    /// 2xx that found the events full. The peer repeats them.
+    pub(super) answers_dropped: AtomicUsize,
+}
+
+pub(super) struct Tap {
+    /// Weak: the endpoint owns the tap.
+    pub(super) endpoint: Arc<OnceLock<Weak<EndpointInner>>>,
+    pub(super) branch_key: BranchKey,
+    pub(super) events: mpsc::Sender<SipEvent>,
+    pub(super) load: Arc<Load>,
+}
+
+#[async_trait::async_trait]
+impl TransportEventInspector for Tap {
+    async fn handle(&self, event: TransportEvent) -> Option<TransportEvent> {
+        let endpoint = self.endpoint.get()?.upgrade()?;
+        let wanted = match &event {
+            TransportEvent::Incoming(SipMessage::Response(response), ..) => self.wants_response(&endpoint, response),
+            TransportEvent::Incoming(SipMessage::Request(request), ..) => self.wants_request(&endpoint, request),
+            TransportEvent::New(_) => {
+                self.load.streams.fetch_add(1, Ordering::Relaxed);
+                true
+            }
+            TransportEvent::Closed(_) => {
+                self.load.streams.fetch_sub(1, Ordering::Relaxed);
+                true
+            }
+        };
+        wanted.then_some(event)
+    }
+}
+
+impl Tap {
+    fn wants_response(&self, endpoint: &EndpointInner, message: &rsip::Response) -> bool {
+        let is_2xx = message.status_code.kind() == rsip::StatusCodeKind::Successful;
+        let of_invite = message.cseq_header().and_then(|cseq| cseq.method()).ok() == Some(rsip::Method::Invite);
+        if !is_2xx || !of_invite {
+            return true;
+        }
+        let live = TransactionKey::from_response(message, TransactionRole::Client)
+            .is_ok_and(|key| endpoint.transactions.contains_key(&key));
+        let Some(answer) = wire::response(message) else {
+            return false;
+        };
+        if !live && !self.is_ours(&answer) {
+            tracing::debug!(call_id = %answer.call_id, "a 2xx to no INVITE of ours is ignored");
+            return false;
+        }
+        // This runs in the one task that reads: it must not wait.
+        if self.events.try_send(SipEvent::Answer(answer)).is_err()
+            && self.load.answers_dropped.fetch_add(1, Ordering::Relaxed) == 0
+        {
+            tracing::warn!("SIP answers arrive faster than they are handled; the peers repeat them");
+        }
+        live
+    }
+
+    fn is_ours(&self, answer: &call::Response) -> bool {
+        let invite = CSeq {
+            number: answer.cseq.number,
+            method: Method::Invite,
+        };
+        let re_invite = |tag: &Tag| {
+            let ours = self.branch_key.branch(&answer.call_id, &invite, Some(tag));
+            bool::from(ours.as_str().as_bytes().ct_eq(answer.branch.as_str().as_bytes()))
+        };
+        self.branch_key.is_ours(&answer.branch, &answer.call_id, &invite)
+            || answer.to_tag.as_ref().is_some_and(re_invite)
+    }
+
+    /// Counts what will become a server transaction; [`Load::server_transactions`] falls again when it has ended.
+    fn wants_request(&self, endpoint: &EndpointInner, message: &rsip::Request) -> bool {
+        if matches!(message.method, rsip::Method::Ack | rsip::Method::Cancel) {
+            return true;
+        }
+        let Ok(key) = TransactionKey::from_request(message, TransactionRole::Server) else {
+            return false;
+        };
+        if endpoint.transactions.contains_key(&key) || endpoint.finished_transactions.contains_key(&key) {
+            return true;
+        }
+        let in_dialog = message.to_header().is_ok_and(|to| call::uri::tag(to.value()).is_some());
+        if !in_dialog && endpoint.finished_transactions.len() >= REMEMBERED {
+            return false;
+        }
+        self.load
+            .server_transactions
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |live| {
+                (live < SERVER_TRANSACTIONS).then_some(live + 1)
+            })
+            .is_ok()
+    }
+}
+
+/// Marks what the library makes up.
+pub(super) struct Marker;
+
+impl MessageInspector for Marker {
+    fn before_send(&self, msg: SipMessage, _dest: Option<&SipAddr>) -> SipMessage {
+        msg
+    }
+
+    fn after_received(&self, mut msg: SipMessage, from: Option<&SipAddr>) -> SipMessage {
+        match from {
+            // No peer can pass for the library.
+            Some(_) => msg.headers_mut().retain(|header| !is_mark(header)),
+            None => msg.headers_mut().push(Header::Other(MADE_UP.to_owned(), String::new())),
+        }
+        msg
+    }
+}
+
+/// Whether no peer sent this.
+pub(super) fn is_made_up(message: &rsip::Response) -> bool {
+    message.headers.iter().any(is_mark)
+}
+
+fn is_mark(header: &Header) -> bool {
+    matches!(header, Header::Other(name, _) if name.eq_ignore_ascii_case(MADE_UP))
+}
