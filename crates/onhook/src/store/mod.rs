@@ -1,7 +1,126 @@
-//! The store: one SQLite file.
+//! The store: one SQLite file with users, voice messages and the journal's tables.
+//!
+//! Calls are written by [`crate::journal`] alone; this room opens the file, keeps its schema, and reads and writes the
+//! rest. Its functions touch the disk: async code calls those that write, or read sound, from `spawn_blocking`.
 
+mod migrate;
+mod secrets;
+mod users;
+mod voice_messages;
+
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rusqlite::Connection;
 use thiserror::Error;
 
-/// What can go wrong with the store.
+pub use users::{User, UserError, UserName, UserNameError};
+pub use voice_messages::{MessageFacts, MessageId, MessageSummary, NewMessage};
+
+/// How long a writer waits for another process that holds the write lock (`onhook user`, `onhook voicemail`).
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why the store cannot be used.
 #[derive(Debug, Error)]
-pub enum StoreError {}
+#[non_exhaustive]
+pub enum StoreError {
+    #[error("the folder {} does not exist: make it, and let onhook write there", .0.display())]
+    NoFolder(PathBuf),
+    #[error("cannot open the store {}: {source}", path.display())]
+    Unopenable { path: PathBuf, source: io::Error },
+    #[error("{} is not an onhook store: give [store] path another name", .0.display())]
+    Foreign(PathBuf),
+    #[error(
+        "{} was written by a newer onhook (schema {found}, this one knows {known}): run that version, or restore a backup from before it",
+        path.display()
+    )]
+    Newer { path: PathBuf, found: u32, known: u32 },
+    #[error("the store failed: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    #[error("no random numbers from the system: {0}")]
+    Random(#[from] getrandom::Error),
+}
+
+/// An open store. It can be shared; one call at a time goes through.
+#[derive(Debug)]
+pub struct Store {
+    path: PathBuf,
+    connection: Mutex<Connection>,
+}
+
+impl Store {
+    /// Opens the file, makes it if it is not there (readable by its owner only), and brings its schema up to date.
+    ///
+    /// # Errors
+    /// When the folder is missing, the file is no store or a newer one, or SQLite cannot work with it.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        create(path)?;
+        let mut connection = connect(path)?;
+        migrate::migrate(&mut connection, path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            connection: Mutex::new(connection),
+        })
+    }
+
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        // A panic elsewhere left no half-done work: a transaction that was not committed has been rolled back.
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Another connection to a store that [`Store::open`] has been through.
+pub(crate) fn connect(path: &Path) -> Result<Connection, StoreError> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    let is_foreign = |error: &rusqlite::Error| error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase);
+    match connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0)) {
+        Ok(_) => {}
+        Err(error) if is_foreign(&error) => return Err(StoreError::Foreign(path.to_owned())),
+        Err(error) => return Err(error.into()),
+    }
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    Ok(connection)
+}
+
+fn create(path: &Path) -> Result<(), StoreError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder
+        && !folder.is_dir()
+    {
+        return Err(StoreError::NoFolder(folder.to_owned()));
+    }
+    // SQLite gives the files beside it (-wal, -shm) the same permissions.
+    OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(path)
+        .map(drop)
+        .map_err(|source| StoreError::Unopenable {
+            path: path.to_owned(),
+            source,
+        })
+}
+
+/// Milliseconds since 1970, as the tables keep times.
+pub(crate) fn milliseconds(time: SystemTime) -> i64 {
+    time.duration_since(UNIX_EPOCH)
+        .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// The time of a column written by [`milliseconds`].
+pub(crate) fn system_time(milliseconds: i64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0))
+}

@@ -1,0 +1,121 @@
+//! The schema, as numbered steps that are never changed once they are released.
+
+use std::path::Path;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::StoreError;
+
+/// Step n brings a store from schema n to schema n + 1.
+const STEPS: &[&str] = &[include_str!("../../migrations/0001_users_messages_calls.sql")];
+
+/// Marks the file as ours (`PRAGMA application_id`): "onhk".
+const APPLICATION_ID: i32 = i32::from_be_bytes(*b"onhk");
+
+pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    let known = STEPS.len() as u32;
+    // The lock is taken before looking, so that two programs started at once do not both migrate.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let id: i32 = transaction.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let found: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let tables: u32 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let is_empty = id == 0 && found == 0 && tables == 0;
+    if id != APPLICATION_ID && !is_empty {
+        return Err(StoreError::Foreign(path.to_owned()));
+    }
+    if found > known {
+        return Err(StoreError::Newer {
+            path: path.to_owned(),
+            found,
+            known,
+        });
+    }
+    for step in STEPS.iter().skip(found as usize) {
+        transaction.execute_batch(step)?;
+    }
+    if found < known {
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", known)?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Store;
+    use super::*;
+
+    #[test]
+    fn a_new_store_has_the_newest_schema_and_opens_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("onhook.db");
+        for _ in 0..2 {
+            let store = Store::open(&path).unwrap();
+            let version: u32 = store
+                .connection()
+                .pragma_query_value(None, "user_version", |row| row.get(0))
+                .unwrap();
+            assert_eq!(version as usize, STEPS.len());
+        }
+    }
+
+    #[test]
+    fn a_newer_store_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("onhook.db");
+        let store = Store::open(&path).unwrap();
+        store.connection().pragma_update(None, "user_version", 99).unwrap();
+        drop(store);
+
+        let refused = Store::open(&path).unwrap_err();
+        assert!(matches!(refused, StoreError::Newer { found: 99, .. }), "{refused}");
+        let version: u32 = Connection::open(&path)
+            .unwrap()
+            .pragma_query_value(None, "user_version", |row| row.get(0))
+            .unwrap();
+        assert_eq!(version, 99);
+    }
+
+    #[test]
+    fn somebody_elses_file_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("theirs.db");
+        Connection::open(&path)
+            .unwrap()
+            .execute_batch("CREATE TABLE theirs (x)")
+            .unwrap();
+        assert!(matches!(Store::open(&path), Err(StoreError::Foreign(_))));
+
+        let path = folder.path().join("notes.txt");
+        std::fs::write(
+            &path,
+            "not a database at all, and long enough to look like one\n".repeat(50),
+        )
+        .unwrap();
+        assert!(matches!(Store::open(&path), Err(StoreError::Foreign(_))));
+    }
+
+    #[test]
+    fn the_file_is_its_owners_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("onhook.db");
+        let _store = Store::open(&path).unwrap();
+        for name in ["onhook.db", "onhook.db-wal"] {
+            let mode = std::fs::metadata(folder.path().join(name))
+                .unwrap()
+                .permissions()
+                .mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_missing_folder_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = folder.path().join("nowhere");
+        let refused = Store::open(&missing.join("onhook.db")).unwrap_err();
+        assert!(refused.to_string().contains("nowhere"), "{refused}");
+    }
+}
