@@ -1,1 +1,278 @@
+//! The journal: what must be on disk before it may be acted on or answered.
+//!
+//! One thread writes. It takes whatever is waiting, commits it as one transaction and tells every writer; so a thousand
+//! calls at once cost a few flushes, and one call costs one. Callers get a future for each entry and decide what waits
+//! for it: the intent before the INVITE, the answer before the ACK, the wish before `NoError`. The BYE never waits.
+//!
+//! To the journal an intent, a dialog and a record are bytes; it knows nothing of SIP or EWS. It also does not end the
+//! calls that it finds left over: it only lists them.
 
+mod checkpoint;
+mod recover;
+mod writer;
+
+use std::borrow::Cow;
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, SystemTime};
+
+use sha2::{Digest as _, Sha256};
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::store::{Store, StoreError};
+
+pub use recover::{Leftover, Recovered};
+
+/// How many entries may wait for the disk.
+const QUEUE: usize = 16_384;
+/// What of the queue is kept for calls that exist already: a new call's intent is refused before a hang-up is.
+const KEPT_FOR_LIVE_CALLS: usize = QUEUE / 4;
+/// The longest intent, dialog or record, in bytes.
+const MAX_RECORD: usize = 64 * 1024;
+
+/// A call's row: incarnation of the server << 40 | counter, so that keys ascend over restarts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallKey(i64);
+
+/// What a PhoneCallId is looked up by; the id itself is not stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct IdHash(pub [u8; 32]);
+
+impl IdHash {
+    pub fn of(phone_call_id: &str) -> Self {
+        Self(Sha256::digest(phone_call_id).into())
+    }
+}
+
+/// The part of a call that changes while it lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallState {
+    pub phase: u8,
+    /// Whether somebody wants the call to end.
+    pub wish: bool,
+    pub dialog: Vec<u8>,
+}
+
+/// A call detail record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    pub id_hash: IdHash,
+    /// The key of the caller whose call it was.
+    pub owner: [u8; 32],
+    pub started: SystemTime,
+    pub ended: SystemTime,
+    /// A short word for statistics.
+    pub cause: Cow<'static, str>,
+    /// Everything that GetPhoneCallInformation needs later.
+    pub record: Vec<u8>,
+}
+
+/// Why the journal cannot be opened.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum JournalError {
+    #[error("another onhook is serving from {}: stop it, or give this one its own [store] path", .0.display())]
+    InUse(PathBuf),
+    #[error("cannot lock {}: {source}", path.display())]
+    Lock { path: PathBuf, source: io::Error },
+    #[error("cannot start the journal's threads: {0}")]
+    Thread(io::Error),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<rusqlite::Error> for JournalError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// Why an entry is not on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum WriteError {
+    #[error("too many entries wait for the disk")]
+    QueueFull,
+    #[error("the record is too long")]
+    TooLong,
+    #[error("the disk is full")]
+    DiskFull,
+    #[error("another program kept the store locked")]
+    Locked,
+    /// The disk or the file failed once. Nothing is written any more: a flush that failed cannot be repeated and believed.
+    #[error("the journal failed")]
+    Failed,
+    #[error("the journal is closed")]
+    Closed,
+}
+
+/// Resolves when an entry is durable. Dropping it does not take the entry back.
+#[derive(Debug)]
+#[must_use = "an entry is on disk only when this has resolved to Ok; say so if nothing waits for it"]
+pub struct Written(Outcome);
+
+#[derive(Debug)]
+enum Outcome {
+    Waiting(oneshot::Receiver<Result<(), WriteError>>),
+    Refused(WriteError),
+}
+
+impl Future for Written {
+    type Output = Result<(), WriteError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.0 {
+            Outcome::Waiting(answer) => {
+                Poll::Ready(ready!(Pin::new(answer).poll(context)).unwrap_or(Err(WriteError::Closed)))
+            }
+            Outcome::Refused(error) => Poll::Ready(Err(*error)),
+        }
+    }
+}
+
+/// A handle to the writing thread. Clones write to the same journal; entries of one clone are written in order.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    queue: mpsc::Sender<Entry>,
+    last_key: Arc<AtomicI64>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    write: Write,
+    answer: oneshot::Sender<Result<(), WriteError>>,
+}
+
+#[derive(Debug)]
+enum Write {
+    Intent {
+        key: CallKey,
+        id_hash: IdHash,
+        intent: Vec<u8>,
+    },
+    State {
+        key: CallKey,
+        state: CallState,
+    },
+    Ended {
+        key: CallKey,
+        ended: Ended,
+    },
+    Sweep,
+    Close,
+}
+
+impl Journal {
+    /// Opens the journal for the one server that may use this store, and tells what an earlier one left behind.
+    /// Records older than `keep_records` are swept; those of the last `remember_ended` are returned.
+    ///
+    /// # Errors
+    /// When another server has it open, or the store fails.
+    pub fn open(
+        store: &Store,
+        keep_records: Duration,
+        remember_ended: Duration,
+    ) -> Result<(Self, Recovered), JournalError> {
+        let lock = lock(store.path())?;
+        let writer_connection = crate::store::connect(store.path())?;
+        let checkpoint_connection = crate::store::connect(store.path())?;
+        let recovered = recover::recover(&writer_connection, remember_ended)?;
+        let incarnation: i64 =
+            writer_connection.query_row("UPDATE incarnation SET last = last + 1 RETURNING last", [], |row| {
+                row.get(0)
+            })?;
+
+        let wake_checkpoint = checkpoint::start(checkpoint_connection).map_err(JournalError::Thread)?;
+        let (queue, entries) = mpsc::channel(QUEUE);
+        writer::start(writer_connection, entries, wake_checkpoint, keep_records, lock)?;
+        Ok((
+            Self {
+                queue,
+                last_key: Arc::new(AtomicI64::new(incarnation << 40)),
+            },
+            recovered,
+        ))
+    }
+
+    /// The key of a new call, above all earlier ones.
+    pub fn next_key(&self) -> CallKey {
+        CallKey(self.last_key.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// Writes that a call is going to be placed. No INVITE may leave before this has resolved.
+    pub fn intent(&self, key: CallKey, id_hash: IdHash, intent: Vec<u8>) -> Written {
+        if self.queue.capacity() <= KEPT_FOR_LIVE_CALLS && !self.queue.is_closed() {
+            return Written(Outcome::Refused(WriteError::QueueFull));
+        }
+        self.write(intent.len(), Write::Intent { key, id_hash, intent })
+    }
+
+    /// Writes what has become of a call, over what was known of it.
+    pub fn state(&self, key: CallKey, state: CallState) -> Written {
+        self.write(state.dialog.len(), Write::State { key, state })
+    }
+
+    /// Writes a call's record and forgets the rest of it.
+    pub fn ended(&self, key: CallKey, ended: Ended) -> Written {
+        self.write(ended.record.len(), Write::Ended { key, ended })
+    }
+
+    /// Removes some of the records that are too old. Every end of a call does the same, so this is for quiet times.
+    pub fn sweep(&self) -> Written {
+        self.write(0, Write::Sweep)
+    }
+
+    /// Writes what is waiting, then closes the files. Later entries are refused, from every clone.
+    pub async fn close(&self) -> Result<(), WriteError> {
+        let (answer, closed) = oneshot::channel();
+        // Unlike all others this one waits for room: it comes once, and nothing is left to do meanwhile.
+        self.queue
+            .send(Entry {
+                write: Write::Close,
+                answer,
+            })
+            .await
+            .map_err(|_| WriteError::Closed)?;
+        closed.await.unwrap_or(Err(WriteError::Closed))
+    }
+
+    fn write(&self, length: usize, write: Write) -> Written {
+        if length > MAX_RECORD {
+            return Written(Outcome::Refused(WriteError::TooLong));
+        }
+        let (answer, written) = oneshot::channel();
+        match self.queue.try_send(Entry { write, answer }) {
+            Ok(()) => Written(Outcome::Waiting(written)),
+            Err(mpsc::error::TrySendError::Full(_)) => Written(Outcome::Refused(WriteError::QueueFull)),
+            Err(mpsc::error::TrySendError::Closed(_)) => Written(Outcome::Refused(WriteError::Closed)),
+        }
+    }
+}
+
+/// Takes the lock that only one server can hold; the system frees it when the process is gone, however it went.
+fn lock(store: &Path) -> Result<File, JournalError> {
+    let mut name = store.as_os_str().to_owned();
+    name.push("-serving");
+    let path = PathBuf::from(name);
+    let failed = |source| JournalError::Lock {
+        path: path.clone(),
+        source,
+    };
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(JournalError::InUse(store.to_owned())),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}

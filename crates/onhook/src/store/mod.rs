@@ -100,18 +100,16 @@ fn create(path: &Path) -> Result<(), StoreError> {
     {
         return Err(StoreError::NoFolder(folder.to_owned()));
     }
-    // SQLite gives the files beside it (-wal, -shm) the same permissions.
-    OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .mode(0o600)
-        .open(path)
-        .map(drop)
-        .map_err(|source| StoreError::Unopenable {
+    // Only a new file is opened here: closing a descriptor of an old one would drop the locks that another connection
+    // of this process holds on it (POSIX locks belong to the process). SQLite gives -wal and -shm the same permissions.
+    match OpenOptions::new().create_new(true).write(true).mode(0o600).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(source) => Err(StoreError::Unopenable {
             path: path.to_owned(),
             source,
-        })
+        }),
+    }
 }
 
 /// Milliseconds since 1970, as the tables keep times.

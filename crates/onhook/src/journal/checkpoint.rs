@@ -1,0 +1,44 @@
+//! Moves what is in the write-ahead log into the database file, beside the writer instead of in its way.
+
+use std::io;
+use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
+use std::thread;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tracing::warn;
+
+/// The pause between two checkpoints.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Wakes the checkpoint thread; it ends when this is dropped.
+pub(super) struct Wake {
+    written: SyncSender<()>,
+    /// Only ever dropped: it cuts the thread's pause short.
+    _alive: SyncSender<()>,
+}
+
+impl Wake {
+    /// Says that something was written.
+    pub(super) fn wake(&self) {
+        // Full means that it is awake already.
+        let _ = self.written.try_send(());
+    }
+}
+
+pub(super) fn start(connection: Connection) -> io::Result<Wake> {
+    let (written, has_written) = mpsc::sync_channel::<()>(1);
+    let (alive, is_alive) = mpsc::sync_channel::<()>(0);
+    thread::Builder::new().name("checkpoint".to_owned()).spawn(move || {
+        while has_written.recv().is_ok() {
+            // PASSIVE never waits for readers or the writer, so a busy moment only means less done this time.
+            if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+                warn!(%error, "checkpoint failed");
+            }
+            if is_alive.recv_timeout(PAUSE) == Err(RecvTimeoutError::Disconnected) {
+                return;
+            }
+        }
+    })?;
+    Ok(Wake { written, _alive: alive })
+}

@@ -1,0 +1,60 @@
+//! What an earlier server left in the journal.
+
+use std::time::{Duration, SystemTime};
+
+use rusqlite::{Connection, params};
+
+use super::{CallKey, CallState, Ended, IdHash};
+use crate::store::{milliseconds, system_time};
+
+/// What is found when the journal is opened, each in the order the calls were placed.
+#[derive(Debug, Default)]
+pub struct Recovered {
+    /// Calls that were alive when the last server stopped.
+    pub leftovers: Vec<Leftover>,
+    /// Calls that ended a short time ago, so that their ids can still be answered.
+    pub ended: Vec<(CallKey, Ended)>,
+}
+
+/// A call without an end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leftover {
+    pub key: CallKey,
+    pub id_hash: IdHash,
+    pub intent: Vec<u8>,
+    /// `None` when nothing was heard of it after its intent: its INVITE may or may not have left.
+    pub state: Option<CallState>,
+}
+
+pub(super) fn recover(connection: &Connection, remember_ended: Duration) -> rusqlite::Result<Recovered> {
+    let leftovers = connection
+        .prepare(
+            "SELECT call.k, id_hash, intent, phase, wish, dialog FROM call LEFT JOIN call_state USING (k) ORDER BY call.k",
+        )?
+        .query_map([], |row| {
+            let phase: Option<u8> = row.get(3)?;
+            let state = match phase {
+                Some(phase) => Some(CallState { phase, wish: row.get(4)?, dialog: row.get(5)? }),
+                None => None,
+            };
+            Ok(Leftover { key: CallKey(row.get(0)?), id_hash: IdHash(row.get(1)?), intent: row.get(2)?, state })
+        })?
+        .collect::<Result<_, _>>()?;
+
+    let since = SystemTime::now().checked_sub(remember_ended).map_or(0, milliseconds);
+    let ended = connection
+        .prepare("SELECT k, id_hash, owner, started, ended, cause, record FROM cdr WHERE ended >= ?1 ORDER BY k")?
+        .query_map(params![since], |row| {
+            let ended = Ended {
+                id_hash: IdHash(row.get(1)?),
+                owner: row.get(2)?,
+                started: system_time(row.get(3)?),
+                ended: system_time(row.get(4)?),
+                cause: row.get::<_, String>(5)?.into(),
+                record: row.get(6)?,
+            };
+            Ok((CallKey(row.get(0)?), ended))
+        })?
+        .collect::<Result<_, _>>()?;
+    Ok(Recovered { leftovers, ended })
+}
