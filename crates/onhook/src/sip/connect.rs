@@ -194,7 +194,10 @@ fn is_live(connection: &SipConnection) -> bool {
 
 /// Addresses of host names, remembered for a short time.
 #[derive(Default)]
-struct Names(Mutex<HashMap<(String, u16), (Vec<SocketAddr>, Instant)>>);
+struct Names(Mutex<Known>);
+
+/// What was found, and when.
+type Known = HashMap<(String, u16), (Vec<SocketAddr>, Instant)>;
 
 impl Names {
     async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectError> {
@@ -224,7 +227,7 @@ impl Names {
         Ok(found)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(String, u16), (Vec<SocketAddr>, Instant)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -71,6 +71,10 @@ const TIMER_C: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What a peer, or its silence, tells us.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "requests are rare, and a box each would be paid by every reader"
+)]
 pub enum SipEvent {
     /// A response that a peer sent, except a 2xx to INVITE.
     Response(call::Response),

@@ -7,9 +7,8 @@ use std::{sync::Arc, time::Duration};
 
 use call::{
     CallIdHeader, Method,
-    digest::{self, Authorization, Credentials, DigestError, Subject},
+    digest::{Authenticator, DigestError, Subject},
 };
-use rsipstack::sip as rsip;
 use tokio::time::{sleep, timeout};
 
 use super::{
@@ -22,8 +21,8 @@ use super::{
 const PATIENCE: Duration = Duration::from_secs(300);
 /// How long the end of the room waits for a registrar.
 const FAREWELL: Duration = Duration::from_secs(2);
-/// A registrar may ask for the password, say once that the nonce was stale, and once that the time was too short.
-const ATTEMPTS: usize = 5;
+/// A registrar may ask for a password, call a nonce stale and the time too short; then it is enough.
+const ATTEMPTS: usize = 8;
 
 /// Why a trunk does not know our Contact.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,8 +31,6 @@ pub enum RegisterError {
     NoResponse(#[from] NoResponse),
     #[error("the registrar asks for a password and none is configured")]
     NoCredentials,
-    #[error("the registrar refuses user or password")]
-    WrongCredentials,
     #[error("registrar: {0}")]
     Digest(#[from] DigestError),
     #[error("the registrar answers {0}")]
@@ -140,7 +137,8 @@ impl Binding {
 
     /// Registers once, with the password when it is asked for; the time granted.
     async fn refresh(&mut self, core: &Arc<Core>, kept: &Kept) -> Result<Duration, RegisterError> {
-        let mut authorizations: Vec<Authorization> = Vec::new();
+        // Anew each time: registrars change their nonce between two refreshes without calling it stale.
+        let mut authenticator = Authenticator::default();
         let mut last = 0;
         for _ in 0..ATTEMPTS {
             let local = core
@@ -149,7 +147,7 @@ impl Binding {
                 .map_err(|error| RegisterError::NoAddress(error.to_string()))?;
             self.cseq = self.cseq.saturating_add(1);
             let mut headers = vec![("Expires", self.expires.as_secs().to_string())];
-            headers.extend(authorizations.iter().map(|answer| (answer.name, answer.value.clone())));
+            headers.extend(self.authorize(core, kept, &mut authenticator));
             let request = OutOfCall {
                 method: Method::Register,
                 request_uri: &self.request_uri,
@@ -170,17 +168,15 @@ impl Binding {
                     return Ok(granted.map_or(self.expires, |seconds| Duration::from_secs(seconds.max(1).into())));
                 }
                 401 | 407 => {
-                    let credentials = kept.trunk.credentials.as_ref().ok_or(RegisterError::NoCredentials)?;
-                    let answers = self.answer(core, &response, credentials)?;
-                    if !authorizations.is_empty() && !answers.iter().any(|answer| answer.stale) {
-                        return Err(RegisterError::WrongCredentials);
+                    if kept.trunk.credentials.is_none() {
+                        return Err(RegisterError::NoCredentials);
                     }
-                    authorizations = answers;
+                    let challenges = wire::response(&response).map(|view| view.challenges);
+                    authenticator.challenged(&challenges.unwrap_or_default())?;
                 }
                 423 => match wire::min_expires(&response) {
                     Some(least) if Duration::from_secs(least.into()) > self.expires => {
                         self.expires = Duration::from_secs(least.into());
-                        authorizations.clear(); // a nonce is used once
                     }
                     _ => break,
                 },
@@ -190,20 +186,21 @@ impl Binding {
         Err(RegisterError::Refused(last))
     }
 
-    fn answer(
+    fn authorize(
         &self,
         core: &Core,
-        response: &rsip::Response,
-        credentials: &Credentials,
-    ) -> Result<Vec<Authorization>, RegisterError> {
-        let challenges = wire::response(response).map(|view| view.challenges).unwrap_or_default();
+        kept: &Kept,
+        authenticator: &mut Authenticator,
+    ) -> impl Iterator<Item = (&'static str, String)> {
         let subject = Subject {
             method: &Method::Register,
             uri: &self.request_uri,
             body: b"",
             cnonce: &core.branch_key.cnonce(&self.call_id, self.cseq),
         };
-        Ok(digest::answer(&challenges, credentials, subject)?)
+        let answers = kept.trunk.credentials.as_ref();
+        let answers = answers.map(|credentials| authenticator.authorize(credentials, subject));
+        answers.into_iter().flatten().map(|answer| (answer.name, answer.value))
     }
 }
 
