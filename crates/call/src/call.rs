@@ -5,8 +5,9 @@
 //! input, then [`Call::poll_output`] until it is empty, then wait no longer than [`Call::poll_timeout`] says.
 //!
 //! States stand in [`Phase`](crate::Phase) in the order a call lives. `invite` holds what happens up to the answer,
-//! `ending` all ways out, `peer` what the far end may ask for in between.
+//! `peer` what the far end may ask for after it, `ending` the wish to end and CANCEL, `bye` what ends an answered call.
 
+mod bye;
 mod ending;
 mod invite;
 mod peer;
@@ -23,8 +24,8 @@ use crate::{
     sdp::{Agreed, Codec, LocalMedia},
     timer::{Timer, TimerTable},
 };
-use ending::{Bye, Fork};
-pub use ending::{Silence, end_stray};
+use bye::{Bye, Fork};
+pub use {bye::end_stray, ending::Silence};
 
 /// Everything a new call is made of. Randomness comes from the caller (promise 1).
 #[derive(Clone, Debug)]
@@ -72,6 +73,11 @@ impl Limits {
     pub fn transaction(&self) -> Duration {
         self.t1 * 64
     }
+
+    /// When a transaction must have come to its end: a little later, because the peer may start counting later.
+    pub(crate) fn patience(&self) -> Duration {
+        self.transaction() + self.t1 * 4
+    }
 }
 
 /// What is to be done, in this order.
@@ -91,9 +97,9 @@ pub enum Output {
 /// Why the record is written; two of them the machine waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Save {
-    /// Before the INVITE. [`Call::handle_saved`] lets it leave (promise 3).
+    /// Before every INVITE, also one repeated with credentials. [`Call::handle_saved`] lets it leave (promise 3).
     Intent,
-    /// Before the ACK. [`Call::handle_saved`] lets it leave.
+    /// Before the ACK, which [`Call::handle_saved`] lets leave; later, when the peer has moved its target.
     Answer,
     /// The call is to end. What was asked for may be confirmed once this is durable; the BYE does not wait.
     Wish,
@@ -129,6 +135,8 @@ pub struct Call {
     /// Dialogs that other branches of the call opened: each is ended at once (RFC 3261 §13.2.2.4).
     forks: Vec<Fork>,
     agreed: Option<Agreed>,
+    /// Our 200 to a re-INVITE carried an offer; its answer comes in the ACK.
+    offered: bool,
     ringing: bool,
     /// The last final response that says why the call did not come about.
     refusal: Option<(u16, String)>,
@@ -172,6 +180,7 @@ impl Call {
             bye: None,
             forks: Vec::new(),
             agreed: None,
+            offered: false,
             ringing: false,
             refusal: None,
         };
@@ -255,8 +264,8 @@ impl Call {
             match timer {
                 Timer::NoAnswer => self.wish(Wish::NoAnswer, now),
                 Timer::MaxDuration => self.wish(Wish::MaxDuration, now),
-                Timer::GiveUp => self.give_up_invite(),
-                Timer::AnotherBye => self.bye_again(),
+                Timer::GiveUp => self.give_up_invite(now),
+                Timer::AnotherBye => self.bye_again(now),
             }
         }
     }
@@ -281,6 +290,7 @@ impl Call {
             Save::Answer => {
                 if self.record.phase == Phase::Answered {
                     self.wish(Wish::NotJournaled, now);
+                    self.answer_saved(now);
                 }
             }
             Save::Wish | Save::End => {}
@@ -300,18 +310,20 @@ impl Call {
         if self.end().is_some() {
             return;
         }
-        if self.agreed.is_some() {
-            self.outputs.push_back(Output::Media(MediaCommand::Stop));
-        }
-        let another_bye = self.forks.iter().any(Fork::waits);
-        let due = self.timers.due(Timer::AnotherBye);
+        self.stop_media();
         self.timers.stop_all();
-        if let (true, Some(due)) = (another_bye, due) {
-            self.timers.set(Timer::AnotherBye, due);
-        }
+        // The call's own BYE no longer matters; those of the forks run on.
+        self.bye = None;
+        self.schedule_byes();
         // What we wanted first is the cause, whatever the far end then said to it.
         let cause = self.record.wish.map_or(cause, EndCause::Wished);
         self.record.phase = Phase::Ended(End { cause, confirmed });
         self.save(Save::End);
+    }
+
+    fn stop_media(&mut self) {
+        if self.agreed.take().is_some() {
+            self.outputs.push_back(Output::Media(MediaCommand::Stop));
+        }
     }
 }

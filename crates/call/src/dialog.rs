@@ -137,7 +137,7 @@ impl Dialog {
     /// Prints a request with a given top Via.
     pub(crate) fn print(&self, cseq: &CSeq, via: &str, headers: &[(&str, &str)], body: Option<&str>) -> String {
         let (request_uri, routes) = self.route();
-        let mut text = format!("{} {} SIP/2.0\r\n", cseq.method, one_line(request_uri));
+        let mut text = format!("{} {request_uri} SIP/2.0\r\n", cseq.method);
         let mut line = |name: &str, value: &str| {
             text.push_str(name);
             text.push_str(": ");
@@ -170,7 +170,7 @@ impl Dialog {
 
     /// The Request-URI of requests in this dialog: what a digest is computed over.
     #[must_use]
-    pub fn request_uri(&self) -> &str {
+    pub fn request_uri(&self) -> String {
         self.route().0
     }
 
@@ -182,18 +182,15 @@ impl Dialog {
     }
 
     /// The Request-URI and the `Route` values of a request (RFC 3261 §12.2.1.1).
-    fn route(&self) -> (&str, Vec<String>) {
-        match self.route_set.first() {
-            None => (&self.remote_target, Vec::new()),
-            Some(first) if uri::has_parameter(uri::addr_spec(first), "lr") => {
-                (&self.remote_target, self.route_set.clone())
-            }
+    fn route(&self) -> (String, Vec<String>) {
+        match self.route_set.split_first() {
             // A strict router takes the Request-URI, and the target travels as the last Route.
-            Some(first) => {
-                let mut routes = self.route_set[1..].to_vec();
+            Some((first, rest)) if !uri::has_parameter(uri::addr_spec(first), "lr") => {
+                let mut routes = rest.to_vec();
                 routes.push(format!("<{}>", self.remote_target));
-                (uri::addr_spec(first), routes)
+                (one_word(uri::addr_spec(first)), routes)
             }
+            Some(_) | None => (one_word(&self.remote_target), self.route_set.clone()),
         }
     }
 }
@@ -201,6 +198,14 @@ impl Dialog {
 /// What a peer wrote into a Contact or Record-Route must not become a header line of ours.
 fn one_line(value: &str) -> String {
     value.chars().filter(|character| !character.is_control()).collect()
+}
+
+/// The same for a Request-URI, which ends at the first blank (RFC 3261 §7.1).
+fn one_word(value: &str) -> String {
+    value
+        .chars()
+        .filter(|character| !character.is_control() && !character.is_whitespace())
+        .collect()
 }
 
 /// A `From` or `To` value without its tag parameter; other header parameters stay.

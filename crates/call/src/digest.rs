@@ -107,30 +107,31 @@ struct Met {
 const MOST: usize = 4;
 
 impl Authenticator {
-    /// Takes note of what a 401 or 407 asks for: the strongest challenge understood of the server, and of the proxy.
+    /// Takes note of what a 401 or 407 asks for: of every realm the strongest challenge that we understand.
     ///
     /// # Errors
     ///
     /// [`DigestError`] when repeating the request would be of no use.
     pub fn challenged(&mut self, challenges: &[Challenge]) -> Result<(), DigestError> {
-        let mut understood = false;
-        for proxy in [false, true] {
-            let strongest = challenges
-                .iter()
-                .filter(|challenge| challenge.proxy == proxy)
-                .filter_map(|challenge| Parsed::parse(&challenge.value))
-                // Servers list what they prefer first: among equals the first one stays (max_by_key takes the last).
-                .reduce(|best, next| if next.algorithm > best.algorithm { next } else { best });
-            if let Some(challenge) = strongest {
-                self.meet(proxy, challenge)?;
-                understood = true;
+        let mut strongest: Vec<(bool, Parsed)> = Vec::new();
+        for Challenge { proxy, value } in challenges {
+            let Some(parsed) = Parsed::parse(value) else { continue };
+            let best = strongest
+                .iter_mut()
+                .find(|(of_proxy, best)| of_proxy == proxy && best.realm == parsed.realm);
+            match best {
+                // Servers list what they prefer first: among equals the first one stays.
+                Some((_, best)) if parsed.algorithm > best.algorithm => *best = parsed,
+                Some(_) => {}
+                None => strongest.push((*proxy, parsed)),
             }
         }
-        if understood {
-            Ok(())
-        } else {
-            Err(DigestError::NoneUnderstood)
+        if strongest.is_empty() {
+            return Err(DigestError::NoneUnderstood);
         }
+        strongest
+            .into_iter()
+            .try_for_each(|(proxy, challenge)| self.meet(proxy, challenge))
     }
 
     fn meet(&mut self, proxy: bool, challenge: Parsed) -> Result<(), DigestError> {

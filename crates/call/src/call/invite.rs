@@ -2,6 +2,7 @@
 
 use super::{Call, MediaCommand, Output, Save};
 use crate::{
+    dialog::Dialog,
     digest::Subject,
     message::{ALLOW, CSeq, Method, Outgoing, Response, Tx},
     moment::Moment,
@@ -36,7 +37,10 @@ impl Call {
             return;
         }
         self.record.phase = Phase::Calling { trying: false };
-        self.timers.set(Timer::NoAnswer, now + self.around.limits.ring);
+        // Credentials do not buy the phone more time to ring.
+        if self.timers.due(Timer::NoAnswer).is_none() {
+            self.timers.set(Timer::NoAnswer, now + self.around.limits.ring);
+        }
         let invite = self.invite();
         self.send(invite);
     }
@@ -97,10 +101,10 @@ impl Call {
             return;
         }
         let Some(credentials) = self.around.credentials.clone() else {
-            return self.finish_refused(response, true);
+            return self.handle_refusal(response);
         };
         if self.invite_auth.challenged(&response.challenges).is_err() {
-            return self.finish_refused(response, true);
+            return self.handle_refusal(response);
         }
         self.next_invite();
         let cnonce = self
@@ -109,30 +113,26 @@ impl Call {
             .cnonce(&self.record.dialog.call_id, self.record.invite_cseq);
         let subject = Subject {
             method: &Method::Invite,
-            uri: self.record.dialog.request_uri(),
+            uri: &self.record.dialog.request_uri(),
             body: self.offer.as_bytes(),
             cnonce: &cnonce,
         };
         self.invite_authorizations = self.invite_auth.authorize(&credentials, subject);
-        self.record.phase = Phase::Calling { trying: false };
-        let invite = self.invite();
-        self.send(invite);
+        // A new transaction: a crash must find its CSeq and Via, or could not CANCEL it (promise 3).
+        self.record.phase = Phase::Placing;
+        self.save(Save::Intent);
     }
 
     /// No redirect is followed and no other trunk is tried: a refusal ends the call (promise 5).
     fn handle_refusal(&mut self, response: &Response) {
-        if self.awaits_answer() {
-            self.finish_refused(response, matches!(response.status, 401 | 407));
+        if !self.awaits_answer() {
+            return;
         }
-    }
-
-    fn finish_refused(&mut self, response: &Response, unauthorized: bool) {
         let (status, reason) = (response.status, response.reason.clone());
         self.refusal = Some((status, reason.clone()));
-        let cause = if unauthorized {
-            EndCause::Unauthorized { status, reason }
-        } else {
-            EndCause::Rejected { status, reason }
+        let cause = match status {
+            401 | 407 => EndCause::Unauthorized { status, reason },
+            _ => EndCause::Rejected { status, reason },
         };
         self.finish(cause, true);
     }
@@ -146,33 +146,36 @@ impl Call {
     }
 
     /// A 2xx to the INVITE: the first one, a repeated one, one of another fork, or one that comes late.
+    ///
+    /// One whose branch is not ours is passed over: a forged 2xx must not make us send anywhere.
     pub fn handle_answer(&mut self, response: &Response, now: Moment) {
+        let (record, key) = (&self.record, &self.around.key);
         if response.to_tag.is_none() || response.cseq.method != Method::Invite {
             return; // no dialog can come of it (RFC 3261 §12.1.2)
         }
-        if self.awaits_answer() {
-            return self.answered(response, now);
-        }
-        if self.record.dialog.remote_tag == response.to_tag {
-            // Repeated because our ACK was lost, or has not left yet (RFC 3261 §13.2.2.4).
-            if self.record.phase != Phase::Answered {
-                self.acknowledge();
-            }
+        if !key.is_ours(&response.branch, &record.dialog.call_id, &response.cseq) {
             return;
         }
-        self.end_fork(response, now);
+        // An INVITE whose challenge we have met may have been answered by another fork meanwhile: not our call.
+        if response.cseq.number == record.invite_cseq && self.awaits_answer() {
+            return self.answered(response);
+        }
+        if record.dialog.remote_tag != response.to_tag {
+            return self.end_fork(response, now);
+        }
+        // Repeated because our ACK was lost, or has not left yet (RFC 3261 §13.2.2.4).
+        if record.phase != Phase::Answered {
+            let ack = self.ack_of(&record.dialog, response.cseq.number);
+            self.send(ack);
+        }
     }
 
-    fn answered(&mut self, response: &Response, now: Moment) {
+    /// The call's own answer. No ACK before it is durable: a crash in between must leave a phone that still asks for
+    /// its ACK, not one that is up and that nobody knows (promise 3).
+    fn answered(&mut self, response: &Response) {
         self.timers.stop(Timer::NoAnswer);
         self.timers.stop(Timer::GiveUp);
         self.record.dialog.confirm(response);
-        if self.record.wish.is_some() {
-            // The 200 has crossed our CANCEL, or the wish to send one (RFC 3261 §9.1): ACK, then BYE.
-            self.acknowledge();
-            self.send_bye(now);
-            return;
-        }
         self.record.phase = Phase::Answered;
         self.answer = Some(response.clone());
         self.save(Save::Answer);
@@ -184,6 +187,10 @@ impl Call {
             return;
         }
         self.acknowledge();
+        if self.record.wish.is_some() {
+            // The 200 has crossed our CANCEL, or the wish to send one (RFC 3261 §9.1).
+            return self.send_bye(now);
+        }
         self.record.phase = Phase::Confirmed;
         self.timers
             .set(Timer::MaxDuration, now + self.around.limits.max_duration);
@@ -198,19 +205,20 @@ impl Call {
     }
 
     pub(super) fn acknowledge(&mut self) {
-        let ack = self.ack_of(&self.record.dialog);
+        let ack = self.ack_of(&self.record.dialog, self.record.invite_cseq);
         self.send(ack);
     }
 
     /// The ACK of a 2xx: the INVITE's CSeq number and credentials, a branch of its own (RFC 3261 §13.2.2.4).
-    pub(super) fn ack_of(&self, dialog: &crate::Dialog) -> Outgoing {
+    pub(super) fn ack_of(&self, dialog: &Dialog, number: u32) -> Outgoing {
         let headers: Vec<_> = self
             .invite_authorizations
             .iter()
+            .filter(|_| number == self.record.invite_cseq)
             .map(|header| (header.name, header.value.as_str()))
             .collect();
         let cseq = CSeq {
-            number: self.record.invite_cseq,
+            number,
             method: Method::Ack,
         };
         dialog.request(cseq, &headers, None, &self.around.local, &self.around.key)

@@ -1,34 +1,50 @@
 //! What the far end asks for inside the dialog.
 
-use super::{Call, MediaCommand, Output};
+use super::{Call, MediaCommand, Output, Save};
 use crate::{
     message::{ALLOW, APPLICATION_SDP, Method, Reply, Request},
     moment::Moment,
     record::{EndCause, Phase, Wish},
-    sdp,
+    sdp::{self, LocalMedia},
 };
 
 impl Call {
-    /// Whether a request belongs to this call's dialog.
+    /// Whether a request belongs to this call's dialog, or to one that another fork opened.
     #[must_use]
     pub fn owns(&self, request: &Request) -> bool {
-        self.record.dialog.owns(request)
+        self.record.dialog.owns(request) || self.forks.iter().any(|fork| fork.owns(request))
     }
 
     /// A request of the peer inside the dialog; `id` comes back with the [`Output::Reply`].
     pub fn handle_request(&mut self, id: u64, request: &Request) {
-        let reply = match request.method {
-            Method::Ack | Method::Cancel => return, // ACK ends a transaction below; there is nothing to CANCEL here
-            _ if !self.record.dialog.advance_remote(&request.cseq) => Reply::status(500), // RFC 3261 §12.2.2
+        if matches!(request.method, Method::Ack | Method::Cancel) {
+            return; // ACK ends a transaction below; there is nothing to CANCEL here
+        }
+        let reply = match self.reply_in_fork(request) {
+            Some(reply) => reply,
+            None => self.reply_in_dialog(request),
+        };
+        self.outputs.push_back(Output::Reply(id, reply));
+    }
+
+    fn reply_in_dialog(&mut self, request: &Request) -> Reply {
+        if !self.was_answered() || !self.record.dialog.owns(request) {
+            return Reply::status(481);
+        }
+        if !self.record.dialog.advance_remote(&request.cseq) {
+            return Reply::status(500); // RFC 3261 §12.2.2
+        }
+        match request.method {
             Method::Bye => self.handle_bye(),
             Method::Invite | Method::Update => self.handle_reoffer(request),
             Method::Options => Reply::status(200).with("Allow", ALLOW).with("Accept", APPLICATION_SDP),
             Method::Info => Reply::status(200),
             // We never subscribed to anything (RFC 6665 §4.1.3).
             Method::Notify => Reply::status(481),
-            Method::Register | Method::Other(_) => Reply::status(405).with("Allow", ALLOW),
-        };
-        self.outputs.push_back(Output::Reply(id, reply));
+            Method::Ack | Method::Cancel | Method::Register | Method::Other(_) => {
+                Reply::status(405).with("Allow", ALLOW)
+            }
+        }
     }
 
     /// Our 200 to a re-INVITE was never ACKed: the session should end (RFC 3261 §13.3.1.4).
@@ -43,15 +59,13 @@ impl Call {
                 self.acknowledge();
                 self.finish(EndCause::RemoteHangup, true);
             }
-            Phase::Confirmed => self.finish(EndCause::RemoteHangup, true),
-            // BYE crossing BYE: the far end is on-hook, whatever becomes of our own.
-            Phase::Terminating => {
-                if let Some(bye) = &mut self.bye {
-                    bye.end();
-                }
-                self.finish(EndCause::RemoteHangup, true);
+            // A BYE of ours may be crossing this one: the far end is on-hook, whatever becomes of ours (RFC 5407 §3.1.4).
+            Phase::Confirmed | Phase::Terminating => self.finish(EndCause::RemoteHangup, true),
+            // It has crossed the end: the far end is told that all is well.
+            Phase::Ended(_) => {}
+            Phase::Placing | Phase::Calling { .. } | Phase::Early | Phase::Cancelling { .. } => {
+                return Reply::status(481);
             }
-            Phase::Placing | Phase::Calling { .. } | Phase::Early | Phase::Cancelling { .. } | Phase::Ended(_) => {}
         }
         Reply::status(200)
     }
@@ -59,9 +73,9 @@ impl Call {
     /// re-INVITE or UPDATE: moves the stream, holds it, takes it back, or only refreshes the target.
     fn handle_reoffer(&mut self, request: &Request) -> Reply {
         match self.record.phase {
-            Phase::Confirmed => {}
-            // Our own offer has not been answered for good yet (RFC 3261 §14.2, RFC 3311 §5.2).
-            Phase::Answered => return Reply::status(491),
+            Phase::Confirmed if !self.offered => {}
+            // An offer of ours is not settled yet (RFC 3261 §14.2, RFC 3311 §5.2).
+            Phase::Confirmed | Phase::Answered => return Reply::status(491),
             // A dialog that we have said BYE to takes nothing but BYE.
             Phase::Terminating
             | Phase::Ended(_)
@@ -73,34 +87,42 @@ impl Call {
         let mut reply = Reply::status(200)
             .with("Contact", format!("<{}>", self.around.local.contact))
             .with("Allow", ALLOW);
-        if request.body.is_empty() {
-            if request.method == Method::Invite {
-                // An INVITE without an offer asks for ours; the answer comes in its ACK (RFC 3261 §14.2).
-                self.around.media.version += 1;
-                reply.body = Some((APPLICATION_SDP, sdp::offer(&self.around.media)));
-            }
-        } else {
+        // One more with every description that differs from the one before (RFC 3264 §8).
+        let media = LocalMedia {
+            version: self.around.media.version + 1,
+            ..self.around.media.clone()
+        };
+        if !request.body.is_empty() {
             let current = self.agreed.map(|agreed| agreed.codec);
-            self.around.media.version += 1;
-            match sdp::answer(&self.around.media, &request.body, current) {
-                Ok((answer, agreed)) => {
-                    self.change_media(agreed);
-                    reply.body = Some((APPLICATION_SDP, answer));
-                }
-                // The session stays as it was (RFC 3261 §14.2).
-                Err(_) => return Reply::status(488),
-            }
+            let Ok((answer, agreed)) = sdp::answer(&media, &request.body, current) else {
+                return Reply::status(488); // the session stays as it was (RFC 3261 §14.2)
+            };
+            self.change_media(agreed);
+            reply.body = Some((APPLICATION_SDP, answer));
+            self.around.media = media;
+        } else if request.method == Method::Invite {
+            // An INVITE without an offer asks for ours; the answer comes in its ACK (RFC 3261 §14.2).
+            reply.body = Some((APPLICATION_SDP, sdp::offer(&media)));
+            self.around.media = media;
+            self.offered = true;
         }
-        if let Some(contact) = &request.contact {
-            self.record.dialog.remote_target.clone_from(contact); // target refresh (RFC 3261 §12.2.2)
+        if let Some(contact) = &request.contact
+            && *contact != self.record.dialog.remote_target
+        {
+            // Target refresh (RFC 3261 §12.2.2): a BYE after a crash must find the peer where it is now.
+            self.record.dialog.remote_target.clone_from(contact);
+            self.save(Save::Answer);
         }
         reply
     }
 
     /// The ACK to our 200 of a re-INVITE; carries the answer when the re-INVITE carried no offer.
+    ///
+    /// An answer that is missing or cannot be used leaves the session as it was.
     pub fn handle_ack(&mut self, request: &Request) {
         if self.record.phase == Phase::Confirmed
-            && !request.body.is_empty()
+            && self.record.dialog.owns(request)
+            && std::mem::take(&mut self.offered)
             && let Ok(agreed) = sdp::accept(&self.around.media, &request.body)
         {
             self.change_media(agreed);
