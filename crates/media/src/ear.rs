@@ -1,0 +1,500 @@
+//! The receiving side: RTP back to samples, in order, with the keys pressed.
+//!
+//! [`Ear`] is pure: packets go in, what was heard comes out. [`Hearing`] feeds one from a socket. There is no playout clock:
+//! this is for recording and for tests, so nothing waits for late packets longer than a few packets' time.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use audio_codec::Decoder;
+use tokio::net::UdpSocket;
+use tokio::task::JoinHandle;
+
+use crate::codec::Codec;
+use crate::resample::Resampler;
+use crate::rtp::RtpPacket;
+use crate::telephone_event::TelephoneEvent;
+
+/// Packets held back for one that is missing.
+const REORDER_DEPTH: usize = 8;
+/// A sequence number further off than this begins a new stream (RFC 3550 appendix A.1, MAX_DROPOUT).
+const MAX_JUMP: i64 = 3000;
+/// A hole in RTP time up to this long is silence; a longer one is a new beginning.
+const MAX_SILENCE_TICKS: u32 = 60 * Codec::CLOCK_RATE;
+/// Keys remembered.
+const MAX_KEYS: usize = 1024;
+
+/// Counts of what arrived.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EarStats {
+    /// RTP packets of sound, duplicates not counted.
+    pub packets: u64,
+    /// Missing when their turn came.
+    pub lost: u64,
+    pub out_of_order: u64,
+    pub duplicates: u64,
+    /// Datagrams that are no RTP or have a payload type nobody agreed on.
+    pub unreadable: u64,
+}
+
+/// What an [`Ear`] heard.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    pub samples: Vec<i16>,
+    /// Of `samples`, in Hz: 16,000 if G.722 was among the codecs, else 8,000.
+    pub sample_rate: u32,
+    /// Keys in the order they were pressed.
+    pub keys: String,
+    pub stats: EarStats,
+}
+
+impl Heard {
+    pub fn duration(&self) -> Duration {
+        Duration::from_secs_f64(self.samples.len() as f64 / f64::from(self.sample_rate.max(1)))
+    }
+
+    /// Writes a 16-bit WAV file.
+    pub fn save(&self, path: &std::path::Path) -> Result<(), hound::Error> {
+        let spec = hound::WavSpec {
+            channels: 1,
+            sample_rate: self.sample_rate,
+            bits_per_sample: 16,
+            sample_format: hound::SampleFormat::Int,
+        };
+        let mut file = hound::WavWriter::create(path, spec)?;
+        let mut samples = file.get_i16_writer(self.samples.len() as u32);
+        self.samples
+            .iter()
+            .for_each(|&sample| samples.write_sample(sample));
+        samples.flush()?;
+        file.finalize()
+    }
+}
+
+/// Puts packets in order and decodes them.
+pub struct Ear {
+    codecs: Vec<(u8, Codec)>,
+    telephone_event: Option<u8>,
+    max_samples: usize,
+    source: Option<Source>,
+    decoding: Option<Decoding>,
+    heard: Heard,
+}
+
+/// The stream now listened to.
+struct Source {
+    ssrc: u32,
+    /// Extended sequence number of the next packet in order.
+    next: i64,
+    early: BTreeMap<i64, Packet>,
+    /// RTP time of the next sample.
+    timestamp: u32,
+    last_key: Option<u32>,
+}
+
+struct Packet {
+    payload_type: u8,
+    timestamp: u32,
+    payload: Vec<u8>,
+}
+
+struct Decoding {
+    codec: Codec,
+    decoder: Box<dyn Decoder>,
+    resampler: Resampler,
+}
+
+impl Ear {
+    /// `codecs` and `telephone_event` by the payload types of the answer; sound beyond `max_duration` is dropped.
+    pub fn new(
+        codecs: &[(u8, Codec)],
+        telephone_event: Option<u8>,
+        max_duration: Duration,
+    ) -> Self {
+        let sample_rate = codecs
+            .iter()
+            .map(|(_, codec)| codec.sample_rate())
+            .max()
+            .unwrap_or(Codec::CLOCK_RATE);
+        Self {
+            codecs: codecs.to_vec(),
+            telephone_event,
+            max_samples: (max_duration.as_secs_f64() * f64::from(sample_rate)) as usize,
+            source: None,
+            decoding: None,
+            heard: Heard {
+                sample_rate,
+                ..Heard::default()
+            },
+        }
+    }
+
+    /// Takes a datagram from the RTP port.
+    pub fn handle_packet(&mut self, bytes: &[u8]) {
+        let Ok(RtpPacket { header, payload }) = RtpPacket::parse(bytes) else {
+            self.heard.stats.unreadable += 1;
+            return;
+        };
+        let sequence_number = i64::from(header.sequence_number);
+        let at = self
+            .source
+            .as_ref()
+            .filter(|source| source.ssrc == header.ssrc)
+            .and_then(|source| {
+                // The nearest extension of 16 bits to what we wait for.
+                let ahead = (sequence_number - source.next + 0x8000).rem_euclid(0x1_0000) - 0x8000;
+                (ahead.abs() <= MAX_JUMP).then_some(source.next + ahead)
+            });
+        let at = at.unwrap_or_else(|| {
+            self.release_all();
+            self.source = Some(Source {
+                ssrc: header.ssrc,
+                next: sequence_number,
+                early: BTreeMap::new(),
+                timestamp: header.timestamp,
+                last_key: None,
+            });
+            sequence_number
+        });
+        let packet = Packet {
+            payload_type: header.payload_type,
+            timestamp: header.timestamp,
+            payload: payload.to_vec(),
+        };
+        self.order(at, packet);
+    }
+
+    /// Ends listening: what was held back is decoded, the rest of the filter comes out.
+    pub fn finish(mut self) -> Heard {
+        self.release_all();
+        self.end_decoding();
+        self.heard
+    }
+
+    pub fn stats(&self) -> EarStats {
+        self.heard.stats
+    }
+
+    /// What was heard up to now.
+    pub fn heard(&self) -> &Heard {
+        &self.heard
+    }
+
+    fn order(&mut self, at: i64, packet: Packet) {
+        let Some(source) = &mut self.source else {
+            return;
+        };
+        if at < source.next || source.early.contains_key(&at) {
+            self.heard.stats.duplicates += 1;
+            return;
+        }
+        if source
+            .early
+            .last_key_value()
+            .is_some_and(|(&last, _)| at < last)
+        {
+            self.heard.stats.out_of_order += 1;
+        }
+        source.early.insert(at, packet);
+        self.release(REORDER_DEPTH);
+    }
+
+    fn release_all(&mut self) {
+        self.release(0);
+    }
+
+    /// Takes packets in order; a missing one is given up when more than `depth` wait behind it.
+    fn release(&mut self, depth: usize) {
+        while let Some(source) = &mut self.source
+            && let Some(entry) = source.early.first_entry()
+            && (*entry.key() == source.next || source.early.len() > depth)
+            && let Some((at, packet)) = source.early.pop_first()
+        {
+            self.heard.stats.lost += (at - source.next) as u64;
+            source.next = at + 1;
+            self.hear(&packet);
+        }
+    }
+
+    fn hear(&mut self, packet: &Packet) {
+        if self.telephone_event == Some(packet.payload_type) {
+            self.hear_key(packet);
+        } else if let Some(&(_, codec)) = self
+            .codecs
+            .iter()
+            .find(|(number, _)| *number == packet.payload_type)
+        {
+            self.heard.stats.packets += 1;
+            self.hear_sound(codec, packet);
+        } else {
+            self.heard.stats.unreadable += 1;
+        }
+    }
+
+    /// All packets of one press have its beginning as their timestamp (RFC 4733 §2.5.1).
+    fn hear_key(&mut self, packet: &Packet) {
+        let Some(source) = &mut self.source else {
+            return;
+        };
+        let Some(key) = TelephoneEvent::parse(&packet.payload).and_then(|event| event.key()) else {
+            return;
+        };
+        if source.last_key.replace(packet.timestamp) != Some(packet.timestamp)
+            && self.heard.keys.len() < MAX_KEYS
+        {
+            self.heard.keys.push(key);
+        }
+    }
+
+    fn hear_sound(&mut self, codec: Codec, packet: &Packet) {
+        if self
+            .decoding
+            .as_ref()
+            .is_none_or(|decoding| decoding.codec != codec)
+        {
+            self.end_decoding();
+            let resampler = Resampler::new(codec.sample_rate(), self.heard.sample_rate);
+            self.decoding = Some(Decoding {
+                codec,
+                decoder: codec.decoder(),
+                resampler,
+            });
+        }
+        let (Some(source), Some(decoding)) = (&mut self.source, &mut self.decoding) else {
+            return;
+        };
+        let silence = packet.timestamp.wrapping_sub(source.timestamp);
+        let silence = if silence <= MAX_SILENCE_TICKS {
+            silence
+        } else {
+            0
+        };
+        // One byte is one tick of the clock in all our codecs.
+        source.timestamp = packet.timestamp.wrapping_add(packet.payload.len() as u32);
+
+        let samples_per_tick = (codec.sample_rate() / Codec::CLOCK_RATE) as usize;
+        let mut samples = vec![0.0; silence as usize * samples_per_tick];
+        samples.extend(
+            decoding
+                .decoder
+                .decode(&packet.payload)
+                .into_iter()
+                .map(f32::from),
+        );
+        let mut converted = Vec::new();
+        decoding.resampler.push(&samples, &mut converted);
+        append(&mut self.heard.samples, &converted, self.max_samples);
+    }
+
+    fn end_decoding(&mut self) {
+        if let Some(decoding) = self.decoding.take() {
+            let mut converted = Vec::new();
+            decoding.resampler.finish(&mut converted);
+            append(&mut self.heard.samples, &converted, self.max_samples);
+        }
+    }
+}
+
+fn append(samples: &mut Vec<i16>, more: &[f32], max_samples: usize) {
+    let room = max_samples.saturating_sub(samples.len());
+    samples.extend(
+        more.iter()
+            .take(room)
+            .map(|sample| sample.round().clamp(-32_768.0, 32_767.0) as i16),
+    );
+}
+
+/// An [`Ear`] at a socket, in a task of its own until [`finish`](Self::finish) or drop.
+pub struct Hearing {
+    ear: Arc<Mutex<Option<Ear>>>,
+    task: JoinHandle<()>,
+}
+
+impl Hearing {
+    /// Begins to listen. `from`, if given, is the only address listened to. Needs a tokio runtime.
+    pub fn start(socket: UdpSocket, from: Option<SocketAddr>, ear: Ear) -> Self {
+        let ear = Arc::new(Mutex::new(Some(ear)));
+        let shared = Arc::clone(&ear);
+        let task = tokio::spawn(async move {
+            let mut bytes = [0; 2048];
+            loop {
+                // An error here is an ICMP answer to something we sent: none of the listener's business.
+                let Ok((length, source)) = socket.recv_from(&mut bytes).await else {
+                    continue;
+                };
+                if from.is_some_and(|from| from != source) {
+                    continue;
+                }
+                let mut ear = lock(&shared);
+                let Some(ear) = ear.as_mut() else { return };
+                ear.handle_packet(&bytes[..length]);
+            }
+        });
+        Self { ear, task }
+    }
+
+    /// Counts up to now.
+    pub fn stats(&self) -> EarStats {
+        lock(&self.ear).as_ref().map(Ear::stats).unwrap_or_default()
+    }
+
+    /// How long the sound is that was heard up to now.
+    pub fn duration(&self) -> Duration {
+        lock(&self.ear)
+            .as_ref()
+            .map(|ear| ear.heard().duration())
+            .unwrap_or_default()
+    }
+
+    /// Stops listening.
+    pub fn finish(self) -> Heard {
+        lock(&self.ear).take().map(Ear::finish).unwrap_or_default()
+    }
+}
+
+impl Drop for Hearing {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clip::Clip;
+    use crate::rtp::RtpHeader;
+
+    fn packet(sequence_number: u16, timestamp: u32, payload_type: u8, payload: &[u8]) -> Vec<u8> {
+        let header = RtpHeader {
+            marker: false,
+            payload_type,
+            sequence_number,
+            timestamp,
+            ssrc: 1,
+        };
+        [&header.print()[..], payload].concat()
+    }
+
+    fn ear() -> Ear {
+        Ear::new(&[(0, Codec::Pcmu)], Some(101), Duration::from_secs(10))
+    }
+
+    /// Frames whose samples tell their number.
+    fn frame(number: i16) -> Vec<u8> {
+        Clip::from_samples(&[number * 1000; 160], Codec::Pcmu)
+            .frame(0)
+            .unwrap()
+            .to_vec()
+    }
+
+    fn numbers(heard: &Heard) -> Vec<i16> {
+        heard
+            .samples
+            .chunks(160)
+            .map(|frame| (f32::from(frame[0]) / 1000.0).round() as i16)
+            .collect()
+    }
+
+    #[test]
+    fn packets_out_of_order_are_put_in_order_across_the_wrap() {
+        let mut ear = ear();
+        let first = 65_534_u16;
+        for number in [0, 2, 1, 4, 4, 3] {
+            let packet = packet(
+                first.wrapping_add(number),
+                u32::from(number) * 160,
+                0,
+                &frame(number as i16 + 1),
+            );
+            ear.handle_packet(&packet);
+        }
+        let heard = ear.finish();
+        assert_eq!(numbers(&heard), [1, 2, 3, 4, 5]);
+        assert_eq!(
+            heard.stats,
+            EarStats {
+                packets: 5,
+                lost: 0,
+                out_of_order: 2,
+                duplicates: 1,
+                unreadable: 0
+            }
+        );
+    }
+
+    #[test]
+    fn a_lost_packet_is_silence_of_its_length() {
+        let mut ear = ear();
+        for number in [1_u16, 2, 4, 5] {
+            ear.handle_packet(&packet(
+                number,
+                u32::from(number) * 160,
+                0,
+                &frame(number as i16),
+            ));
+        }
+        let heard = ear.finish();
+        assert_eq!(numbers(&heard), [1, 2, 0, 4, 5]);
+        assert_eq!(heard.stats.lost, 1);
+    }
+
+    #[test]
+    fn a_new_source_goes_on_behind_the_old_one() {
+        let mut ear = ear();
+        ear.handle_packet(&packet(1, 160, 0, &frame(1)));
+        let mut other = packet(40_000, 0xffff_0000, 0, &frame(2));
+        other[8..12].copy_from_slice(&[9; 4]);
+        ear.handle_packet(&other);
+        assert_eq!(numbers(&ear.finish()), [1, 2]);
+    }
+
+    #[test]
+    fn a_key_pressed_is_heard_once() {
+        let mut ear = ear();
+        let press = |event, duration: u16| {
+            TelephoneEvent {
+                event,
+                end: false,
+                volume: 10,
+                duration,
+            }
+            .print()
+        };
+        let events = [
+            (5, 1000, 160),
+            (5, 1000, 320),
+            (5, 1000, 320),
+            (5, 3000, 160),
+            (11, 5000, 160),
+        ];
+        for (number, (event, timestamp, duration)) in events.into_iter().enumerate() {
+            ear.handle_packet(&packet(
+                number as u16,
+                timestamp,
+                101,
+                &press(event, duration),
+            ));
+        }
+        assert_eq!(ear.finish().keys, "55#");
+    }
+
+    #[test]
+    fn sound_beyond_the_limit_and_wild_time_stamps_cost_no_memory() {
+        let mut ear = Ear::new(&[(0, Codec::Pcmu)], None, Duration::from_millis(100));
+        for number in 0..50_u16 {
+            ear.handle_packet(&packet(
+                number,
+                u32::from(number).wrapping_mul(0x0f00_0000),
+                0,
+                &frame(1),
+            ));
+        }
+        assert_eq!(ear.finish().samples.len(), 800);
+    }
+}

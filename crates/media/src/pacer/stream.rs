@@ -1,0 +1,291 @@
+//! One stream: the clip, how far it has played, and the handle that steers it.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::oneshot;
+
+use super::batch::Batch;
+use super::lock;
+use crate::clip::{Clip, FRAME_BYTES, FRAME_DURATION};
+use crate::ports::RtpPort;
+use crate::rtcp::{self, SenderReport};
+use crate::rtp::RtpHeader;
+
+/// Samples of a frame on the RTP clock, the same in all our codecs.
+const FRAME_TICKS: u32 = 160;
+const TICKS_PER_MS: u64 = 8;
+/// Turns between sender reports.
+const REPORT_TURNS: u32 = (rtcp::REPORT_INTERVAL.as_millis() / FRAME_DURATION.as_millis()) as u32;
+
+/// Where the other side hears us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Remote {
+    pub rtp: SocketAddr,
+    /// Usually the next port (see [`Remote::new`]), unless `a=rtcp` says otherwise (RFC 3605).
+    pub rtcp: SocketAddr,
+}
+
+impl Remote {
+    /// RTCP on the port after RTP's.
+    pub fn new(rtp: SocketAddr) -> Self {
+        Self {
+            rtp,
+            rtcp: SocketAddr::new(rtp.ip(), rtp.port().saturating_add(1)),
+        }
+    }
+}
+
+/// What to play, from where to where. The numbers should be random (RFC 3550 §5.1).
+#[derive(Clone, Debug)]
+pub struct Stream {
+    pub clip: Clip,
+    pub port: RtpPort,
+    pub remote: Remote,
+    /// As the answer numbers the clip's codec; 0 to 127.
+    pub payload_type: u8,
+    pub ssrc: u32,
+    /// Of the first packet.
+    pub sequence_number: u16,
+    /// Of the first packet.
+    pub timestamp: u32,
+}
+
+/// How a stream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlayEnd {
+    /// The last frame was sent and its 20 ms have passed.
+    Played,
+    /// It was stopped, its handle dropped, or the pacer closed.
+    Stopped,
+}
+
+/// Steers a stream; dropping it stops the stream. Every wish takes effect within 20 ms and none blocks.
+#[derive(Debug)]
+pub struct Playing {
+    shared: Arc<Shared>,
+}
+
+/// Resolves when the stream has ended and given up its port.
+#[derive(Debug)]
+pub struct Finished {
+    ended: oneshot::Receiver<PlayEnd>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    wish: Mutex<Wish>,
+    frames_played: AtomicU32,
+}
+
+#[derive(Debug)]
+struct Wish {
+    clip: Clip,
+    remote: Remote,
+    payload_type: u8,
+    held: bool,
+    stopped: bool,
+}
+
+impl Playing {
+    /// Stops sending for a while: the peer put us on hold. Progress stands still, RTP time runs on.
+    pub fn hold(&self) {
+        lock(&self.shared.wish).held = true;
+    }
+
+    /// Goes on where it was held.
+    pub fn resume(&self) {
+        lock(&self.shared.wish).held = false;
+    }
+
+    pub fn stop(&self) {
+        lock(&self.shared.wish).stopped = true;
+    }
+
+    /// Goes on to another address, after a re-INVITE.
+    pub fn redirect(&self, remote: Remote) {
+        lock(&self.shared.wish).remote = remote;
+    }
+
+    /// Goes on from the same moment of the message in another codec or under another payload type. `clip` must be the same
+    /// message.
+    pub fn switch(&self, clip: Clip, payload_type: u8) {
+        let mut wish = lock(&self.shared.wish);
+        wish.clip = clip;
+        wish.payload_type = payload_type;
+    }
+
+    /// How much of the message has been sent.
+    pub fn played(&self) -> Duration {
+        FRAME_DURATION * self.shared.frames_played.load(Ordering::Relaxed)
+    }
+
+    /// The whole message.
+    pub fn duration(&self) -> Duration {
+        lock(&self.shared.wish).clip.duration()
+    }
+}
+
+impl Drop for Playing {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Future for Finished {
+    type Output = PlayEnd;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<PlayEnd> {
+        Pin::new(&mut self.ended)
+            .poll(context)
+            .map(|ended| ended.unwrap_or(PlayEnd::Stopped))
+    }
+}
+
+/// What the thread holds of a stream.
+pub(super) struct Active {
+    shared: Arc<Shared>,
+    port: RtpPort,
+    ssrc: u32,
+    sequence_number: u16,
+    timestamp: u32,
+    next_frame: u32,
+    /// The next packet is the first after silence.
+    marker: bool,
+    packets: u32,
+    turns_to_report: u32,
+    ended: oneshot::Sender<PlayEnd>,
+}
+
+/// What came of a turn.
+pub(super) enum Turn {
+    GoesOn,
+    Ends(PlayEnd),
+}
+
+impl Active {
+    pub(super) fn new(stream: Stream) -> (Self, Playing, Finished) {
+        let Stream {
+            clip,
+            port,
+            remote,
+            payload_type,
+            ssrc,
+            sequence_number,
+            timestamp,
+        } = stream;
+        let wish = Mutex::new(Wish {
+            clip,
+            remote,
+            payload_type,
+            held: false,
+            stopped: false,
+        });
+        let shared = Arc::new(Shared {
+            wish,
+            frames_played: AtomicU32::new(0),
+        });
+        let (ended, end) = oneshot::channel();
+        let active = Self {
+            shared: Arc::clone(&shared),
+            port,
+            ssrc,
+            sequence_number,
+            timestamp,
+            next_frame: 0,
+            marker: true,
+            packets: 0,
+            // Reports of many streams that began together are spread by their random SSRC (RFC 3550 §6.2).
+            turns_to_report: REPORT_TURNS / 2 + ssrc % REPORT_TURNS,
+            ended,
+        };
+        (active, Playing { shared }, Finished { ended: end })
+    }
+
+    /// Streams on one port belong into one slot, so that they leave together.
+    pub(super) fn preferred_slot(&self) -> Option<usize> {
+        self.port
+            .is_shared()
+            .then(|| usize::from(self.port.address().port() / 2))
+    }
+
+    /// Sends the frame that is due.
+    pub(super) fn turn(&mut self, batch: &mut Batch) -> Turn {
+        let wish = lock(&self.shared.wish);
+        if wish.stopped {
+            return Turn::Ends(PlayEnd::Stopped);
+        }
+        let remote = wish.remote;
+        if wish.held {
+            self.marker = true;
+        } else {
+            let Some(frame) = wish.clip.frame(self.next_frame as usize) else {
+                return Turn::Ends(PlayEnd::Played);
+            };
+            let header = RtpHeader {
+                marker: self.marker,
+                payload_type: wish.payload_type,
+                sequence_number: self.sequence_number,
+                timestamp: self.timestamp,
+                ssrc: self.ssrc,
+            };
+            batch.push(&self.port, remote.rtp, &header, frame);
+            self.marker = false;
+            self.sequence_number = self.sequence_number.wrapping_add(1);
+            self.packets = self.packets.wrapping_add(1);
+            self.next_frame += 1;
+            self.shared
+                .frames_played
+                .store(self.next_frame, Ordering::Relaxed);
+        }
+        drop(wish);
+        self.timestamp = self.timestamp.wrapping_add(FRAME_TICKS);
+        self.turns_to_report -= 1;
+        if self.turns_to_report == 0 {
+            self.turns_to_report = REPORT_TURNS;
+            self.report(remote, false);
+        }
+        Turn::GoesOn
+    }
+
+    /// RTP time passed without a frame.
+    pub(super) fn skip(&mut self, milliseconds: u64) {
+        self.timestamp = self
+            .timestamp
+            .wrapping_add((milliseconds * TICKS_PER_MS) as u32);
+        self.marker = true;
+    }
+
+    /// Says BYE on RTCP, gives the port back and tells who waits.
+    pub(super) fn end(self, end: PlayEnd) {
+        let remote = lock(&self.shared.wish).remote;
+        if self.packets > 0 {
+            self.report(remote, true);
+        }
+        let Self { port, ended, .. } = self;
+        drop(port);
+        let _ = ended.send(end);
+    }
+
+    fn report(&self, remote: Remote, bye: bool) {
+        let report = SenderReport {
+            ssrc: self.ssrc,
+            ntp_time: rtcp::ntp_time(SystemTime::now()),
+            rtp_timestamp: self.timestamp,
+            packet_count: self.packets,
+            octet_count: self.packets.wrapping_mul(FRAME_BYTES as u32),
+        };
+        // A name that is unique to the stream and says nothing about the machine (RFC 7022 §4.2).
+        let cname = format!("{:08x}@onhook", self.ssrc);
+        // RTCP is best effort.
+        let _ = self
+            .port
+            .rtcp()
+            .send_to(&rtcp::print(&report, &cname, bye), remote.rtcp);
+    }
+}

@@ -1,0 +1,129 @@
+//! The cache encodes once, shares, and stays within its bounds.
+
+#![allow(clippy::unwrap_used, reason = "a test says what went wrong by failing")]
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use media::{ClipCache, ClipError, Codec, Limits};
+
+const FILE: &[u8] = include_bytes!("sounds/alaw-8000.wav");
+
+#[derive(Default)]
+struct Store {
+    reads: AtomicU32,
+}
+
+impl Store {
+    fn read(self: &Arc<Self>) -> impl FnOnce() -> Result<Vec<u8>, Infallible> + Send + 'static {
+        let store = Arc::clone(self);
+        move || {
+            store.reads.fetch_add(1, Ordering::SeqCst);
+            Ok(FILE.to_vec())
+        }
+    }
+
+    fn reads(&self) -> u32 {
+        self.reads.load(Ordering::SeqCst)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_that_ask_at_once_encode_once_a_codec() {
+    let (cache, store) = (
+        Arc::new(ClipCache::new(1 << 20, Limits::default())),
+        Arc::new(Store::default()),
+    );
+    let asking: Vec<_> = (0..20)
+        .map(|number| {
+            let (cache, store) = (Arc::clone(&cache), Arc::clone(&store));
+            let codec = if number % 2 == 0 {
+                Codec::Pcmu
+            } else {
+                Codec::G722
+            };
+            tokio::spawn(async move { cache.clip("message", codec, store.read()).await.unwrap() })
+        })
+        .collect();
+    let mut clips = Vec::new();
+    for clip in asking {
+        clips.push(clip.await.unwrap());
+    }
+    assert_eq!(store.reads(), 2);
+    assert!(
+        clips
+            .iter()
+            .all(|clip| clip.frame_count() == clips[0].frame_count())
+    );
+    assert_eq!(
+        cache.byte_count(),
+        clips[0].byte_count() + clips[1].byte_count()
+    );
+}
+
+#[tokio::test]
+async fn the_clip_used_longest_ago_goes_first() {
+    let store = Arc::new(Store::default());
+    let size = media::Clip::encode(FILE, Codec::Pcmu, &Limits::default())
+        .unwrap()
+        .byte_count();
+    let cache = ClipCache::new(2 * size, Limits::default());
+    for message in ["a", "b", "a", "c"] {
+        cache
+            .clip(message, Codec::Pcmu, store.read())
+            .await
+            .unwrap();
+        assert!(cache.byte_count() <= 2 * size);
+    }
+    assert_eq!(store.reads(), 3, "a was kept while b was made");
+    cache.clip("a", Codec::Pcmu, store.read()).await.unwrap();
+    assert_eq!(store.reads(), 3, "c took the place of b");
+    cache.clip("b", Codec::Pcmu, store.read()).await.unwrap();
+    assert_eq!(store.reads(), 4);
+}
+
+#[tokio::test]
+async fn a_clip_larger_than_the_cache_is_made_and_not_kept() {
+    let (cache, store) = (
+        ClipCache::new(10, Limits::default()),
+        Arc::new(Store::default()),
+    );
+    assert!(cache.clip("a", Codec::Pcma, store.read()).await.is_ok());
+    assert_eq!(cache.byte_count(), 0);
+}
+
+#[tokio::test]
+async fn a_failure_is_told_and_not_kept() {
+    let (cache, store) = (
+        ClipCache::new(1 << 20, Limits::default()),
+        Arc::new(Store::default()),
+    );
+    let broken = cache
+        .clip("a", Codec::Pcmu, || {
+            Ok::<_, Infallible>(b"no sound".to_vec())
+        })
+        .await;
+    assert!(matches!(
+        broken,
+        Err(ClipError::Sound(media::SoundError::UnknownFormat))
+    ));
+    let missing = cache
+        .clip("a", Codec::Pcmu, || Err::<Vec<u8>, _>("gone"))
+        .await;
+    assert!(matches!(missing, Err(ClipError::Load("gone"))));
+    assert!(cache.clip("a", Codec::Pcmu, store.read()).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_forgotten_message_is_read_again() {
+    let (cache, store) = (
+        ClipCache::new(1 << 20, Limits::default()),
+        Arc::new(Store::default()),
+    );
+    cache.clip("a", Codec::Pcmu, store.read()).await.unwrap();
+    cache.forget("a");
+    assert_eq!(cache.byte_count(), 0);
+    cache.clip("a", Codec::Pcmu, store.read()).await.unwrap();
+    assert_eq!(store.reads(), 2);
+}
