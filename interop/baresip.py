@@ -1,0 +1,80 @@
+"""baresip as the phone: it answers by itself and records what it decodes, and that must be the message that was stored."""
+
+from pathlib import Path
+
+from case import Failed, Run, case, check, free_port
+from server import NUMBER, Onhook
+import sound
+
+CONFIG = """\
+module_path /usr/lib/baresip/modules
+module g711.so
+module g722.so
+module aubridge.so
+module sndfile.so
+module account.so
+module_app menu.so
+sip_listen 127.0.0.1:{port}
+audio_source aubridge,silence
+audio_player aubridge,silence
+audio_alert aubridge,silence
+audio_buffer 20-160
+rtp_ports {rtp}-{rtp_end}
+snd_path {folder}
+"""
+
+ACCOUNT = "<sip:{number}@127.0.0.1:{port}>;regint=0;answermode=auto;audio_codecs={codec}\n"
+
+
+class Baresip:
+    def __init__(self, run: Run, codec: str):
+        self.run = run
+        self.folder = run.folder / "baresip"
+        self.folder.mkdir()
+        self.port, rtp = free_port(), free_port() & ~1
+        (self.folder / "config").write_text(
+            CONFIG.format(port=self.port, folder=self.folder, rtp=rtp, rtp_end=rtp + 20)
+        )
+        (self.folder / "accounts").write_text(ACCOUNT.format(number=NUMBER, port=self.port, codec=codec))
+        (self.folder / "contacts").touch()
+        process = run.spawn("baresip", "baresip", "-f", self.folder)
+        self.uri = f"sip:127.0.0.1:{self.port}"
+        run.listening(process, self.port)
+
+    def recording(self) -> Path:
+        """What baresip decoded."""
+        found = list(self.folder.glob("dump-*-dec.wav"))
+        if len(found) != 1:
+            raise Failed(f"baresip made {len(found)} recordings")
+        return found[0]
+
+
+def heard_what_was_stored(run: Run, kind: str, codec: str, rate: int) -> str:
+    phone = Baresip(run, codec)
+    stored = sound.message(run.folder / "message.wav", seconds=3)
+    server = Onhook(run, phone.uri, message=sound.mp3(run, stored) if kind == "mp3" else stored)
+    call = server.play()
+    call.until("Connected")
+    ended = call.until("Disconnected")
+    check("how it ended", ended.cause, "None")
+    run.until("baresip closes its recording", lambda: list(phone.folder.glob("dump-*-dec.wav")))
+    heard, heard_rate = sound.read(phone.recording())
+    check("the rate baresip heard", heard_rate, rate)
+    if len(heard) < 2.8 * rate:
+        raise Failed(f"baresip heard {len(heard) / rate:.2f} s of 3 s")
+    # The best that a channel of this rate can carry is the band-limited message.
+    likeness = sound.likeness(heard, sound.resampled(sound.samples(3), sound.RATE, rate))
+    with open(run.folder / "likeness.txt", "w") as log:
+        log.write(f"{likeness:.4f}\n")
+    if likeness < 0.9:
+        raise Failed(f"likeness {likeness:.3f} of what was heard and what was stored")
+    return f"{ended.state}/{ended.cause}, likeness over 0.9"
+
+
+for kind in ("wav", "mp3"):
+    for codec, rate in (("PCMU", 8000), ("G722", 16000)):
+
+        def body(run, kind=kind, codec=codec, rate=rate):
+            return heard_what_was_stored(run, kind, codec, rate)
+
+        case(f"baresip/{kind}-{codec.lower()}")(body)
