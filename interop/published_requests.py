@@ -1,6 +1,6 @@
 """The DisconnectPhoneCall requests that Microsoft's documentation prints, sent as printed, end a live call.
 
-The two editions (2009, 2015) spell some namespaces `https://`, each in its own way. Only the id in them is replaced. The answer is the
+The two editions spell some namespaces `https://`, each in its own way. Only the id in them is replaced. The answer is the
 printed one, its namespaces in `http://`, with our own version numbers.
 """
 
@@ -12,7 +12,7 @@ from case import Run, case, check
 from server import Onhook
 from sipp import Sipp, hear
 
-PUBLISHED = Path(__file__).parent / "published"
+PRINTED = Path(__file__).parent.parent / "crates" / "ews" / "tests" / "fixtures"
 PRINTED_ID = b"OWVl4NWb3N29t"
 VERSION_INFO = "{http://schemas.microsoft.com/exchange/services/2006/types}ServerVersionInfo"
 
@@ -32,22 +32,22 @@ def as_printed(run: Run, edition: str) -> str:
     call = server.play()
     call.until("Connected")
     hear(run, phone)
-    request = (PUBLISHED / f"disconnect-{edition}-request.xml").read_bytes()
+    request = (PRINTED / f"{edition}.request.xml").read_bytes()
     check("places for the id", request.count(PRINTED_ID), 1)
     answer = server.client().post(request.replace(PRINTED_ID, call.id.encode()))
     check("HTTP status", answer.status, 200)
-    printed = (PUBLISHED / f"disconnect-{edition}-answer.xml").read_bytes().replace(b"https://", b"http://")
+    printed = (PRINTED / f"{edition}.response.xml").read_bytes().replace(b"https://", b"http://")
     check("the answer", outline(answer.body), outline(printed))
     ended = call.info()
     check("how it ended", (ended.state, ended.cause), ("Disconnected", "None"))
     return f"{answer.code}, {ended.state}/{ended.cause} | " + phone.finish("INVITE> <100 <200 ACK> BYE> <200")
 
 
-@case("published/disconnect-2009")
-def edition_2009(run: Run) -> str:
-    return as_printed(run, "2009")
+@case("published/exchange-2010")
+def exchange_2010(run: Run) -> str:
+    return as_printed(run, "exchange-2010-documentation")
 
 
-@case("published/disconnect-2015")
-def edition_2015(run: Run) -> str:
-    return as_printed(run, "2015")
+@case("published/client-developer")
+def client_developer(run: Run) -> str:
+    return as_printed(run, "exchange-client-developer-documentation")

@@ -1,0 +1,64 @@
+# The front door, for people and for CI: `make` lists what there is. Every target works twice, without a terminal, and with
+# nothing installed but a Rust toolchain on Debian or Ubuntu.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# Kamailio is installed outside an ordinary user's path.
+export PATH := $(PATH):/usr/sbin
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+INTEROP := build/venv/bin/python interop/run.py --onhook $(TARGET)/debug/onhook
+# What to run, for `make interop` and `make fuzz`: CASES='sipp/*', SECONDS=60.
+CASES ?=
+SECONDS_EACH ?= 20
+
+.PHONY: help setup check test unit interop interop-baseline demo bench fuzz clean
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install what the tests need: Debian, PyPI and npm packages (says what it does)
+	@scripts/setup test
+
+check: ## Format, lints, documentation, dependencies, and the rules of the house
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- --deny warnings
+	RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --no-deps --locked --quiet
+	scripts/tidy
+	scripts/deny
+
+test: setup unit interop ## Everything that can fail: unit tests, then onhook against other people's programs
+
+unit: ## The Rust tests alone
+	@scripts/setup build
+	@if cargo nextest --version >/dev/null 2>&1; \
+	then set -x; cargo nextest run --workspace --locked --no-fail-fast && cargo test --workspace --locked --doc --quiet; \
+	else set -x; cargo test --workspace --locked --no-fail-fast; fi
+
+interop: setup ## onhook against SIPp, Kamailio, baresip, zeep, exchangelib, node-ews (CASES='sipp/*' for some)
+	cargo build --locked --bin onhook
+	$(INTEROP) $(if $(CASES),'$(CASES)')
+
+interop-baseline: setup ## Run the interop cases and make what they saw the baseline
+	cargo build --locked --bin onhook
+	$(INTEROP) --bless $(if $(CASES),'$(CASES)')
+
+demo: ## See a call from end to end: EWS client, server and phone, on this machine alone
+	@scripts/setup build
+	cargo run --locked --quiet --bin onhook -- demo
+
+bench: ## Measure what the design counts on
+	@scripts/setup build
+	cargo bench --workspace --locked
+
+fuzz: ## Feed junk to every parser that peers reach (SECONDS_EACH=20)
+	@scripts/setup fuzz
+	@for target in $$(cd fuzz && cargo fuzz list); do \
+		echo "fuzz: $$target for $(SECONDS_EACH) s"; \
+		RUSTC_BOOTSTRAP=1 cargo fuzz run $$target -- -max_total_time=$(SECONDS_EACH) -max_len=4096 -verbosity=0 -print_final_stats=1; \
+	done
+
+clean: ## Remove everything that was built or downloaded into this folder
+	rm -rf build interop/node/node_modules fuzz/target
+	cargo clean
