@@ -21,28 +21,19 @@ const FRAME: [u8; 160] = [0xff; 160];
 fn main() {
     let far: Vec<UdpSocket> = (0..STREAMS).map(|_| bind()).collect();
     let near: Vec<UdpSocket> = (0..STREAMS).map(|_| bind()).collect();
-    let remotes: Vec<SocketAddr> = far
-        .iter()
-        .map(|socket| socket.local_addr().expect("bound"))
-        .collect();
+    let remotes: Vec<SocketAddr> = far.iter().map(|socket| socket.local_addr().expect("bound")).collect();
 
     let base = row("a socket a call, send_to", || send_to_each(&near, &remotes));
-    row_against(base, "one socket, send_to", || {
-        send_to_each(&near[..1], &remotes)
-    });
+    row_against(base, "one socket, send_to", || send_to_each(&near[..1], &remotes));
     for batch in [2, 4, 8, 16, 64] {
-        row_against(
-            base,
-            &format!("a socket for {batch} calls, sendmmsg"),
-            || send_batches(&near, &remotes, batch),
-        );
+        row_against(base, &format!("a socket for {batch} calls, sendmmsg"), || {
+            send_batches(&near, &remotes, batch)
+        });
     }
     for (socket, remote) in near.iter().zip(&remotes) {
         socket.connect(remote).expect("loopback connects");
     }
-    row_against(base, "a socket a call, connected, send", || {
-        send_connected(&near)
-    });
+    row_against(base, "a socket a call, connected, send", || send_connected(&near));
 }
 
 fn bind() -> UdpSocket {
@@ -63,10 +54,7 @@ fn row_against(base: f64, name: &str, mut send: impl FnMut()) -> f64 {
             began.elapsed().as_secs_f64() * 1e6 / PACKETS as f64
         })
         .fold(f64::INFINITY, f64::min);
-    println!(
-        "{name:42} {best:6.2} us a packet   ratio {:5.2}",
-        base / best
-    );
+    println!("{name:42} {best:6.2} us a packet   ratio {:5.2}", base / best);
     best
 }
 
@@ -90,8 +78,7 @@ fn send_connected(sockets: &[UdpSocket]) {
 }
 
 fn send_batches(sockets: &[UdpSocket], remotes: &[SocketAddr], batch: usize) {
-    let addresses: Vec<Option<SockaddrStorage>> =
-        remotes.iter().map(|&remote| Some(remote.into())).collect();
+    let addresses: Vec<Option<SockaddrStorage>> = remotes.iter().map(|&remote| Some(remote.into())).collect();
     let slices: Vec<[IoSlice<'_>; 2]> = (0..batch)
         .map(|_| [IoSlice::new(&HEADER), IoSlice::new(&FRAME)])
         .collect();

@@ -27,15 +27,9 @@ impl Clip {
     }
 
     /// The same, with what was learnt about the file on the way.
-    pub fn encode_with_facts(
-        bytes: &[u8],
-        codec: Codec,
-        limits: &Limits,
-    ) -> Result<(Self, SoundFacts), SoundError> {
+    pub fn encode_with_facts(bytes: &[u8], codec: Codec, limits: &Limits) -> Result<(Self, SoundFacts), SoundError> {
         let mut framer = Framer::new(codec);
-        let facts = decode_at(bytes, codec.sample_rate(), limits, &mut |samples| {
-            framer.push(samples)
-        })?;
+        let facts = decode_at(bytes, codec.sample_rate(), limits, &mut |samples| framer.push(samples))?;
         Ok((framer.finish(), facts))
     }
 
@@ -103,8 +97,7 @@ impl Framer {
     fn push(&mut self, samples: &[i16]) {
         self.waiting.extend_from_slice(samples);
         let whole = self.waiting.len() / self.frame_samples * self.frame_samples;
-        self.frames
-            .extend(self.encoder.encode(&self.waiting[..whole]));
+        self.frames.extend(self.encoder.encode(&self.waiting[..whole]));
         self.waiting.drain(..whole);
     }
 
@@ -131,10 +124,7 @@ mod tests {
         assert_eq!(clip.duration(), Duration::from_millis(40));
         let last = clip.frame(1).unwrap();
         assert_ne!(last[9], 0xff);
-        assert!(
-            last[10..].iter().all(|&byte| byte == 0xff),
-            "mu-law silence is 0xff"
-        );
+        assert!(last[10..].iter().all(|&byte| byte == 0xff), "mu-law silence is 0xff");
         assert_eq!(clip.frame(2), None);
     }
 
@@ -142,11 +132,7 @@ mod tests {
     fn a_frame_is_160_bytes_in_every_codec() {
         for codec in Codec::ALL {
             let samples = vec![0; codec.sample_rate() as usize];
-            assert_eq!(
-                Clip::from_samples(&samples, codec).frame_count(),
-                50,
-                "{codec}"
-            );
+            assert_eq!(Clip::from_samples(&samples, codec).frame_count(), 50, "{codec}");
         }
     }
 }

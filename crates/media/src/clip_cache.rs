@@ -64,22 +64,14 @@ impl ClipCache {
     /// `load` fetches the file; it runs, like the encoding, where blocking is allowed. Whoever asks for the same clip
     /// meanwhile waits for this one encoding; if it fails, the next of them tries. Needs a tokio runtime. Dropping the
     /// future is safe at any point.
-    pub async fn clip<F, E>(
-        &self,
-        message: &str,
-        codec: Codec,
-        load: F,
-    ) -> Result<Clip, ClipError<E>>
+    pub async fn clip<F, E>(&self, message: &str, codec: Codec, load: F) -> Result<Clip, ClipError<E>>
     where
         F: FnOnce() -> Result<Vec<u8>, E> + Send + 'static,
         E: Send + 'static,
     {
         let key = (message.to_owned(), codec);
         let cell = self.cell(&key);
-        let result = cell
-            .get_or_try_init(|| self.encode(codec, load))
-            .await
-            .cloned();
+        let result = cell.get_or_try_init(|| self.encode(codec, load)).await.cloned();
         self.keep_within_bounds();
         result
     }
@@ -104,11 +96,7 @@ impl ClipCache {
         F: FnOnce() -> Result<Vec<u8>, E> + Send + 'static,
         E: Send + 'static,
     {
-        let _turn = self
-            .encoders
-            .acquire()
-            .await
-            .map_err(|_| ClipError::Interrupted)?;
+        let _turn = self.encoders.acquire().await.map_err(|_| ClipError::Interrupted)?;
         let limits = self.limits;
         let encoding = tokio::task::spawn_blocking(move || {
             let bytes = load().map_err(ClipError::Load)?;
@@ -138,9 +126,7 @@ impl ClipCache {
         let mut finished: Vec<(u64, Key, usize)> = entries
             .by_key
             .iter()
-            .filter_map(|(key, entry)| {
-                Some((entry.last_use, key.clone(), entry.clip.get()?.byte_count()))
-            })
+            .filter_map(|(key, entry)| Some((entry.last_use, key.clone(), entry.clip.get()?.byte_count())))
             .collect();
         let mut bytes: usize = finished.iter().map(|(_, _, bytes)| bytes).sum();
         if bytes <= self.max_bytes {

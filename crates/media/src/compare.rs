@@ -50,21 +50,15 @@ pub fn likeness(reference: &[i16], heard: &[i16]) -> Option<Likeness> {
 /// Unlike [`likeness`] this forgives a receiver that drops or repeats a little sound on the way, as jitter buffers do.
 /// Silent seconds do not count. A second counts as found when its likeness is `least_score` or more.
 pub fn part_heard(reference: &[i16], heard: &[i16], sample_rate: u32, least_score: f64) -> f64 {
-    let loudest =
-        running_energy(reference).last().copied().unwrap_or(0.0) / (reference.len().max(1) as f64);
-    let seconds = reference
-        .chunks(sample_rate.max(1) as usize)
-        .filter(|second| {
-            let energy: f64 = second.iter().map(|&sample| f64::from(sample).powi(2)).sum();
-            second.len() * 2 >= sample_rate as usize
-                && energy / second.len() as f64 > loudest * 0.05
-        });
+    let loudest = running_energy(reference).last().copied().unwrap_or(0.0) / (reference.len().max(1) as f64);
+    let seconds = reference.chunks(sample_rate.max(1) as usize).filter(|second| {
+        let energy: f64 = second.iter().map(|&sample| f64::from(sample).powi(2)).sum();
+        second.len() * 2 >= sample_rate as usize && energy / second.len() as f64 > loudest * 0.05
+    });
     let (mut all, mut found) = (0, 0);
     for second in seconds {
         all += 1;
-        found += u32::from(
-            likeness(second, heard).is_some_and(|likeness| likeness.score >= least_score),
-        );
+        found += u32::from(likeness(second, heard).is_some_and(|likeness| likeness.score >= least_score));
     }
     if all == 0 {
         0.0
@@ -113,10 +107,7 @@ fn cross_correlation(reference: &[i16], heard: &[i16], size: usize) -> Vec<f64> 
         })
         .collect();
     transform(&mut product);
-    product
-        .into_iter()
-        .map(|value| value.re / size as f64)
-        .collect()
+    product.into_iter().map(|value| value.re / size as f64).collect()
 }
 
 #[derive(Clone, Copy, Default)]

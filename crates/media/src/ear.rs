@@ -65,9 +65,7 @@ impl Heard {
         };
         let mut file = hound::WavWriter::create(path, spec)?;
         let mut samples = file.get_i16_writer(self.samples.len() as u32);
-        self.samples
-            .iter()
-            .for_each(|&sample| samples.write_sample(sample));
+        self.samples.iter().for_each(|&sample| samples.write_sample(sample));
         samples.flush()?;
         file.finalize()
     }
@@ -108,11 +106,7 @@ struct Decoding {
 
 impl Ear {
     /// `codecs` and `telephone_event` by the payload types of the answer; sound beyond `max_duration` is dropped.
-    pub fn new(
-        codecs: &[(u8, Codec)],
-        telephone_event: Option<u8>,
-        max_duration: Duration,
-    ) -> Self {
+    pub fn new(codecs: &[(u8, Codec)], telephone_event: Option<u8>, max_duration: Duration) -> Self {
         let sample_rate = codecs
             .iter()
             .map(|(_, codec)| codec.sample_rate())
@@ -190,11 +184,7 @@ impl Ear {
             self.heard.stats.duplicates += 1;
             return;
         }
-        if source
-            .early
-            .last_key_value()
-            .is_some_and(|(&last, _)| at < last)
-        {
+        if source.early.last_key_value().is_some_and(|(&last, _)| at < last) {
             self.heard.stats.out_of_order += 1;
         }
         source.early.insert(at, packet);
@@ -221,11 +211,7 @@ impl Ear {
     fn hear(&mut self, packet: &Packet) {
         if self.telephone_event == Some(packet.payload_type) {
             self.hear_key(packet);
-        } else if let Some(&(_, codec)) = self
-            .codecs
-            .iter()
-            .find(|(number, _)| *number == packet.payload_type)
-        {
+        } else if let Some(&(_, codec)) = self.codecs.iter().find(|(number, _)| *number == packet.payload_type) {
             self.heard.stats.packets += 1;
             self.hear_sound(codec, packet);
         } else {
@@ -241,19 +227,13 @@ impl Ear {
         let Some(key) = TelephoneEvent::parse(&packet.payload).and_then(|event| event.key()) else {
             return;
         };
-        if source.last_key.replace(packet.timestamp) != Some(packet.timestamp)
-            && self.heard.keys.len() < MAX_KEYS
-        {
+        if source.last_key.replace(packet.timestamp) != Some(packet.timestamp) && self.heard.keys.len() < MAX_KEYS {
             self.heard.keys.push(key);
         }
     }
 
     fn hear_sound(&mut self, codec: Codec, packet: &Packet) {
-        if self
-            .decoding
-            .as_ref()
-            .is_none_or(|decoding| decoding.codec != codec)
-        {
+        if self.decoding.as_ref().is_none_or(|decoding| decoding.codec != codec) {
             self.end_decoding();
             let resampler = Resampler::new(codec.sample_rate(), self.heard.sample_rate);
             self.decoding = Some(Decoding {
@@ -266,23 +246,13 @@ impl Ear {
             return;
         };
         let silence = packet.timestamp.wrapping_sub(source.timestamp);
-        let silence = if silence <= MAX_SILENCE_TICKS {
-            silence
-        } else {
-            0
-        };
+        let silence = if silence <= MAX_SILENCE_TICKS { silence } else { 0 };
         // One byte is one tick of the clock in all our codecs.
         source.timestamp = packet.timestamp.wrapping_add(packet.payload.len() as u32);
 
         let samples_per_tick = (codec.sample_rate() / Codec::CLOCK_RATE) as usize;
         let mut samples = vec![0.0; silence as usize * samples_per_tick];
-        samples.extend(
-            decoding
-                .decoder
-                .decode(&packet.payload)
-                .into_iter()
-                .map(f32::from),
-        );
+        samples.extend(decoding.decoder.decode(&packet.payload).into_iter().map(f32::from));
         let mut converted = Vec::new();
         decoding.resampler.push(&samples, &mut converted);
         append(&mut self.heard.samples, &converted, self.max_samples);
@@ -432,12 +402,7 @@ mod tests {
     fn a_lost_packet_is_silence_of_its_length() {
         let mut ear = ear();
         for number in [1_u16, 2, 4, 5] {
-            ear.handle_packet(&packet(
-                number,
-                u32::from(number) * 160,
-                0,
-                &frame(number as i16),
-            ));
+            ear.handle_packet(&packet(number, u32::from(number) * 160, 0, &frame(number as i16)));
         }
         let heard = ear.finish();
         assert_eq!(numbers(&heard), [1, 2, 0, 4, 5]);
@@ -474,12 +439,7 @@ mod tests {
             (11, 5000, 160),
         ];
         for (number, (event, timestamp, duration)) in events.into_iter().enumerate() {
-            ear.handle_packet(&packet(
-                number as u16,
-                timestamp,
-                101,
-                &press(event, duration),
-            ));
+            ear.handle_packet(&packet(number as u16, timestamp, 101, &press(event, duration)));
         }
         assert_eq!(ear.finish().keys, "55#");
     }

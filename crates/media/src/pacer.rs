@@ -108,9 +108,7 @@ impl Pacer {
             streams: counters.streams.load(Ordering::Relaxed),
             packets: counters.packets.load(Ordering::Relaxed),
             refused: counters.refused.load(Ordering::Relaxed),
-            worst_lateness: Duration::from_micros(
-                counters.worst_lateness_us.load(Ordering::Relaxed),
-            ),
+            worst_lateness: Duration::from_micros(counters.worst_lateness_us.load(Ordering::Relaxed)),
             skipped: Duration::from_millis(counters.skipped_ms.load(Ordering::Relaxed)),
         }
     }
@@ -141,10 +139,7 @@ impl Run {
                 Some(due) => self
                     .incoming
                     .recv_timeout(due.saturating_duration_since(Instant::now())),
-                None => self
-                    .incoming
-                    .recv()
-                    .map_err(|_| RecvTimeoutError::Disconnected),
+                None => self.incoming.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             match arrived {
                 Ok(active) => {
@@ -153,9 +148,7 @@ impl Run {
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
-                    self.wheel
-                        .drain()
-                        .for_each(|active| active.end(PlayEnd::Stopped));
+                    self.wheel.drain().for_each(|active| active.end(PlayEnd::Stopped));
                     return;
                 }
             }
@@ -167,24 +160,17 @@ impl Run {
         let skipped = self.wheel.skip_beyond(now, MAX_BEHIND);
         if skipped > 0 {
             tracing::warn!(skipped_ms = skipped, "the RTP pacer was kept from running");
-            self.counters
-                .skipped_ms
-                .fetch_add(skipped, Ordering::Relaxed);
+            self.counters.skipped_ms.fetch_add(skipped, Ordering::Relaxed);
         }
         while let Some((due, slot)) = self.wheel.take_due(now) {
             let lateness = now.saturating_duration_since(due).as_micros();
-            self.counters.worst_lateness_us.fetch_max(
-                u64::try_from(lateness).unwrap_or(u64::MAX),
-                Ordering::Relaxed,
-            );
+            self.counters
+                .worst_lateness_us
+                .fetch_max(u64::try_from(lateness).unwrap_or(u64::MAX), Ordering::Relaxed);
             turn(slot, &mut self.batch, &self.counters);
             let sent = self.batch.flush();
-            self.counters
-                .packets
-                .fetch_add(sent.packets, Ordering::Relaxed);
-            self.counters
-                .refused
-                .fetch_add(sent.refused, Ordering::Relaxed);
+            self.counters.packets.fetch_add(sent.packets, Ordering::Relaxed);
+            self.counters.refused.fetch_add(sent.refused, Ordering::Relaxed);
         }
     }
 }

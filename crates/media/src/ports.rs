@@ -98,9 +98,7 @@ impl PortPool {
             let claims = Arc::strong_count(pair) - 1;
             if claims < self.options.calls_per_port {
                 return Ok(RtpPort {
-                    claim: Arc::new(Claim {
-                        pair: Arc::clone(pair),
-                    }),
+                    claim: Arc::new(Claim { pair: Arc::clone(pair) }),
                 });
             }
         }
@@ -108,9 +106,7 @@ impl PortPool {
             None => self.bind_ephemeral()?,
             Some(range) => self.bind_in_range(range, &mut leased)?,
         };
-        let pair = self
-            .pair(rtp, rtcp)
-            .map_err(|source| self.bind_error(source))?;
+        let pair = self.pair(rtp, rtcp).map_err(|source| self.bind_error(source))?;
         leased.rtp_ports.insert(pair.rtp_address.port());
         leased.newest = Arc::downgrade(&pair);
         Ok(RtpPort {
@@ -156,20 +152,14 @@ impl PortPool {
                 return Ok(pair);
             }
         }
-        Err(PortError::Exhausted {
-            range: range.clone(),
-        })
+        Err(PortError::Exhausted { range: range.clone() })
     }
 
     fn bind_ephemeral(&self) -> Result<(UdpSocket, UdpSocket), PortError> {
         let mut refused = io::Error::from(io::ErrorKind::AddrInUse);
         for _ in 0..EPHEMERAL_ATTEMPTS {
-            let chosen = UdpSocket::bind((self.options.address, 0))
-                .map_err(|source| self.bind_error(source))?;
-            let port = chosen
-                .local_addr()
-                .map_err(|source| self.bind_error(source))?
-                .port();
+            let chosen = UdpSocket::bind((self.options.address, 0)).map_err(|source| self.bind_error(source))?;
+            let port = chosen.local_addr().map_err(|source| self.bind_error(source))?.port();
             let neighbour = UdpSocket::bind((self.options.address, port ^ 1));
             match neighbour {
                 Ok(neighbour) if port % 2 == 0 => return Ok((chosen, neighbour)),
@@ -255,10 +245,7 @@ mod tests {
         let ports: Vec<RtpPort> = (0..20).map(|_| pool.lease().unwrap()).collect();
         for port in &ports {
             assert_eq!(port.address().port() % 2, 0);
-            assert_eq!(
-                port.rtcp().local_addr().unwrap().port(),
-                port.address().port() + 1
-            );
+            assert_eq!(port.rtcp().local_addr().unwrap().port(), port.address().port() + 1);
         }
         assert_eq!(pool.in_use(), 20);
     }
@@ -277,11 +264,7 @@ mod tests {
             .unwrap();
         assert_eq!(pool.in_use(), 0, "the leases above were dropped");
         let leases: Vec<RtpPort> = (0..3).map(|_| pool.lease().unwrap()).collect();
-        assert!(
-            leases
-                .iter()
-                .all(|port| range.contains(&port.address().port()))
-        );
+        assert!(leases.iter().all(|port| range.contains(&port.address().port())));
         assert!(matches!(pool.lease(), Err(PortError::Exhausted { .. })));
         let clone = leases[1].clone();
         drop(leases);

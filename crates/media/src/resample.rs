@@ -87,8 +87,7 @@ impl Resampler {
             if first + self.taps > self.pending.len() {
                 break;
             }
-            let phase =
-                (self.position % self.output_rate * self.phases / self.output_rate) as usize;
+            let phase = (self.position % self.output_rate * self.phases / self.output_rate) as usize;
             let filter = &self.table[phase * self.taps..][..self.taps];
             output.push(dot_product(filter, &self.pending[first..][..self.taps]));
             self.produced += 1;
@@ -124,12 +123,7 @@ fn filters(phases: u64, half: usize, scale: f64) -> Vec<f32> {
 fn dot_product(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0.0_f32; 8];
     let (a, b) = (a.chunks_exact(8), b.chunks_exact(8));
-    let rest: f32 = a
-        .remainder()
-        .iter()
-        .zip(b.remainder())
-        .map(|(x, y)| x * y)
-        .sum();
+    let rest: f32 = a.remainder().iter().zip(b.remainder()).map(|(x, y)| x * y).sum();
     for (x, y) in a.zip(b) {
         for lane in 0..8 {
             sums[lane] += x[lane] * y[lane];
@@ -139,11 +133,7 @@ fn dot_product(a: &[f32], b: &[f32]) -> f32 {
 }
 
 fn sinc(x: f64) -> f64 {
-    if x.abs() < 1e-9 {
-        1.0
-    } else {
-        (PI * x).sin() / (PI * x)
-    }
+    if x.abs() < 1e-9 { 1.0 } else { (PI * x).sin() / (PI * x) }
 }
 
 /// The window at `x`, from -1 (one end) to 1 (the other).
@@ -164,11 +154,7 @@ fn bessel_i0(x: f64) -> f64 {
 }
 
 const fn greatest_common_divisor(a: u64, b: u64) -> u64 {
-    if b == 0 {
-        a
-    } else {
-        greatest_common_divisor(b, a % b)
-    }
+    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
 }
 
 #[cfg(test)]
@@ -195,9 +181,7 @@ mod tests {
     /// Power ratio of `wanted` to what differs from it in `got`, away from the ends.
     fn signal_to_noise(wanted: &[f32], got: &[f32]) -> f64 {
         let range = wanted.len() / 10..wanted.len().min(got.len()) * 9 / 10;
-        let power = |samples: &mut dyn Iterator<Item = f32>| {
-            samples.map(|x| f64::from(x).powi(2)).sum::<f64>()
-        };
+        let power = |samples: &mut dyn Iterator<Item = f32>| samples.map(|x| f64::from(x).powi(2)).sum::<f64>();
         let signal = power(&mut wanted[range.clone()].iter().copied());
         let noise = power(&mut range.map(|i| wanted[i] - got[i]));
         10.0 * (signal / noise.max(1e-30)).log10()
@@ -205,9 +189,7 @@ mod tests {
 
     #[test]
     fn a_tone_keeps_pitch_level_and_time() {
-        for from in [
-            8000, 11_025, 16_000, 22_050, 44_100, 48_000, 44_101, 96_000, 192_000,
-        ] {
+        for from in [8000, 11_025, 16_000, 22_050, 44_100, 48_000, 44_101, 96_000, 192_000] {
             for to in [8000, 16_000] {
                 let got = resample(&tone(from, 1000.0, 0.5), from, to, 1000);
                 let ratio = signal_to_noise(&tone(to, 1000.0, 0.5), &got);
@@ -237,12 +219,7 @@ mod tests {
 
     #[test]
     fn block_sizes_make_no_difference_and_no_sample_is_lost() {
-        for (from, to) in [
-            (44_100, 8000),
-            (8000, 16_000),
-            (192_000, 8000),
-            (11_025, 16_000),
-        ] {
+        for (from, to) in [(44_100, 8000), (8000, 16_000), (192_000, 8000), (11_025, 16_000)] {
             let input = tone(from, 700.0, 0.2);
             let whole = resample(&input, from, to, usize::MAX);
             assert_eq!(
@@ -250,11 +227,7 @@ mod tests {
                 (input.len() as u64 * u64::from(to)).div_ceil(u64::from(from))
             );
             for block in [1, 7, 160, 1152] {
-                assert_eq!(
-                    whole,
-                    resample(&input, from, to, block),
-                    "{from} to {to} by {block}"
-                );
+                assert_eq!(whole, resample(&input, from, to, block), "{from} to {to} by {block}");
             }
         }
     }

@@ -29,9 +29,7 @@ pub struct SenderReport {
 
 /// Wall-clock time as NTP writes it.
 pub fn ntp_time(time: SystemTime) -> u64 {
-    let since_1970 = time
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
+    let since_1970 = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let seconds = since_1970.as_secs().wrapping_add(NTP_TO_UNIX_SECONDS);
     let fraction = (u64::from(since_1970.subsec_nanos()) << 32) / 1_000_000_000;
     (seconds << 32) | fraction
@@ -57,9 +55,7 @@ pub fn print(report: &SenderReport, cname: &str, bye: bool) -> Vec<u8> {
         body.resize(body.len().next_multiple_of(4), 0);
     });
     if bye {
-        append(&mut bytes, BYE, 1, |body| {
-            body.extend(report.ssrc.to_be_bytes())
-        });
+        append(&mut bytes, BYE, 1, |body| body.extend(report.ssrc.to_be_bytes()));
     }
     bytes
 }
@@ -105,9 +101,7 @@ pub fn parse(bytes: &[u8]) -> impl Iterator<Item = RtcpPacket> + '_ {
                 packet_count: u32_at(body, 16),
                 octet_count: u32_at(body, 20),
             }),
-            BYE if body.len() >= 4 => RtcpPacket::Bye {
-                ssrc: u32_at(body, 0),
-            },
+            BYE if body.len() >= 4 => RtcpPacket::Bye { ssrc: u32_at(body, 0) },
             packet_type => RtcpPacket::Other { packet_type },
         })
     })

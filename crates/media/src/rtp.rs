@@ -48,9 +48,7 @@ pub enum RtpError {
 
 impl<'a> RtpPacket<'a> {
     pub fn parse(bytes: &'a [u8]) -> Result<Self, RtpError> {
-        let (head, mut rest) = bytes
-            .split_at_checked(HEADER_BYTES)
-            .ok_or(RtpError::CutShort)?;
+        let (head, mut rest) = bytes.split_at_checked(HEADER_BYTES).ok_or(RtpError::CutShort)?;
         if head[0] >> 6 != 2 {
             return Err(RtpError::Version);
         }
@@ -62,11 +60,7 @@ impl<'a> RtpPacket<'a> {
             rest = rest.get(4 + words * 4..).ok_or(RtpError::CutShort)?;
         }
         if head[0] & 0x20 != 0 {
-            let padding = rest
-                .last()
-                .copied()
-                .map(usize::from)
-                .ok_or(RtpError::Padding)?;
+            let padding = rest.last().copied().map(usize::from).ok_or(RtpError::Padding)?;
             let kept = rest
                 .len()
                 .checked_sub(padding)
@@ -81,10 +75,7 @@ impl<'a> RtpPacket<'a> {
             timestamp: u32::from_be_bytes([head[4], head[5], head[6], head[7]]),
             ssrc: u32::from_be_bytes([head[8], head[9], head[10], head[11]]),
         };
-        Ok(Self {
-            header,
-            payload: rest,
-        })
+        Ok(Self { header, payload: rest })
     }
 }
 

@@ -15,8 +15,7 @@ use crate::resample::Resampler;
 pub use wav::WavEncoding;
 
 /// What works, for messages to people.
-const FORMATS: &str =
-    "WAV (PCM 8, 16, 24 or 32 bit, float, A-law, mu-law, Microsoft or IMA ADPCM, MP3) and MP3";
+const FORMATS: &str = "WAV (PCM 8, 16, 24 or 32 bit, float, A-law, mu-law, Microsoft or IMA ADPCM, MP3) and MP3";
 
 /// How much of a file we are ready to work on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,11 +158,7 @@ fn quantise(sample: f32) -> i16 {
 /// Receives blocks of one-channel samples and their rate in Hz.
 type EachBlock<'a> = &'a mut dyn FnMut(u32, &[f32]);
 
-fn decode_blocks(
-    bytes: &[u8],
-    limits: &Limits,
-    each_block: EachBlock<'_>,
-) -> Result<SoundFacts, SoundError> {
+fn decode_blocks(bytes: &[u8], limits: &Limits, each_block: EachBlock<'_>) -> Result<SoundFacts, SoundError> {
     if bytes.len() > limits.max_bytes {
         return Err(SoundError::TooLarge {
             bytes: bytes.len(),

@@ -30,12 +30,7 @@ impl TelephoneEvent {
 
     pub fn print(&self) -> [u8; 4] {
         let [high, low] = self.duration.to_be_bytes();
-        [
-            self.event,
-            u8::from(self.end) << 7 | (self.volume & 0x3f),
-            high,
-            low,
-        ]
+        [self.event, u8::from(self.end) << 7 | (self.volume & 0x3f), high, low]
     }
 
     /// The key: `0` to `9`, `*`, `#`, `A` to `D`.

@@ -38,11 +38,7 @@ async fn calls_that_ask_at_once_encode_once_a_codec() {
     let asking: Vec<_> = (0..20)
         .map(|number| {
             let (cache, store) = (Arc::clone(&cache), Arc::clone(&store));
-            let codec = if number % 2 == 0 {
-                Codec::Pcmu
-            } else {
-                Codec::G722
-            };
+            let codec = if number % 2 == 0 { Codec::Pcmu } else { Codec::G722 };
             tokio::spawn(async move { cache.clip("message", codec, store.read()).await.unwrap() })
         })
         .collect();
@@ -51,15 +47,8 @@ async fn calls_that_ask_at_once_encode_once_a_codec() {
         clips.push(clip.await.unwrap());
     }
     assert_eq!(store.reads(), 2);
-    assert!(
-        clips
-            .iter()
-            .all(|clip| clip.frame_count() == clips[0].frame_count())
-    );
-    assert_eq!(
-        cache.byte_count(),
-        clips[0].byte_count() + clips[1].byte_count()
-    );
+    assert!(clips.iter().all(|clip| clip.frame_count() == clips[0].frame_count()));
+    assert_eq!(cache.byte_count(), clips[0].byte_count() + clips[1].byte_count());
 }
 
 #[tokio::test]
@@ -70,10 +59,7 @@ async fn the_clip_used_longest_ago_goes_first() {
         .byte_count();
     let cache = ClipCache::new(2 * size, Limits::default());
     for message in ["a", "b", "a", "c"] {
-        cache
-            .clip(message, Codec::Pcmu, store.read())
-            .await
-            .unwrap();
+        cache.clip(message, Codec::Pcmu, store.read()).await.unwrap();
         assert!(cache.byte_count() <= 2 * size);
     }
     assert_eq!(store.reads(), 3, "a was kept while b was made");
@@ -85,42 +71,29 @@ async fn the_clip_used_longest_ago_goes_first() {
 
 #[tokio::test]
 async fn a_clip_larger_than_the_cache_is_made_and_not_kept() {
-    let (cache, store) = (
-        ClipCache::new(10, Limits::default()),
-        Arc::new(Store::default()),
-    );
+    let (cache, store) = (ClipCache::new(10, Limits::default()), Arc::new(Store::default()));
     assert!(cache.clip("a", Codec::Pcma, store.read()).await.is_ok());
     assert_eq!(cache.byte_count(), 0);
 }
 
 #[tokio::test]
 async fn a_failure_is_told_and_not_kept() {
-    let (cache, store) = (
-        ClipCache::new(1 << 20, Limits::default()),
-        Arc::new(Store::default()),
-    );
+    let (cache, store) = (ClipCache::new(1 << 20, Limits::default()), Arc::new(Store::default()));
     let broken = cache
-        .clip("a", Codec::Pcmu, || {
-            Ok::<_, Infallible>(b"no sound".to_vec())
-        })
+        .clip("a", Codec::Pcmu, || Ok::<_, Infallible>(b"no sound".to_vec()))
         .await;
     assert!(matches!(
         broken,
         Err(ClipError::Sound(media::SoundError::UnknownFormat))
     ));
-    let missing = cache
-        .clip("a", Codec::Pcmu, || Err::<Vec<u8>, _>("gone"))
-        .await;
+    let missing = cache.clip("a", Codec::Pcmu, || Err::<Vec<u8>, _>("gone")).await;
     assert!(matches!(missing, Err(ClipError::Load("gone"))));
     assert!(cache.clip("a", Codec::Pcmu, store.read()).await.is_ok());
 }
 
 #[tokio::test]
 async fn a_forgotten_message_is_read_again() {
-    let (cache, store) = (
-        ClipCache::new(1 << 20, Limits::default()),
-        Arc::new(Store::default()),
-    );
+    let (cache, store) = (ClipCache::new(1 << 20, Limits::default()), Arc::new(Store::default()));
     cache.clip("a", Codec::Pcmu, store.read()).await.unwrap();
     cache.forget("a");
     assert_eq!(cache.byte_count(), 0);

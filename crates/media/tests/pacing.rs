@@ -10,9 +10,7 @@ use std::time::{Duration, Instant};
 
 use media::rtcp::RtcpPacket;
 use media::rtp::{RtpHeader, RtpPacket};
-use media::{
-    Clip, Codec, FRAME_BYTES, Pacer, PlayEnd, PortPool, PortPoolOptions, Remote, RtpPort, Stream,
-};
+use media::{Clip, Codec, FRAME_BYTES, Pacer, PlayEnd, PortPool, PortPoolOptions, Remote, RtpPort, Stream};
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
@@ -131,14 +129,10 @@ async fn a_clip_arrives_whole_in_order_and_at_its_pace() {
         (Duration::from_millis(900)..Duration::from_millis(1200)).contains(&span),
         "{span:?} for 980 ms"
     );
-    let near = |pair: &[Arrival]| {
-        (pair[1].at - pair[0].at).abs_diff(Duration::from_millis(20)) < Duration::from_millis(10)
-    };
+    let near =
+        |pair: &[Arrival]| (pair[1].at - pair[0].at).abs_diff(Duration::from_millis(20)) < Duration::from_millis(10);
     let regular = arrivals.windows(2).filter(|pair| near(pair)).count();
-    assert!(
-        regular >= 35,
-        "only {regular} of 49 intervals are near 20 ms"
-    );
+    assert!(regular >= 35, "only {regular} of 49 intervals are near 20 ms");
 
     assert_eq!(timeout(PATIENCE, finished).await, Ok(PlayEnd::Played));
     assert_eq!(playing.played(), Duration::from_secs(1));
@@ -161,11 +155,7 @@ async fn a_held_stream_is_silent_and_goes_on_where_it_was() {
     // Another stream is the clock by which we know that the held one had its turns.
     let clock = Phone::new(&pool);
     let (_clock_playing, _clock_finished) = pacer
-        .play(stream(
-            &self::clip(500),
-            pool.lease().unwrap(),
-            clock.remote(),
-        ))
+        .play(stream(&self::clip(500), pool.lease().unwrap(), clock.remote()))
         .unwrap();
 
     phone.packets(10).await;
@@ -197,9 +187,7 @@ async fn a_held_stream_is_silent_and_goes_on_where_it_was() {
 async fn a_redirected_stream_goes_on_at_the_new_address_in_the_new_codec() {
     let (pacer, pool) = (Pacer::start().unwrap(), pool(1));
     let (first, second) = (Phone::new(&pool), Phone::new(&pool));
-    let samples: Vec<i16> = (0..40)
-        .flat_map(|number| [number * 64; FRAME_BYTES])
-        .collect();
+    let samples: Vec<i16> = (0..40).flat_map(|number| [number * 64; FRAME_BYTES]).collect();
     let (before, after) = (
         Clip::from_samples(&samples, Codec::Pcmu),
         Clip::from_samples(&samples, Codec::Pcma),
@@ -233,10 +221,7 @@ async fn a_redirected_stream_goes_on_at_the_new_address_in_the_new_codec() {
 #[tokio::test]
 async fn stop_and_drop_end_a_stream_and_say_bye() {
     let (pacer, pool, clip) = (Pacer::start().unwrap(), pool(1), clip(1000));
-    for stop in [
-        |playing: media::Playing| playing.stop(),
-        drop::<media::Playing>,
-    ] {
+    for stop in [|playing: media::Playing| playing.stop(), drop::<media::Playing>] {
         let phone = Phone::new(&pool);
         let (playing, finished) = pacer
             .play(stream(&clip, pool.lease().unwrap(), phone.remote()))
@@ -244,10 +229,7 @@ async fn stop_and_drop_end_a_stream_and_say_bye() {
         phone.packets(3).await;
         stop(playing);
         assert_eq!(timeout(PATIENCE, finished).await, Ok(PlayEnd::Stopped));
-        assert!(matches!(
-            phone.control().await[..],
-            [.., RtcpPacket::Bye { .. }]
-        ));
+        assert!(matches!(phone.control().await[..], [.., RtcpPacket::Bye { .. }]));
     }
     assert_eq!((pool.in_use(), pacer.stats().streams), (0, 0));
 }
@@ -260,9 +242,7 @@ async fn closing_the_pacer_ends_every_stream() {
         .play(stream(&clip, pool.lease().unwrap(), phone.remote()))
         .unwrap();
     phone.packet().await;
-    tokio::task::spawn_blocking(move || drop(pacer))
-        .await
-        .unwrap();
+    tokio::task::spawn_blocking(move || drop(pacer)).await.unwrap();
     assert_eq!(timeout(PATIENCE, finished).await, Ok(PlayEnd::Stopped));
 }
 
@@ -270,12 +250,7 @@ async fn closing_the_pacer_ends_every_stream() {
 #[tokio::test]
 async fn every_stream_of_many_is_complete() {
     for calls_per_port in [1, 8] {
-        let (pacer, near, far, clip) = (
-            Pacer::start().unwrap(),
-            pool(calls_per_port),
-            pool(1),
-            clip(25),
-        );
+        let (pacer, near, far, clip) = (Pacer::start().unwrap(), pool(calls_per_port), pool(1), clip(25));
         let phones: Vec<Phone> = (0..64).map(|_| Phone::new(&far)).collect();
         let mut playing = Vec::new();
         for phone in &phones {
@@ -288,10 +263,7 @@ async fn every_stream_of_many_is_complete() {
         assert_eq!(near.in_use(), 64 / calls_per_port);
         for phone in &phones {
             for (number, arrival) in phone.packets(25).await.iter().enumerate() {
-                assert_eq!(
-                    arrival.header.sequence_number,
-                    65_530_u16.wrapping_add(number as u16)
-                );
+                assert_eq!(arrival.header.sequence_number, 65_530_u16.wrapping_add(number as u16));
                 assert_eq!(Some(&arrival.payload[..]), clip.frame(number));
             }
         }

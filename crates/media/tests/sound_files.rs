@@ -60,13 +60,7 @@ const FILES: [(&str, &[u8], SoundFormat, u32, u16); 8] = [
         8000,
         1,
     ),
-    (
-        "PCM",
-        REFERENCE,
-        SoundFormat::Wav(WavEncoding::Pcm16),
-        16_000,
-        1,
-    ),
+    ("PCM", REFERENCE, SoundFormat::Wav(WavEncoding::Pcm16), 16_000, 1),
 ];
 
 /// A block of ADPCM at 11 kHz, which ffmpeg fills up at the end, is the longest.
@@ -82,18 +76,10 @@ fn every_format_gives_the_sound_and_its_facts() {
     for (name, bytes, format, sample_rate, channels) in FILES {
         let sound = decode(bytes, 8000).unwrap();
         assert_eq!(
-            (
-                sound.facts.format,
-                sound.facts.sample_rate,
-                sound.facts.channels
-            ),
+            (sound.facts.format, sound.facts.sample_rate, sound.facts.channels),
             (format, sample_rate, channels)
         );
-        assert_eq!(
-            SoundFacts::read(bytes, &Limits::default()),
-            Ok(sound.facts),
-            "{name}"
-        );
+        assert_eq!(SoundFacts::read(bytes, &Limits::default()), Ok(sound.facts), "{name}");
         let difference = sound.facts.duration.abs_diff(reference.facts.duration);
         assert!(difference < PADDING, "{name}: {:?}", sound.facts.duration);
         let likeness = likeness(&reference.samples, &sound.samples).unwrap();
@@ -147,8 +133,7 @@ fn wav(bits: u16, format: hound::SampleFormat, sample_rate: u32, channels: u16) 
     };
     let mut writer = hound::WavWriter::new(&mut bytes, spec).unwrap();
     for i in 0..sample_rate {
-        let tone =
-            (f64::from(i) * 1000.0 * std::f64::consts::TAU / f64::from(sample_rate)).sin() * 0.5;
+        let tone = (f64::from(i) * 1000.0 * std::f64::consts::TAU / f64::from(sample_rate)).sin() * 0.5;
         for _ in 0..channels {
             match format {
                 hound::SampleFormat::Float => writer.write_sample(tone as f32).unwrap(),
@@ -182,16 +167,8 @@ fn every_sample_width_rate_and_channel_count_gives_the_same_tone() {
                 assert_eq!(sound.facts.duration, Duration::from_secs(1));
                 assert_eq!(sound.samples.len(), 8000);
                 let score = likeness(&tone.samples, &sound.samples).unwrap().score;
-                assert!(
-                    score > 0.999,
-                    "{encoding} at {sample_rate} with {channels}: {score}"
-                );
-                let loudest = sound
-                    .samples
-                    .iter()
-                    .map(|sample| sample.unsigned_abs())
-                    .max()
-                    .unwrap();
+                assert!(score > 0.999, "{encoding} at {sample_rate} with {channels}: {score}");
+                let loudest = sound.samples.iter().map(|sample| sample.unsigned_abs()).max().unwrap();
                 assert!(
                     (16_000..16_800).contains(&loudest),
                     "{encoding} at {sample_rate} with {channels}: {loudest}"
@@ -267,10 +244,7 @@ fn a_data_length_never_filled_in_means_the_rest_of_the_file() {
         let mut bytes = wav(16, hound::SampleFormat::Int, 8000, 1);
         bytes[4..8].copy_from_slice(&length.to_le_bytes());
         bytes[40..44].copy_from_slice(&length.to_le_bytes());
-        assert_eq!(
-            decode(&bytes, 8000).unwrap().facts.duration,
-            Duration::from_secs(1)
-        );
+        assert_eq!(decode(&bytes, 8000).unwrap().facts.duration, Duration::from_secs(1));
     }
 }
 

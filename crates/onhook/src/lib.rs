@@ -1,7 +1,6 @@
 //! The house around the call: configuration, doors, operations, the calls and their store.
 
 pub mod auth;
-pub mod calls;
 pub mod cli;
 pub mod client;
 pub mod config;

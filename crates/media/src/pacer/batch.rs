@@ -40,13 +40,7 @@ pub(super) struct Sent {
 
 impl Batch {
     /// `frame` is [`FRAME_BYTES`] long.
-    pub(super) fn push(
-        &mut self,
-        port: &RtpPort,
-        remote: SocketAddr,
-        header: &RtpHeader,
-        frame: &[u8],
-    ) {
+    pub(super) fn push(&mut self, port: &RtpPort, remote: SocketAddr, header: &RtpHeader, frame: &[u8]) {
         let mut bytes = [0; PACKET_BYTES];
         bytes[..HEADER_BYTES].copy_from_slice(&header.print());
         bytes[HEADER_BYTES..].copy_from_slice(frame);
@@ -65,12 +59,8 @@ impl Batch {
     /// Sends what waits.
     pub(super) fn flush(&mut self) -> Sent {
         // Streams on one port stand in one slot, though not side by side.
-        self.waiting
-            .sort_by_key(|packet| packet.port.address().port());
-        for run in self
-            .waiting
-            .chunk_by(|a, b| a.port.address() == b.port.address())
-        {
+        self.waiting.sort_by_key(|packet| packet.port.address().port());
+        for run in self.waiting.chunk_by(|a, b| a.port.address() == b.port.address()) {
             for packets in run.chunks(MAX_BATCH) {
                 self.sent.count(packets.len(), send_together(packets));
             }
@@ -92,10 +82,7 @@ fn send_together(packets: &[Packet]) -> usize {
     let Some(first) = packets.first() else {
         return 0;
     };
-    let slices: Vec<[IoSlice<'_>; 1]> = packets
-        .iter()
-        .map(|packet| [IoSlice::new(&packet.bytes)])
-        .collect();
+    let slices: Vec<[IoSlice<'_>; 1]> = packets.iter().map(|packet| [IoSlice::new(&packet.bytes)]).collect();
     let addresses: Vec<Option<SockaddrStorage>> = packets
         .iter()
         .map(|packet| Some(SockaddrStorage::from(packet.remote)))

@@ -239,9 +239,7 @@ impl Active {
             self.sequence_number = self.sequence_number.wrapping_add(1);
             self.packets = self.packets.wrapping_add(1);
             self.next_frame += 1;
-            self.shared
-                .frames_played
-                .store(self.next_frame, Ordering::Relaxed);
+            self.shared.frames_played.store(self.next_frame, Ordering::Relaxed);
         }
         drop(wish);
         self.timestamp = self.timestamp.wrapping_add(FRAME_TICKS);
@@ -255,9 +253,7 @@ impl Active {
 
     /// RTP time passed without a frame.
     pub(super) fn skip(&mut self, milliseconds: u64) {
-        self.timestamp = self
-            .timestamp
-            .wrapping_add((milliseconds * TICKS_PER_MS) as u32);
+        self.timestamp = self.timestamp.wrapping_add((milliseconds * TICKS_PER_MS) as u32);
         self.marker = true;
     }
 

@@ -21,21 +21,15 @@ pub(super) fn decode(wav: &Wav<'_>, meter: &mut Meter<'_>) -> Result<(), SoundEr
     }
     let mut left = wav.fact.map_or(usize::MAX, |samples| samples as usize);
     let (mut interleaved, mut mono) = (Vec::new(), Vec::new());
-    for block in wav
-        .data
-        .chunks(align)
-        .filter(|block| block.len() > header * channels)
-    {
+    for block in wav.data.chunks(align).filter(|block| block.len() > header * channels) {
         interleaved.clear();
         decode_block(block, channels, &mut interleaved);
         mono.clear();
-        mono.extend(interleaved.chunks_exact(channels).map(|frame| {
-            frame
-                .iter()
-                .map(|&sample| f32::from(sample) / 32_768.0)
-                .sum::<f32>()
-                / channels as f32
-        }));
+        mono.extend(
+            interleaved
+                .chunks_exact(channels)
+                .map(|frame| frame.iter().map(|&sample| f32::from(sample) / 32_768.0).sum::<f32>() / channels as f32),
+        );
         mono.truncate(left);
         left -= mono.len();
         meter.block(&mono)?;
@@ -117,11 +111,11 @@ fn microsoft_block(block: &[u8], channels: usize, samples: &mut Vec<i16>) {
 /// How far each code moves the step index.
 const IMA_ADAPTATION: [i32; 8] = [-1, -1, -1, -1, 2, 4, 6, 8];
 const IMA_STEPS: [i32; 89] = [
-    7, 8, 9, 10, 11, 12, 13, 14, 16, 17, 19, 21, 23, 25, 28, 31, 34, 37, 41, 45, 50, 55, 60, 66,
-    73, 80, 88, 97, 107, 118, 130, 143, 157, 173, 190, 209, 230, 253, 279, 307, 337, 371, 408, 449,
-    494, 544, 598, 658, 724, 796, 876, 963, 1060, 1166, 1282, 1411, 1552, 1707, 1878, 2066, 2272,
-    2499, 2749, 3024, 3327, 3660, 4026, 4428, 4871, 5358, 5894, 6484, 7132, 7845, 8630, 9493,
-    10442, 11487, 12635, 13899, 15289, 16818, 18500, 20350, 22385, 24623, 27086, 29794, 32767,
+    7, 8, 9, 10, 11, 12, 13, 14, 16, 17, 19, 21, 23, 25, 28, 31, 34, 37, 41, 45, 50, 55, 60, 66, 73, 80, 88, 97, 107,
+    118, 130, 143, 157, 173, 190, 209, 230, 253, 279, 307, 337, 371, 408, 449, 494, 544, 598, 658, 724, 796, 876, 963,
+    1060, 1166, 1282, 1411, 1552, 1707, 1878, 2066, 2272, 2499, 2749, 3024, 3327, 3660, 4026, 4428, 4871, 5358, 5894,
+    6484, 7132, 7845, 8630, 9493, 10442, 11487, 12635, 13899, 15289, 16818, 18500, 20350, 22385, 24623, 27086, 29794,
+    32767,
 ];
 
 struct Ima {
@@ -140,8 +134,7 @@ impl Ima {
             self.last - difference
         });
         self.last = i32::from(sample);
-        self.index =
-            (self.index + IMA_ADAPTATION[magnitude as usize]).clamp(0, IMA_STEPS.len() as i32 - 1);
+        self.index = (self.index + IMA_ADAPTATION[magnitude as usize]).clamp(0, IMA_STEPS.len() as i32 - 1);
         sample
     }
 }
@@ -160,17 +153,13 @@ fn ima_block(block: &[u8], channels: usize, samples: &mut Vec<i16>) {
             index: i32::from(head[2]).min(IMA_STEPS.len() as i32 - 1),
         };
         line.push(last as i16);
-        let mine = codes
-            .chunks_exact(group)
-            .flat_map(|group| &group[4 * channel..][..4]);
+        let mine = codes.chunks_exact(group).flat_map(|group| &group[4 * channel..][..4]);
         line.extend(
             mine.flat_map(|byte| [byte & 15, byte >> 4])
                 .map(|code| state.sample(code)),
         );
     }
-    samples.extend(
-        (0..lines[0].len()).flat_map(|at| lines[..channels].iter().map(move |line| line[at])),
-    );
+    samples.extend((0..lines[0].len()).flat_map(|at| lines[..channels].iter().map(move |line| line[at])));
 }
 
 fn clamp(sample: i32) -> i16 {

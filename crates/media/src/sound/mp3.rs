@@ -19,18 +19,11 @@ pub(super) fn decode(bytes: &[u8], meter: &mut Meter<'_>) -> Result<SoundFormat,
     let stream = without_id3(bytes);
     let near = &stream[..stream.len().min(MAX_LEADING_BYTES)];
     // The sync word: eleven bits set (ISO/IEC 11172-3 §2.4.1.3).
-    if !near
-        .windows(2)
-        .any(|pair| pair[0] == 0xff && pair[1] & 0xe0 == 0xe0)
-    {
+    if !near.windows(2).any(|pair| pair[0] == 0xff && pair[1] & 0xe0 == 0xe0) {
         return Err(SoundError::UnknownFormat);
     }
-    let source = MediaSourceStream::new(
-        Box::new(Cursor::new(stream)),
-        MediaSourceStreamOptions::default(),
-    );
-    let mut reader = MpaReader::try_new(source, FormatOptions::default())
-        .map_err(|_| SoundError::UnknownFormat)?;
+    let source = MediaSourceStream::new(Box::new(Cursor::new(stream)), MediaSourceStreamOptions::default());
+    let mut reader = MpaReader::try_new(source, FormatOptions::default()).map_err(|_| SoundError::UnknownFormat)?;
     let params = reader
         .tracks()
         .first()
@@ -73,9 +66,7 @@ pub(super) fn decode(bytes: &[u8], meter: &mut Meter<'_>) -> Result<SoundFormat,
     match (good, spoilt) {
         (0, 0) => Err(SoundError::UnknownFormat),
         // The first frames after a cut lean on frames that are gone; more than that is not MP3.
-        _ if spoilt > good => Err(SoundError::Malformed(
-            "most of its MPEG frames cannot be decoded",
-        )),
+        _ if spoilt > good => Err(SoundError::Malformed("most of its MPEG frames cannot be decoded")),
         _ => Ok(SoundFormat::Mp3),
     }
 }

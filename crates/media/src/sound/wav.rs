@@ -99,9 +99,7 @@ impl<'a> Wav<'a> {
                 _ => {}
             }
             // Chunks begin at even offsets.
-            rest = body
-                .get(body_length + body_length % 2..)
-                .unwrap_or_default();
+            rest = body.get(body_length + body_length % 2..).unwrap_or_default();
         }
         Err(SoundError::Malformed("it has no data chunk"))
     }
@@ -128,9 +126,7 @@ impl<'a> Wav<'a> {
         let channels = usize::from(self.channels);
         let (width, sample): (usize, fn(&[u8]) -> f32) = match self.encoding {
             WavEncoding::Pcm8 => (1, |b| (f32::from(b[0]) - 128.0) / 128.0),
-            WavEncoding::Pcm16 => (2, |b| {
-                f32::from(i16::from_le_bytes([b[0], b[1]])) / 32_768.0
-            }),
+            WavEncoding::Pcm16 => (2, |b| f32::from(i16::from_le_bytes([b[0], b[1]])) / 32_768.0),
             WavEncoding::Pcm24 => (3, |b| {
                 i32::from_le_bytes([0, b[0], b[1], b[2]]) as f32 / 2_147_483_648.0
             }),
@@ -150,32 +146,26 @@ impl<'a> Wav<'a> {
         for block in self.data.chunks(BLOCK / frame * frame) {
             mono.clear();
             mono.extend(
-                block.chunks_exact(frame).map(|frame| {
-                    frame.chunks_exact(width).map(sample).sum::<f32>() / channels as f32
-                }),
+                block
+                    .chunks_exact(frame)
+                    .map(|frame| frame.chunks_exact(width).map(sample).sum::<f32>() / channels as f32),
             );
             meter.block(&mono)?;
         }
         Ok(())
     }
 
-    fn decode_g711(
-        &self,
-        mut decoder: Box<dyn Decoder>,
-        meter: &mut Meter<'_>,
-    ) -> Result<(), SoundError> {
+    fn decode_g711(&self, mut decoder: Box<dyn Decoder>, meter: &mut Meter<'_>) -> Result<(), SoundError> {
         let channels = usize::from(self.channels);
         let mut mono = Vec::new();
         for block in self.data.chunks(BLOCK / channels * channels) {
             let samples = decoder.decode(block);
             mono.clear();
-            mono.extend(samples.chunks_exact(channels).map(|frame| {
-                frame
-                    .iter()
-                    .map(|&sample| f32::from(sample) / 32_768.0)
-                    .sum::<f32>()
-                    / channels as f32
-            }));
+            mono.extend(
+                samples.chunks_exact(channels).map(|frame| {
+                    frame.iter().map(|&sample| f32::from(sample) / 32_768.0).sum::<f32>() / channels as f32
+                }),
+            );
             meter.block(&mono)?;
         }
         Ok(())

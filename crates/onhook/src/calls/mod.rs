@@ -1,1 +1,216 @@
+//! The calls of this server: one task owns them all.
+//!
+//! Step 5 in the life of a DisconnectPhoneCall. [`Calls`] is the handle that operations hold; `owner` is the task, the only
+//! place where the pure machine of the `call` crate meets sockets, sound and the journal. Operations see
+//! [`Information`], never the machine.
+//!
+//! A call belongs to the key of who placed it: for anyone else it does not exist (promise 7).
 
+mod id;
+mod information;
+mod live;
+mod owner;
+mod past;
+mod place;
+mod requests;
+mod schedule;
+mod sound;
+
+use std::{sync::Arc, time::Duration};
+
+use call::Limits;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::{
+    auth::Caller,
+    dial::Grant,
+    journal::{CallKey as Key, IdHash, Journal, Recovered},
+    messages::PlayableMessage,
+    sip::{Sip, SipEvent},
+};
+pub use id::PhoneCallId;
+pub use information::{Information, State};
+use live::Settled;
+use owner::{Command, Owner};
+pub use place::TrunkRoute;
+pub use sound::Sounds;
+
+/// Commands that may wait for the owner; a further one waits at its sender.
+const INBOX: usize = 1024;
+
+/// What the owner is told about how to treat calls.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub limits: Limits,
+    /// How long a disconnect waits for the far end to confirm.
+    pub disconnect_wait: Duration,
+    /// How long an ended call can still be asked about.
+    pub ended_retention: Duration,
+    /// Calls that live on this server at a time.
+    pub max_live: usize,
+    /// Calls of one owner that live at a time.
+    pub max_live_per_mailbox: usize,
+    /// In the order in which they are tried.
+    pub trunks: Vec<TrunkRoute>,
+    pub branch_key: call::BranchKey,
+}
+
+/// Why no call was placed.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceError {
+    /// As many calls live as may, of this owner or of all.
+    #[error("as many calls are up as may be")]
+    Busy,
+    #[error("no trunk is up")]
+    NoTrunk,
+    /// The message cannot be played.
+    #[error("the message cannot be played")]
+    NotPlayable(#[source] sound::SoundUnavailable),
+    #[error("no RTP port is free")]
+    NoPort(#[from] media::PortError),
+    /// The intent is not on the disk, so nothing was sent.
+    #[error("the journal did not take the call")]
+    NotJournaled,
+    #[error("the operating system gave no random bytes")]
+    NoRandomness(#[from] getrandom::Error),
+    /// The server takes no new calls.
+    #[error("the server is shutting down")]
+    Draining,
+}
+
+/// Why a disconnect could not be promised.
+#[derive(Debug, thiserror::Error)]
+pub enum DisconnectError {
+    /// No such call, or not of this caller: both alike (promise 7).
+    #[error("no such call")]
+    Unknown,
+    /// The phone is being hung up, but the journal did not take the wish and the far end has not confirmed: a crash
+    /// now would forget it (promise 3).
+    #[error("the journal did not take the wish to end")]
+    NotJournaled,
+    #[error("the server is shutting down")]
+    Draining,
+}
+
+/// The handle to all calls. Cloning is cheap.
+#[derive(Clone)]
+pub struct Calls {
+    inbox: mpsc::Sender<Command>,
+    sounds: Arc<Sounds>,
+    disconnect_wait: Duration,
+}
+
+impl Calls {
+    /// Starts the task that owns the calls. It ends when [`Self::end_all`] was called and every handle is gone.
+    #[must_use]
+    pub fn start(
+        settings: Settings,
+        sip: Sip,
+        events: mpsc::Receiver<SipEvent>,
+        sounds: Sounds,
+        journal: Journal,
+        recovered: Recovered,
+    ) -> Self {
+        let (inbox, commands) = mpsc::channel(INBOX);
+        let sounds = Arc::new(sounds);
+        let disconnect_wait = settings.disconnect_wait;
+        let owner = Owner::new(settings, sip, Arc::clone(&sounds), journal, recovered);
+        tokio::spawn(owner.run(commands, events));
+        Self {
+            inbox,
+            sounds,
+            disconnect_wait,
+        }
+    }
+
+    /// Places a call to the granted number (promise 6), and returns once its intent is durable.
+    ///
+    /// # Errors
+    ///
+    /// [`PlaceError`]; no INVITE has left or will leave then.
+    pub async fn place(
+        &self,
+        caller: &Caller,
+        grant: Grant,
+        message: PlayableMessage,
+    ) -> Result<PhoneCallId, PlaceError> {
+        self.sounds.prepare(&message).await.map_err(PlaceError::NotPlayable)?;
+        let port = self.sounds.lease_port()?;
+        let (reply, placed) = oneshot::channel();
+        let order = place::Order {
+            owner: caller.key,
+            grant,
+            message,
+            port,
+            reply,
+        };
+        self.inbox
+            .send(Command::Place(Box::new(order)))
+            .await
+            .map_err(|_| PlaceError::Draining)?;
+        placed.await.map_err(|_| PlaceError::Draining)?
+    }
+
+    /// How a call is going; `None` when the caller has no such call.
+    pub async fn information(&self, caller: &Caller, id: &str) -> Option<Information> {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Information {
+            owner: caller.key,
+            id: IdHash::of(id),
+            reply,
+        };
+        self.inbox.send(command).await.ok()?;
+        answer.await.ok()?
+    }
+
+    /// Ends a call. Returns when the far end has confirmed, or after the configured wait; the wish to end is durable
+    /// before either (promise 3). Ending a call that has ended is fine.
+    ///
+    /// # Errors
+    ///
+    /// [`DisconnectError`].
+    pub async fn disconnect(&self, caller: &Caller, id: &str) -> Result<(), DisconnectError> {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Disconnect {
+            owner: caller.key,
+            id: IdHash::of(id),
+            reply,
+        };
+        self.inbox.send(command).await.map_err(|_| DisconnectError::Draining)?;
+        let settled = answer.await.map_err(|_| DisconnectError::Draining)?;
+        self.settle(settled.ok_or(DisconnectError::Unknown)?).await
+    }
+
+    async fn settle(&self, mut settled: watch::Receiver<Settled>) -> Result<(), DisconnectError> {
+        let ended = settled.wait_for(|settled| *settled == Settled::Ended);
+        if tokio::time::timeout(self.disconnect_wait, ended)
+            .await
+            .is_ok_and(|ended| ended.is_ok())
+        {
+            return Ok(());
+        }
+        let settled = settled.wait_for(|settled| *settled != Settled::Live).await;
+        match settled.map(|settled| *settled) {
+            Ok(Settled::Wished | Settled::Ended) => Ok(()),
+            Ok(Settled::Live | Settled::WishLost) => Err(DisconnectError::NotJournaled),
+            Err(_) => Err(DisconnectError::Draining),
+        }
+    }
+
+    /// How many calls live now.
+    pub async fn live(&self) -> usize {
+        let (reply, answer) = oneshot::channel();
+        if self.inbox.send(Command::Live { reply }).await.is_err() {
+            return 0;
+        }
+        answer.await.unwrap_or(0)
+    }
+
+    /// Takes no new calls, ends all that live, and returns when none does.
+    pub async fn end_all(&self) {
+        let (reply, ended) = oneshot::channel();
+        if self.inbox.send(Command::EndAll { reply }).await.is_ok() {
+            let _ = ended.await;
+        }
+    }
+}

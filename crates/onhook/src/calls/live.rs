@@ -1,0 +1,82 @@
+//! What the owner keeps about one call.
+
+use std::{collections::HashMap, time::SystemTime};
+
+use call::{Call, Moment, sdp::Agreed};
+use media::{Playing, RtpPort};
+use tokio::sync::{oneshot, watch};
+
+use super::{PhoneCallId, PlaceError};
+use crate::{messages::PlayableMessage, sip::Incoming};
+
+/// How firmly a call's end is settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Settled {
+    /// Nothing can be promised yet.
+    Live,
+    /// The wish to end is durable.
+    Wished,
+    /// The journal did not take the wish.
+    WishLost,
+    /// The call has ended.
+    Ended,
+}
+
+/// A call whose machine is still needed.
+pub(super) struct Live {
+    pub(super) owner: [u8; 32],
+    pub(super) id: PhoneCallId,
+    pub(super) started: SystemTime,
+    pub(super) call: Call,
+    pub(super) message: PlayableMessage,
+    /// Given back when the stream is over.
+    pub(super) port: Option<RtpPort>,
+    pub(super) playing: Option<Playing>,
+    /// The stream as last agreed on.
+    pub(super) agreed: Option<Agreed>,
+    /// Raised with every change of the stream: what was prepared for an older one is dropped.
+    pub(super) stream: u64,
+    pub(super) settled: watch::Sender<Settled>,
+    /// Waits for the intent to be durable.
+    pub(super) placed: Option<oneshot::Sender<Result<PhoneCallId, PlaceError>>>,
+    /// The peer's requests that wait for a reply.
+    pub(super) requests: HashMap<u64, Incoming>,
+    /// When the machine may be dropped; set once the call has ended.
+    pub(super) linger_until: Option<Moment>,
+}
+
+impl Live {
+    pub(super) fn new(owner: [u8; 32], id: PhoneCallId, call: Call, message: PlayableMessage, port: RtpPort) -> Self {
+        Self {
+            owner,
+            id,
+            started: SystemTime::now(),
+            call,
+            message,
+            port: Some(port),
+            playing: None,
+            agreed: None,
+            stream: 0,
+            settled: watch::Sender::new(Settled::Live),
+            placed: None,
+            requests: HashMap::new(),
+            linger_until: None,
+        }
+    }
+
+    /// Whether nothing can come any more that the machine is needed for.
+    pub(super) fn may_retire(&self, now: Moment) -> bool {
+        self.linger_until.is_some_and(|until| until <= now) && self.call.is_drained()
+    }
+
+    /// Settles more, never less.
+    pub(super) fn settle(&self, settled: Settled) {
+        self.settled.send_if_modified(|now| {
+            let firmer = settled as u8 > *now as u8;
+            if firmer {
+                *now = settled;
+            }
+            firmer
+        });
+    }
+}

@@ -1,0 +1,239 @@
+//! Doing what a machine says, in its order.
+
+use std::time::SystemTime;
+
+use call::{MediaCommand, Moment, Output, Phase, Record, Reply, Save, sdp::Agreed};
+use media::{Clip, PlayEnd, Remote};
+use serde::Serialize;
+
+use super::{Key, Note, Owner, Settled, SoundUnavailable};
+use crate::{
+    calls::{live::Live, past},
+    journal::{CallState, Written},
+    sip::InviteProgress,
+};
+
+impl Owner {
+    /// Takes every output of a call's machine, then notes when it wants to be woken.
+    pub(super) fn act(&mut self, key: Key) {
+        let mut messages = Vec::new();
+        while let Some(output) = self.live.get_mut(&key).and_then(|live| live.call.poll_output()) {
+            match output {
+                Output::Send(outgoing) => messages.push(outgoing),
+                Output::Save(save) => self.save(key, save),
+                Output::Stop(tx) => {
+                    if let Some(live) = self.live.get(&key) {
+                        self.sip.stop(&live.call.record().dialog.call_id, &tx);
+                    }
+                }
+                Output::Reply(id, reply) => self.reply(key, id, reply),
+                Output::Media(command) => self.change_sound(key, command),
+            }
+        }
+        let now = self.now();
+        let Some(live) = self.live.get_mut(&key) else { return };
+        if !messages.is_empty() {
+            self.sip.send(&live.call.record().dialog.call_id, messages);
+        }
+        if live.linger_until.is_none() && live.call.end().is_some() {
+            // Repeated and forked answers may still come for as long as a transaction lasts.
+            live.linger_until = Some(now + self.settings.limits.transaction());
+            self.ended(key);
+        }
+        let due = self.live.get(&key).and_then(next_wake);
+        self.schedule.set(key, due);
+    }
+
+    /// What the end of a call means here: once for each call.
+    fn ended(&mut self, key: Key) {
+        let Some(live) = self.live.get_mut(&key) else { return };
+        live.playing = None;
+        live.port = None;
+        live.settle(Settled::Ended);
+        if let Some(end) = live.call.end() {
+            let cause = past::cause(end);
+            tracing::info!(call = ?key, cause, confirmed = end.confirmed, "call ended");
+        }
+        let owner = live.owner;
+        if let Some(up) = self.up.get_mut(&owner) {
+            *up -= 1;
+            if *up == 0 {
+                self.up.remove(&owner);
+            }
+        }
+        self.tell_when_all_ended();
+    }
+
+    fn save(&self, key: Key, save: Save) {
+        let Some(live) = self.live.get(&key) else { return };
+        let durable = self.write(key, live, save);
+        let notes = self.notes.clone();
+        tokio::spawn(async move {
+            let done = match durable.await {
+                Ok(()) => true,
+                Err(error) => {
+                    tracing::error!(call = ?key, ?save, %error, "the journal did not take a record");
+                    false
+                }
+            };
+            let _ = notes.send(Note::Saved { key, save, done }).await;
+        });
+    }
+
+    fn write(&self, key: Key, live: &Live, save: Save) -> Written {
+        let record = live.call.record();
+        match (save, &record.phase) {
+            (Save::Intent, Phase::Placing) => self.journal.intent(key, live.id.hash(), intent(live)),
+            (_, Phase::Ended(end)) => self.journal.ended(key, past::ended(live, end, SystemTime::now())),
+            _ => self.journal.state(key, state(record)),
+        }
+    }
+
+    fn reply(&mut self, key: Key, id: u64, reply: Reply) {
+        let Some(live) = self.live.get_mut(&key) else { return };
+        let Some(mut incoming) = live.requests.remove(&id) else {
+            return;
+        };
+        let awaits_ack = incoming.request.method == call::Method::Invite && (200..300).contains(&reply.status);
+        incoming.reply(None, &reply);
+        if awaits_ack {
+            let notes = self.notes.clone();
+            tokio::spawn(async move {
+                let note = loop {
+                    match incoming.next().await {
+                        Some(InviteProgress::Acked(request)) => {
+                            break Note::Acked { key, request };
+                        }
+                        Some(InviteProgress::NeverAcked) => break Note::NeverAcked { key },
+                        Some(InviteProgress::Cancelled) => {} // too late: it was answered (RFC 3261 §9.2)
+                        Some(InviteProgress::Gone) | None => return,
+                    }
+                };
+                let _ = notes.send(note).await;
+            });
+        }
+    }
+
+    fn change_sound(&mut self, key: Key, command: MediaCommand) {
+        let Some(live) = self.live.get_mut(&key) else { return };
+        match command {
+            MediaCommand::Start(agreed) => self.fetch_clip(key, agreed),
+            MediaCommand::Change(agreed) => {
+                let before = live.agreed;
+                let same_codec = before
+                    .is_some_and(|before| before.codec == agreed.codec && before.payload_type == agreed.payload_type);
+                match &live.playing {
+                    Some(playing) if same_codec => {
+                        live.agreed = Some(agreed);
+                        playing.redirect(Remote::new(agreed.remote));
+                        if agreed.direction.sends() {
+                            playing.resume()
+                        } else {
+                            playing.hold()
+                        }
+                    }
+                    _ => self.fetch_clip(key, agreed),
+                }
+            }
+            MediaCommand::Stop => {
+                live.stream += 1;
+                live.playing = None;
+                live.port = None;
+            }
+        }
+    }
+
+    /// Has the message made ready in the codec agreed on; [`Note::Clip`] brings it.
+    fn fetch_clip(&mut self, key: Key, agreed: Agreed) {
+        let Some(live) = self.live.get_mut(&key) else { return };
+        live.agreed = Some(agreed);
+        let stream = live.stream;
+        let (sounds, message, notes) = (self.sounds.clone(), live.message.clone(), self.notes.clone());
+        tokio::spawn(async move {
+            let clip = sounds.clip(&message, agreed.codec).await;
+            let _ = notes.send(Note::Clip { key, stream, clip }).await;
+        });
+    }
+
+    pub(super) fn handle_clip(&mut self, key: Key, stream: u64, clip: Result<Clip, SoundUnavailable>, now: Moment) {
+        let started = clip.and_then(|clip| self.start_sound(key, stream, clip));
+        if let Err(error) = started {
+            tracing::error!(call = ?key, %error, "no sound for this call");
+            self.with(key, |live| live.call.media_failed(now));
+        }
+    }
+
+    fn start_sound(&mut self, key: Key, stream: u64, clip: Clip) -> Result<(), SoundUnavailable> {
+        let Some(live) = self.live.get_mut(&key).filter(|live| live.stream == stream) else {
+            return Ok(());
+        };
+        let (Some(agreed), Some(port)) = (live.agreed, live.port.clone()) else {
+            return Ok(());
+        };
+        let playing = match live.playing.take() {
+            Some(playing) => {
+                playing.switch(clip, agreed.payload_type);
+                playing.redirect(Remote::new(agreed.remote));
+                playing
+            }
+            None => {
+                let (playing, finished) = self.sounds.play(clip, port, &agreed)?;
+                let notes = self.notes.clone();
+                tokio::spawn(async move {
+                    if finished.await == PlayEnd::Played {
+                        let _ = notes.send(Note::Played { key, stream }).await;
+                    }
+                });
+                playing
+            }
+        };
+        if agreed.direction.sends() {
+            playing.resume()
+        } else {
+            playing.hold()
+        }
+        live.playing = Some(playing);
+        Ok(())
+    }
+}
+
+fn next_wake(live: &Live) -> Option<Moment> {
+    let timer = live.call.poll_timeout().map(|(due, _)| due);
+    match live.linger_until {
+        // The dialogs of other forks may take longer to end than the call itself.
+        Some(until) if live.call.is_drained() => Some(timer.map_or(until, |due| due.min(until))),
+        Some(_) | None => timer,
+    }
+}
+
+/// What is written once: who may ask about the call, and the record that a CANCEL can be made from.
+#[derive(Serialize)]
+struct Intent<'a> {
+    owner: &'a [u8; 32],
+    record: &'a Record,
+}
+
+fn intent(live: &Live) -> Vec<u8> {
+    let intent = Intent {
+        owner: &live.owner,
+        record: live.call.record(),
+    };
+    serde_json::to_vec(&intent).unwrap_or_default()
+}
+
+fn state(record: &Record) -> CallState {
+    CallState {
+        phase: match record.phase {
+            Phase::Placing => 0,
+            Phase::Calling { .. } => 1,
+            Phase::Early => 2,
+            Phase::Cancelling { .. } => 3,
+            Phase::Answered => 4,
+            Phase::Confirmed => 5,
+            Phase::Terminating => 6,
+            Phase::Ended(_) => 7,
+        },
+        wish: record.wish.is_some(),
+        dialog: serde_json::to_vec(record).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,103 @@
+//! From an order to a call: which trunk, which names, which numbers.
+
+use std::fmt::Write as _;
+
+use call::{CallIdHeader, Limits, Local, Placement, Surroundings, Tag, digest::Credentials, sdp::LocalMedia};
+use media::RtpPort;
+use tokio::sync::oneshot;
+
+use super::{PhoneCallId, PlaceError};
+use crate::{dial::Grant, messages::PlayableMessage};
+
+/// A way out, as the calls room sees a trunk.
+#[derive(Clone, Debug)]
+pub struct TrunkRoute {
+    /// Its name in the configuration and in the SIP room.
+    pub name: String,
+    /// Where INVITEs go: `sip:192.0.2.1:5060;transport=tcp`.
+    pub next_hop: String,
+    /// Host (and port) of the Request-URI, without scheme and parameters.
+    pub domain: String,
+    /// `From` without a tag.
+    pub from: String,
+    /// A proxy that INVITEs go to first, as a loose route.
+    pub outbound_proxy: Option<String>,
+    /// Answers to the trunk's challenges.
+    pub credentials: Option<Credentials>,
+}
+
+/// An order to place a call.
+pub(super) struct Order {
+    pub(super) owner: [u8; 32],
+    pub(super) grant: Grant,
+    pub(super) message: PlayableMessage,
+    pub(super) port: RtpPort,
+    pub(super) reply: oneshot::Sender<Result<PhoneCallId, PlaceError>>,
+}
+
+/// The random part of a call's names.
+pub(super) struct Names {
+    pub(super) id: PhoneCallId,
+    call_id: CallIdHeader,
+    local_tag: Tag,
+    pub(super) session_id: u64,
+}
+
+impl Names {
+    pub(super) fn random() -> Result<Self, getrandom::Error> {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes)?;
+        let (call_id, rest) = bytes.split_at(16);
+        let (local_tag, session) = rest.split_at(8);
+        let session = session.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
+        Ok(Self {
+            id: PhoneCallId::random()?,
+            call_id: CallIdHeader::new(hex(call_id)),
+            local_tag: Tag::new(hex(local_tag)),
+            // Some peers read it as a signed number.
+            session_id: session >> 1,
+        })
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+impl TrunkRoute {
+    pub(super) fn placement(&self, grant: &Grant, names: &Names) -> Placement {
+        let request_uri = format!("sip:{}@{}", grant.number().digits(), self.domain);
+        Placement {
+            trunk: self.name.clone(),
+            request_uri,
+            from: self.from.clone(),
+            routes: self
+                .outbound_proxy
+                .iter()
+                .map(|proxy| format!("<{proxy};lr>"))
+                .collect(),
+            destination: self.outbound_proxy.as_ref().unwrap_or(&self.next_hop).clone(),
+            call_id: names.call_id.clone(),
+            local_tag: names.local_tag.clone(),
+        }
+    }
+
+    pub(super) fn surroundings(
+        &self,
+        local: Local,
+        media: LocalMedia,
+        key: &call::BranchKey,
+        limits: Limits,
+    ) -> Surroundings {
+        Surroundings {
+            local,
+            media,
+            credentials: self.credentials.clone(),
+            key: key.clone(),
+            limits,
+        }
+    }
+}
