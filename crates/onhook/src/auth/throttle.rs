@@ -1,0 +1,190 @@
+//! Counts failed logins and refuses the next before anything is hashed.
+//!
+//! A user is counted per address, so that a stranger's guesses do not lock the user out elsewhere; and an address is
+//! counted over all users.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::AuthError;
+use crate::store::UserName;
+
+/// Failures are counted over this long, from the first on.
+const WINDOW: Duration = Duration::from_secs(60);
+/// How many one user may have from one address.
+const PER_USER: u32 = 10;
+/// How many one address may have.
+const PER_ADDRESS: u32 = 60;
+/// How many users and addresses are counted.
+const CAPACITY: usize = 4_096;
+
+#[derive(Debug, Default)]
+pub(super) struct Throttle {
+    failures: Mutex<Failures>,
+}
+
+#[derive(Debug, Default)]
+struct Failures {
+    by_user: Counts<(IpAddr, UserName)>,
+    by_address: Counts<IpAddr>,
+}
+
+/// One login that has been counted as failed and may still turn out right.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    address: IpAddr,
+    name: UserName,
+}
+
+impl Throttle {
+    /// Refuses when there have been too many failures.
+    pub(super) fn check(&self, peer: IpAddr, name: &UserName) -> Result<(), AuthError> {
+        let (address, now) = (counted(peer), Instant::now());
+        let failures = self.failures();
+        failures.by_user.check(&(address, name.clone()), PER_USER, now)?;
+        failures.by_address.check(&address, PER_ADDRESS, now)
+    }
+
+    /// Counts a login as failed, before it is known.
+    pub(super) fn attempt(&self, peer: IpAddr, name: &UserName) -> Result<Attempt, AuthError> {
+        self.check(peer, name)?;
+        let (address, now) = (counted(peer), Instant::now());
+        let mut failures = self.failures();
+        failures.by_user.add((address, name.clone()), now);
+        failures.by_address.add(address, now);
+        Ok(Attempt {
+            address,
+            name: name.clone(),
+        })
+    }
+
+    /// Takes one back that was right; the user's earlier slips are forgiven with it.
+    pub(super) fn succeeded(&self, Attempt { address, name }: Attempt) {
+        let mut failures = self.failures();
+        failures.by_user.0.remove(&(address, name));
+        if let Some((count, _)) = failures.by_address.0.get_mut(&address) {
+            *count = count.saturating_sub(1);
+        }
+    }
+
+    fn failures(&self) -> MutexGuard<'_, Failures> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The address that counts: whoever has one IPv6 address has its whole /64.
+fn counted(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
+    }
+}
+
+#[derive(Debug)]
+struct Counts<K>(HashMap<K, (u32, Instant)>);
+
+impl<K> Default for Counts<K> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<K: Clone + Eq + Hash> Counts<K> {
+    fn check(&self, key: &K, limit: u32, now: Instant) -> Result<(), AuthError> {
+        match self.0.get(key) {
+            Some((count, since)) if *count >= limit && now < *since + WINDOW => Err(AuthError::Throttled {
+                retry_after: *since + WINDOW - now,
+            }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn add(&mut self, key: K, now: Instant) {
+        if self.0.len() >= CAPACITY && !self.0.contains_key(&key) {
+            self.0.retain(|_, (_, since)| now < *since + WINDOW);
+        }
+        if self.0.len() >= CAPACITY
+            && !self.0.contains_key(&key)
+            && let Some(oldest) = self
+                .0
+                .iter()
+                .min_by_key(|(_, (_, since))| *since)
+                .map(|(key, _)| key.clone())
+        {
+            self.0.remove(&oldest);
+        }
+        let (count, since) = self.0.entry(key).or_insert((0, now));
+        if now >= *since + WINDOW {
+            (*count, *since) = (0, now);
+        }
+        *count += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+    const THERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2));
+
+    fn name(text: &str) -> UserName {
+        text.parse().unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_user_is_refused_from_one_address_for_a_minute() {
+        let throttle = Throttle::default();
+        for _ in 0..PER_USER {
+            throttle.attempt(HERE, &name("alice")).unwrap();
+        }
+        tokio::time::advance(WINDOW / 3).await;
+        let refused = throttle.attempt(HERE, &name("alice")).unwrap_err();
+        assert!(matches!(refused, AuthError::Throttled { retry_after } if retry_after == WINDOW - WINDOW / 3));
+        throttle.attempt(THERE, &name("alice")).unwrap();
+        throttle.attempt(HERE, &name("bob")).unwrap();
+        tokio::time::advance(WINDOW).await;
+        throttle.attempt(HERE, &name("alice")).unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_address_is_refused_over_all_users() {
+        let throttle = Throttle::default();
+        for n in 0..PER_ADDRESS {
+            throttle.attempt(HERE, &name(&format!("user{n}"))).unwrap();
+        }
+        assert!(throttle.check(HERE, &name("another")).is_err());
+        throttle.check(THERE, &name("another")).unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn right_logins_count_for_nothing() {
+        let throttle = Throttle::default();
+        for _ in 0..1_000 {
+            let attempt = throttle.attempt(HERE, &name("alice")).unwrap();
+            throttle.succeeded(attempt);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_of_addresses_is_bounded() {
+        let throttle = Throttle::default();
+        for n in 0..3 * CAPACITY as u32 {
+            throttle.attempt(IpAddr::V4(n.into()), &name("alice")).unwrap();
+        }
+        assert_eq!(throttle.failures().by_address.0.len(), CAPACITY);
+        assert_eq!(throttle.failures().by_user.0.len(), CAPACITY);
+    }
+
+    #[test]
+    fn an_ipv6_neighbourhood_is_one_address() {
+        let [one, two] = ["2001:db8::1", "2001:db8::ffff:2"].map(|text| counted(text.parse().unwrap()));
+        assert_eq!(one, two);
+        assert_eq!(counted("::ffff:192.0.2.1".parse().unwrap()), HERE);
+    }
+}
