@@ -1,1 +1,78 @@
+//! What onhook says about itself: log lines on standard error, and how telephone numbers look in them.
 
+use std::fmt;
+use std::io::{self, IsTerminal as _};
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::Subscriber;
+use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
+
+use crate::config::{Level, Log, LogFormat};
+
+/// Overrides `[log] level` for parts of the program: `ONHOOK_LOG=onhook::sip=debug`.
+const VARIABLE: &str = "ONHOOK_LOG";
+
+/// Starts logging for the whole process.
+///
+/// # Errors
+/// When logging has been started before.
+pub fn start(log: &Log) -> Result<(), TryInitError> {
+    let level = match log.level {
+        Level::Error => LevelFilter::ERROR,
+        Level::Warn => LevelFilter::WARN,
+        Level::Info => LevelFilter::INFO,
+        Level::Debug => LevelFilter::DEBUG,
+        Level::Trace => LevelFilter::TRACE,
+    };
+    let filter = EnvFilter::builder()
+        .with_default_directive(level.into())
+        .with_env_var(VARIABLE)
+        .from_env_lossy();
+    let subscriber = Subscriber::builder().with_env_filter(filter).with_writer(io::stderr);
+    match log.format {
+        LogFormat::Text => subscriber.with_ansi(io::stderr().is_terminal()).finish().try_init(),
+        LogFormat::Json => subscriber.json().finish().try_init(),
+    }
+}
+
+/// A telephone number as log lines show it: all but the last two digits are hidden.
+#[derive(Clone, Copy)]
+pub struct Masked<'a>(pub &'a str);
+
+impl fmt::Display for Masked<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let length = self.0.chars().count();
+        // A number of two digits would not be hidden at all.
+        let shown = if length > 2 { 2 } else { 0 };
+        for (index, c) in self.0.chars().enumerate() {
+            write!(f, "{}", if index + shown >= length { c } else { '*' })?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Masked<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{self}\"")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_show_their_last_two_digits() {
+        for (number, masked) in [
+            ("+4930123456", "*********56"),
+            ("4711", "**11"),
+            ("110", "*10"),
+            ("99", "**"),
+            ("", ""),
+        ] {
+            assert_eq!(Masked(number).to_string(), masked);
+            assert_eq!(format!("{:?}", Masked(number)), format!("\"{masked}\""));
+        }
+    }
+}
