@@ -58,12 +58,6 @@ impl Chains {
     fn live(&self) -> MutexGuard<'_, HashMap<(CallIdHeader, Tx), (TransactionKey, TransactionEventSender)>> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// How many Call-IDs have something to send, and how many transactions are listened to.
-    #[cfg(test)]
-    pub(super) fn sizes(&self) -> (usize, usize) {
-        (self.waiting().calls.len(), self.live().len())
-    }
 }
 
 /// Puts messages at the end of a call's queue.

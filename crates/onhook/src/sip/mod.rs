@@ -440,6 +440,3 @@ fn random_text() -> String {
     getrandom::fill(&mut bytes).expect("the system has a random source");
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,136 @@
+//! Requests of peers: delivered once, answered as told, and followed to their end.
+
+use call::{Method, Reply, Tag};
+use onhook::sip::{InviteProgress, Transport};
+
+use crate::support::{Message, Room, UdpPeer, request, soon};
+
+/// A request of `peer` that belongs to the INVITE it sent.
+fn following(method: &str, invite: &str, to_tag: &str) -> String {
+    let text = invite
+        .replace("INVITE sip:", &format!("{method} sip:"))
+        .replace("1 INVITE", &format!("1 {method}"));
+    if to_tag.is_empty() {
+        text
+    } else {
+        text.replace(
+            "To: <sip:onhook@127.0.0.1>",
+            &format!("To: <sip:onhook@127.0.0.1>;tag={to_tag}"),
+        )
+    }
+}
+
+fn is_trying(message: &Message) -> bool {
+    message.status() == Some(100)
+}
+
+#[tokio::test]
+async fn a_cancelled_invite_is_told_and_refused_by_us() {
+    let (mut room, peer) = (Room::udp().await, UdpPeer::bind().await);
+    let invite = request("INVITE", "cancelled", 1, "");
+    peer.send(&invite, room.address()).await;
+    assert_eq!(peer.receive().await.status(), Some(100));
+    let mut incoming = room.request().await;
+    assert_eq!(
+        (&incoming.request.method, incoming.transport),
+        (&Method::Invite, Transport::Udp)
+    );
+    assert_eq!(incoming.source, peer.address());
+    incoming.reply(None, &Reply::status(180));
+    let ringing = peer.receive().await;
+    assert_eq!(ringing.status(), Some(180));
+
+    peer.send(&following("CANCEL", &invite, ""), room.address()).await;
+    assert_eq!(soon("CANCEL", incoming.next()).await, Some(InviteProgress::Cancelled));
+    let cancelled = peer.receive().await;
+    assert!(cancelled.is_response_to("CANCEL") && cancelled.status() == Some(200));
+    incoming.reply(None, &Reply::status(487));
+    let refused = peer.receive().await;
+    assert_eq!(refused.status(), Some(487));
+    // One response, one tag: the early dialog of the 180 is the one that ended.
+    assert_eq!(refused.header("To"), ringing.header("To"));
+    let tag = refused.header("To").split_once("tag=").unwrap().1.to_owned();
+    peer.send(&following("ACK", &invite, &tag), room.address()).await;
+    assert!(matches!(
+        soon("ACK", incoming.next()).await,
+        Some(InviteProgress::Acked(_))
+    ));
+}
+
+#[tokio::test]
+async fn a_2xx_is_repeated_until_its_ack() {
+    let (mut room, peer) = (Room::udp().await, UdpPeer::bind().await);
+    let invite = request("INVITE", "answered", 1, "Record-Route: <sip:p1;lr>, <sip:p0;lr>\r\n");
+    peer.send(&invite, room.address()).await;
+    let mut incoming = room.request().await;
+    let reply = Reply {
+        body: Some((call::APPLICATION_SDP, "v=0\r\n".to_owned())),
+        ..Reply::status(200).with("Contact", "<sip:onhook@127.0.0.1>")
+    };
+    incoming.reply(Some(&Tag::new("ours")), &reply);
+    let first = peer.receive_but(is_trying).await;
+    assert_eq!(first.header("To"), "<sip:onhook@127.0.0.1>;tag=ours");
+    assert_eq!(first.header("Record-Route"), "<sip:p1;lr>, <sip:p0;lr>");
+    assert_eq!(first.header("Contact"), "<sip:onhook@127.0.0.1>");
+    assert_eq!(first.header("Content-Type"), "application/sdp");
+    assert!(first.header("Server").starts_with("onhook/") && first.text.ends_with("\r\n\r\nv=0\r\n"));
+    assert_eq!(peer.receive().await.text, first.text);
+
+    // The ACK of a 2xx has a branch of its own.
+    let ack = following("ACK", &invite, "ours").replace("branch=z9hG4bK-answered-1", "branch=z9hG4bK-ack");
+    peer.send(&ack, room.address()).await;
+    let Some(InviteProgress::Acked(ack)) = soon("ACK", incoming.next()).await else {
+        panic!("not acknowledged");
+    };
+    assert_eq!(ack.method, Method::Ack);
+    assert_eq!(soon("the end", incoming.next()).await, None);
+}
+
+#[tokio::test]
+async fn a_2xx_that_is_never_acked_is_told() {
+    let (mut room, peer) = (Room::udp().await, UdpPeer::bind().await);
+    peer.send(&request("INVITE", "unacked", 1, ""), room.address()).await;
+    let mut incoming = room.request().await;
+    incoming.reply(Some(&Tag::new("ours")), &Reply::status(200));
+    assert_eq!(soon("the end", incoming.next()).await, Some(InviteProgress::NeverAcked));
+    assert_eq!(soon("the end", incoming.next()).await, None);
+}
+
+#[tokio::test]
+async fn a_request_nobody_cares_for_is_refused() {
+    let (mut room, peer) = (Room::udp().await, UdpPeer::bind().await);
+    for (method, call_id) in [("INVITE", "dropped-1"), ("MESSAGE", "dropped-2")] {
+        peer.send(&request(method, call_id, 1, ""), room.address()).await;
+        drop(room.request().await);
+        let refused = peer
+            .receive_but(|message| is_trying(message) || !message.is_response_to(method))
+            .await;
+        assert_eq!(refused.status(), Some(500));
+    }
+}
+
+#[tokio::test]
+async fn a_repeated_request_is_delivered_once_and_answered_twice() {
+    let (mut room, peer) = (Room::udp().await, UdpPeer::bind().await);
+    let options = request("OPTIONS", "twice", 1, "");
+    peer.send(&options, room.address()).await;
+    let asked = room.request().await;
+    asked.reply(None, &Reply::status(200));
+    let first = peer.receive().await;
+    peer.send(&options, room.address()).await;
+    assert_eq!(peer.receive().await.text, first.text);
+    room.fence(&peer).await;
+}
+
+#[tokio::test]
+async fn nothing_leaves_after_a_final_reply() {
+    let (mut room, peer) = (Room::udp().await, UdpPeer::bind().await);
+    peer.send(&request("OPTIONS", "once", 1, ""), room.address()).await;
+    let asked = room.request().await;
+    asked.reply(None, &Reply::status(405).with("Allow", call::ALLOW));
+    asked.reply(None, &Reply::status(200));
+    drop(asked);
+    let refused = peer.receive().await;
+    assert_eq!((refused.status(), refused.header("Allow")), (Some(405), call::ALLOW));
+    room.fence(&peer).await;
+}
