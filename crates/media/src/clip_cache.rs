@@ -61,13 +61,17 @@ impl ClipCache {
 
     /// The clip of `message` in `codec`, from the cache or made now.
     ///
-    /// `load` fetches the file; it runs, like the encoding, where blocking is allowed. Whoever asks for the same clip
-    /// meanwhile waits for this one encoding; if it fails, the next of them tries. Needs a tokio runtime. Dropping the
-    /// future is safe at any point.
-    pub async fn clip<F, E>(&self, message: &str, codec: Codec, load: F) -> Result<Clip, ClipError<E>>
+    /// `load` fetches the file, and is polled only if it is needed; the encoding runs where blocking is allowed. Whoever
+    /// asks for the same clip meanwhile waits for this one encoding; if it fails, the next of them tries. Needs a tokio
+    /// runtime. Dropping the future is safe at any point.
+    pub async fn clip<B, E>(
+        &self,
+        message: &str,
+        codec: Codec,
+        load: impl Future<Output = Result<B, E>>,
+    ) -> Result<Clip, ClipError<E>>
     where
-        F: FnOnce() -> Result<Vec<u8>, E> + Send + 'static,
-        E: Send + 'static,
+        B: AsRef<[u8]> + Send + 'static,
     {
         let key = (message.to_owned(), codec);
         let cell = self.cell(&key);
@@ -91,18 +95,18 @@ impl ClipCache {
             .sum()
     }
 
-    async fn encode<F, E>(&self, codec: Codec, load: F) -> Result<Clip, ClipError<E>>
+    async fn encode<B, E>(&self, codec: Codec, load: impl Future<Output = Result<B, E>>) -> Result<Clip, ClipError<E>>
     where
-        F: FnOnce() -> Result<Vec<u8>, E> + Send + 'static,
-        E: Send + 'static,
+        B: AsRef<[u8]> + Send + 'static,
     {
+        let bytes = load.await.map_err(ClipError::Load)?;
         let _turn = self.encoders.acquire().await.map_err(|_| ClipError::Interrupted)?;
         let limits = self.limits;
-        let encoding = tokio::task::spawn_blocking(move || {
-            let bytes = load().map_err(ClipError::Load)?;
-            Clip::encode(&bytes, codec, &limits).map_err(ClipError::Sound)
-        });
-        encoding.await.map_err(|_| ClipError::Interrupted)?
+        let encoding = tokio::task::spawn_blocking(move || Clip::encode(bytes.as_ref(), codec, &limits));
+        encoding
+            .await
+            .map_err(|_| ClipError::Interrupted)?
+            .map_err(ClipError::Sound)
     }
 
     fn cell(&self, key: &Key) -> Arc<OnceCell<Clip>> {

@@ -1,6 +1,7 @@
 //! The house around the call: configuration, doors, operations, the calls and their store.
 
 pub mod auth;
+pub mod calls;
 pub mod cli;
 pub mod client;
 pub mod config;
@@ -10,6 +11,7 @@ pub mod journal;
 pub mod messages;
 pub mod operations;
 pub mod phone;
+pub mod server;
 pub mod sip;
 pub mod store;
 pub mod telemetry;

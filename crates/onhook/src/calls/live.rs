@@ -7,7 +7,7 @@ use media::{Playing, RtpPort};
 use tokio::sync::{oneshot, watch};
 
 use super::{PhoneCallId, PlaceError};
-use crate::{messages::PlayableMessage, sip::Incoming};
+use crate::{messages::Message, sip::Incoming};
 
 /// How firmly a call's end is settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub(super) struct Live {
     pub(super) id: PhoneCallId,
     pub(super) started: SystemTime,
     pub(super) call: Call,
-    pub(super) message: PlayableMessage,
+    pub(super) message: Message,
     /// Given back when the stream is over.
     pub(super) port: Option<RtpPort>,
     pub(super) playing: Option<Playing>,
@@ -46,7 +46,7 @@ pub(super) struct Live {
 }
 
 impl Live {
-    pub(super) fn new(owner: [u8; 32], id: PhoneCallId, call: Call, message: PlayableMessage, port: RtpPort) -> Self {
+    pub(super) fn new(owner: [u8; 32], id: PhoneCallId, call: Call, message: Message, port: RtpPort) -> Self {
         Self {
             owner,
             id,

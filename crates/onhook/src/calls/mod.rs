@@ -18,14 +18,14 @@ mod sound;
 
 use std::{sync::Arc, time::Duration};
 
-use call::Limits;
+use call::{Limits, sdp::Codec};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
     auth::Caller,
     dial::Grant,
     journal::{CallKey as Key, IdHash, Journal, Recovered},
-    messages::PlayableMessage,
+    messages::Message,
     sip::{Sip, SipEvent},
 };
 pub use id::PhoneCallId;
@@ -98,6 +98,8 @@ pub struct Calls {
     inbox: mpsc::Sender<Command>,
     sounds: Arc<Sounds>,
     disconnect_wait: Duration,
+    /// What the first trunk is offered first: the message is made ready in it before anything rings.
+    likely_codec: Codec,
 }
 
 impl Calls {
@@ -114,12 +116,19 @@ impl Calls {
         let (inbox, commands) = mpsc::channel(INBOX);
         let sounds = Arc::new(sounds);
         let disconnect_wait = settings.disconnect_wait;
+        let likely_codec = settings
+            .trunks
+            .first()
+            .and_then(|trunk| trunk.codecs.first())
+            .copied()
+            .unwrap_or(Codec::Pcmu);
         let owner = Owner::new(settings, sip, Arc::clone(&sounds), journal, recovered);
         tokio::spawn(owner.run(commands, events));
         Self {
             inbox,
             sounds,
             disconnect_wait,
+            likely_codec,
         }
     }
 
@@ -128,17 +137,14 @@ impl Calls {
     /// # Errors
     ///
     /// [`PlaceError`]; no INVITE has left or will leave then.
-    pub async fn place(
-        &self,
-        caller: &Caller,
-        grant: Grant,
-        message: PlayableMessage,
-    ) -> Result<PhoneCallId, PlaceError> {
-        self.sounds.prepare(&message).await.map_err(PlaceError::NotPlayable)?;
+    pub async fn place(&self, grant: Grant, message: Message) -> Result<PhoneCallId, PlaceError> {
+        self.sounds
+            .clip(&message, self.likely_codec)
+            .await
+            .map_err(PlaceError::NotPlayable)?;
         let port = self.sounds.lease_port()?;
         let (reply, placed) = oneshot::channel();
         let order = place::Order {
-            owner: caller.key,
             grant,
             message,
             port,

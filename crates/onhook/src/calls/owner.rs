@@ -8,11 +8,12 @@ mod act;
 
 use std::{
     collections::{BTreeMap, HashMap},
+    net::{IpAddr, SocketAddr},
     sync::Arc,
 };
 
-use call::{Call, CallIdHeader, Moment, Request, Save, Silence};
-use media::Clip;
+use call::{Call, CallIdHeader, Local, Moment, Request, Save, Silence};
+use media::{Clip, RtpPort};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::Instant,
@@ -28,7 +29,9 @@ use super::{
     sound::{SoundUnavailable, Sounds},
 };
 use crate::{
+    dial::Grant,
     journal::{IdHash, Journal, Recovered},
+    messages::Message,
     sip::{Incoming, NoResponse, Sip, SipEvent},
 };
 
@@ -198,13 +201,12 @@ impl Owner {
 
     fn place(&mut self, order: Order) {
         let Order {
-            owner,
             grant,
             message,
             port,
             reply,
         } = order;
-        match self.try_place(owner, &grant, message, port) {
+        match self.try_place(&grant, message, port) {
             // The caller hears of it when the intent is durable.
             Ok(key) => {
                 if let Some(live) = self.live.get_mut(&key) {
@@ -218,17 +220,12 @@ impl Owner {
         }
     }
 
-    fn try_place(
-        &mut self,
-        owner: [u8; 32],
-        grant: &crate::dial::Grant,
-        message: crate::messages::PlayableMessage,
-        port: media::RtpPort,
-    ) -> Result<Key, PlaceError> {
+    fn try_place(&mut self, grant: &Grant, message: Message, port: RtpPort) -> Result<Key, PlaceError> {
         if self.draining {
             return Err(PlaceError::Draining);
         }
         let up: usize = self.up.values().sum();
+        let owner = *grant.owner();
         let own = self.up.get(&owner).copied().unwrap_or(0);
         if up >= self.settings.max_live || own >= self.settings.max_live_per_mailbox {
             return Err(PlaceError::Busy);
@@ -241,7 +238,9 @@ impl Owner {
             .find_map(|trunk| Some((trunk, self.sip.local(&trunk.name).ok()?)))
             .ok_or(PlaceError::NoTrunk)?;
         let names = Names::random()?;
-        let media = self.sounds.local_media(&port, names.session_id);
+        let media = self
+            .sounds
+            .local_media(&port, local_ip(&local), names.session_id, trunk.codecs.clone());
         let around = trunk.surroundings(local, media, &self.settings.branch_key, self.settings.limits);
         let call = Call::place(trunk.placement(grant, &names), around);
 
@@ -448,4 +447,14 @@ async fn sleep_until(wake: Option<Instant>) {
         Some(wake) => tokio::time::sleep_until(wake).await,
         None => std::future::pending().await,
     }
+}
+
+/// The address in our Via, when it is one and not a name.
+fn local_ip(local: &Local) -> Option<IpAddr> {
+    let sent_by = local.via.rsplit(' ').next()?;
+    sent_by
+        .parse::<SocketAddr>()
+        .map(|address| address.ip())
+        .or_else(|_| sent_by.parse())
+        .ok()
 }

@@ -2,12 +2,16 @@
 
 use std::fmt::Write as _;
 
-use call::{CallIdHeader, Limits, Local, Placement, Surroundings, Tag, digest::Credentials, sdp::LocalMedia};
+use call::{
+    CallIdHeader, Limits, Local, Placement, Surroundings, Tag,
+    digest::Credentials,
+    sdp::{self, LocalMedia},
+};
 use media::RtpPort;
 use tokio::sync::oneshot;
 
 use super::{PhoneCallId, PlaceError};
-use crate::{dial::Grant, messages::PlayableMessage};
+use crate::{dial::Grant, messages::Message};
 
 /// A way out, as the calls room sees a trunk.
 #[derive(Clone, Debug)]
@@ -24,13 +28,14 @@ pub struct TrunkRoute {
     pub outbound_proxy: Option<String>,
     /// Answers to the trunk's challenges.
     pub credentials: Option<Credentials>,
+    /// Offered in this order; never empty.
+    pub codecs: Vec<sdp::Codec>,
 }
 
 /// An order to place a call.
 pub(super) struct Order {
-    pub(super) owner: [u8; 32],
     pub(super) grant: Grant,
-    pub(super) message: PlayableMessage,
+    pub(super) message: Message,
     pub(super) port: RtpPort,
     pub(super) reply: oneshot::Sender<Result<PhoneCallId, PlaceError>>,
 }
@@ -69,7 +74,7 @@ fn hex(bytes: &[u8]) -> String {
 
 impl TrunkRoute {
     pub(super) fn placement(&self, grant: &Grant, names: &Names) -> Placement {
-        let request_uri = format!("sip:{}@{}", grant.number().digits(), self.domain);
+        let request_uri = format!("sip:{}@{}", grant.number().as_str(), self.domain);
         Placement {
             trunk: self.name.clone(),
             request_uri,

@@ -1,13 +1,16 @@
 //! The sound of a call: its message as a clip, its port, and what plays it.
 
-use std::net::SocketAddr;
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use call::sdp::{Agreed, Codec, LocalMedia};
 use media::{
     Clip, ClipCache, ClipError, Finished, Pacer, PacerError, Playing, PortError, PortPool, Remote, RtpPort, Stream,
 };
 
-use crate::messages::{MessageError, PlayableMessage};
+use crate::messages::{Message, MessageError, Messages};
 
 /// Why a message cannot be turned into sound for a call.
 #[derive(Debug, thiserror::Error)]
@@ -21,64 +24,66 @@ pub enum SoundUnavailable {
 }
 
 /// The sound of all calls: one cache of encoded messages, one pacer, one pool of ports.
-#[derive(Debug)]
 pub struct Sounds {
+    messages: Arc<dyn Messages>,
     clips: ClipCache,
     pacer: Pacer,
     ports: PortPool,
-    /// In order of preference; never empty.
-    codecs: Vec<Codec>,
     /// What peers are told to send to, when it is not the address that is bound (NAT).
-    announced: Option<std::net::IpAddr>,
+    announced: Option<IpAddr>,
 }
 
 impl Sounds {
-    /// `codecs` are offered in this order.
+    /// Puts the parts together.
     #[must_use]
     pub fn new(
+        messages: Arc<dyn Messages>,
         clips: ClipCache,
         pacer: Pacer,
         ports: PortPool,
-        codecs: Vec<Codec>,
-        announced: Option<std::net::IpAddr>,
+        announced: Option<IpAddr>,
     ) -> Self {
         Self {
+            messages,
             clips,
             pacer,
             ports,
-            codecs,
             announced,
         }
-    }
-
-    /// Makes sure that the message can be played, and has it ready in the codec that is most likely to be chosen.
-    pub(super) async fn prepare(&self, message: &PlayableMessage) -> Result<(), SoundUnavailable> {
-        let likely = self.codecs.first().copied().unwrap_or(Codec::Pcmu);
-        self.clip(message, likely).await.map(drop)
     }
 
     pub(super) fn lease_port(&self) -> Result<RtpPort, PortError> {
         self.ports.lease()
     }
 
-    /// Our end of a call's stream, for its offer.
-    pub(super) fn local_media(&self, port: &RtpPort, session_id: u64) -> LocalMedia {
+    /// Our end of a call's stream, for its offer. `host` is where we speak SIP from: it stands in for a wildcard address.
+    pub(super) fn local_media(
+        &self,
+        port: &RtpPort,
+        host: Option<IpAddr>,
+        session_id: u64,
+        codecs: Vec<Codec>,
+    ) -> LocalMedia {
         let bound = port.address();
+        let own = if bound.ip().is_unspecified() {
+            host.unwrap_or(bound.ip())
+        } else {
+            bound.ip()
+        };
         LocalMedia {
-            address: SocketAddr::new(self.announced.unwrap_or(bound.ip()), bound.port()),
+            address: SocketAddr::new(self.announced.unwrap_or(own), bound.port()),
             session_id,
             version: 1,
-            codecs: self.codecs.clone(),
+            codecs,
         }
     }
 
     /// The message in this codec, encoded once for all calls.
-    pub(super) async fn clip(&self, message: &PlayableMessage, codec: Codec) -> Result<Clip, SoundUnavailable> {
-        let load = {
-            let message = message.clone();
-            move || message.audio()
-        };
-        Ok(self.clips.clip(message.key(), of_call(codec), load).await?)
+    pub(super) async fn clip(&self, message: &Message, codec: Codec) -> Result<Clip, SoundUnavailable> {
+        Ok(self
+            .clips
+            .clip(&message.sound.to_string(), of_call(codec), self.messages.sound(message))
+            .await?)
     }
 
     /// Begins to play where the peer wants to hear it.

@@ -1,0 +1,134 @@
+//! From the configuration's words to the rooms' own: each room keeps its types to itself, and they meet here.
+
+use std::{net::IpAddr, time::Duration};
+
+use call::{BranchKey, Limits, digest::Credentials, sdp};
+
+use crate::{
+    calls, config,
+    sip::{Listen, Listener, Registration, Timers, TlsClient, TlsServer, Transport, Trunk},
+};
+
+pub(super) fn listen(sip: &config::Sip, branch_key: BranchKey) -> Listen {
+    let listeners = sip.listen.0.iter().map(|listen| Listener {
+        transport: transport(listen.transport),
+        address: listen.address,
+    });
+    Listen {
+        timers: Timers {
+            t1: sip.timers.t1.0,
+            t2: sip.timers.t2.0,
+            t4: sip.timers.t4.0,
+        },
+        user_agent: sip.user_agent.clone(),
+        external_address: sip.external_address.map(|address| address.to_string()),
+        tls: identity(&sip.tls),
+        tls_client: tls_client(&sip.tls),
+        ..Listen::new(listeners.collect(), branch_key)
+    }
+}
+
+fn transport(transport: config::Transport) -> Transport {
+    match transport {
+        config::Transport::Udp => Transport::Udp,
+        config::Transport::Tcp => Transport::Tcp,
+        config::Transport::Tls => Transport::Tls,
+    }
+}
+
+fn identity(tls: &config::SipTls) -> Option<TlsServer> {
+    let (cert, key) = tls.cert.clone().zip(tls.key.clone())?;
+    Some(TlsServer { cert, key })
+}
+
+fn tls_client(tls: &config::SipTls) -> TlsClient {
+    TlsClient {
+        ca_file: tls.ca.clone(),
+        server_name: None,
+        identity: identity(tls),
+    }
+}
+
+/// The trunk as the SIP room tends it.
+pub(super) fn trunk(trunk: &config::Trunk, tls: &config::SipTls) -> Trunk {
+    Trunk {
+        outbound_proxy: trunk.outbound_proxy.as_ref().map(ToString::to_string),
+        credentials: credentials(trunk),
+        register: trunk.register.then(|| Registration {
+            expires: trunk.register_expires.0,
+            ..Registration::default()
+        }),
+        keepalive: Some(trunk.keepalive.0).filter(|interval| *interval > Duration::ZERO),
+        tls: tls_client(tls),
+        ..Trunk::new(trunk.name.to_string(), trunk.next_hop.to_string())
+    }
+}
+
+/// The same trunk as the calls room uses it.
+pub(super) fn route(trunk: &config::Trunk) -> calls::TrunkRoute {
+    let next_hop = &trunk.next_hop;
+    let host = match next_hop.port {
+        Some(port) => format!("{}:{port}", next_hop.host),
+        None => next_hop.host.clone(),
+    };
+    let user = trunk
+        .from_user
+        .as_ref()
+        .or(trunk.username.as_ref())
+        .map_or_else(|| "onhook".to_owned(), ToString::to_string);
+    let from = format!("<sip:{user}@{}>", trunk.domain.as_ref().unwrap_or(&next_hop.host));
+    calls::TrunkRoute {
+        name: trunk.name.to_string(),
+        next_hop: next_hop.to_string(),
+        domain: trunk.domain.clone().unwrap_or(host),
+        from: match &trunk.from_name {
+            Some(name) => format!("\"{}\" {from}", name.replace(['"', '\\'], "")),
+            None => from,
+        },
+        outbound_proxy: trunk.outbound_proxy.as_ref().map(ToString::to_string),
+        credentials: credentials(trunk),
+        codecs: trunk.codecs.iter().copied().map(codec).collect(),
+    }
+}
+
+fn credentials(trunk: &config::Trunk) -> Option<Credentials> {
+    let username = trunk
+        .auth_username
+        .clone()
+        .or_else(|| trunk.username.as_ref().map(ToString::to_string))?;
+    Some(Credentials {
+        username,
+        password: trunk.password.as_ref()?.expose().to_owned(),
+    })
+}
+
+fn codec(codec: config::Codec) -> sdp::Codec {
+    match codec {
+        config::Codec::Pcmu => sdp::Codec::Pcmu,
+        config::Codec::Pcma => sdp::Codec::Pcma,
+        config::Codec::G722 => sdp::Codec::G722,
+    }
+}
+
+pub(super) fn calls(config: &config::Config, branch_key: BranchKey) -> calls::Settings {
+    let calls = &config.calls;
+    calls::Settings {
+        limits: Limits {
+            ring: calls.ring_limit.0,
+            max_duration: calls.max_duration.0,
+            t1: config.sip.timers.t1.0,
+        },
+        disconnect_wait: calls.disconnect_wait.0,
+        ended_retention: calls.ended_retention.0,
+        max_live: calls.max_live as usize,
+        max_live_per_mailbox: calls.max_live_per_mailbox as usize,
+        trunks: config.trunk.iter().map(route).collect(),
+        branch_key,
+    }
+}
+
+/// Where sound is sent from: as configured, or where SIP listens.
+pub(super) fn media_address(config: &config::Config) -> IpAddr {
+    let of_sip = config.sip.listen.0.first().map(|listen| listen.address.ip());
+    config.media.bind.or(of_sip).unwrap_or(IpAddr::from([127, 0, 0, 1]))
+}
