@@ -1,0 +1,51 @@
+//! Refused, unreachable, never answered: the call ends, says why, and nothing else is tried (promise 5).
+
+mod rig;
+
+use call::{EndCause, Phase, Silence};
+use rig::Rig;
+
+#[test]
+fn a_refusal_is_the_cause() {
+    for status in [300, 302, 404, 422, 480, 486, 487, 488, 491, 500, 503, 600, 603, 699] {
+        let mut rig = Rig::early();
+        rig.response_to("INVITE", status).gives(["save End"]);
+        let reason = format!("Reason {status}");
+        assert_eq!(rig.call.refusal(), Some((status, reason.as_str())));
+        rig.ends(EndCause::Rejected { status, reason }, true);
+        rig.pass(rig::RING * 4).gives([]);
+        assert!(rig.call.is_drained());
+    }
+}
+
+/// A repeated refusal, or one of another fork, changes nothing.
+#[test]
+fn the_first_refusal_counts() {
+    let mut rig = Rig::early();
+    rig.response_to("INVITE", 486).gives(["save End"]);
+    rig.response_to("INVITE", 503).gives([]);
+    rig.provisional(180).gives([]);
+    assert_eq!(rig.call.refusal(), Some((486, "Reason 486")));
+}
+
+#[test]
+fn nobody_answers_the_invite() {
+    let mut rig = Rig::calling();
+    rig.silence("INVITE", Silence::TimedOut).gives(["save End"]);
+    rig.ends(EndCause::TimedOut, false);
+}
+
+#[test]
+fn the_invite_cannot_be_sent() {
+    let mut rig = Rig::calling();
+    rig.silence("INVITE", Silence::Unreachable).gives(["save End"]);
+    rig.ends(EndCause::Unreachable, true);
+}
+
+#[test]
+fn a_refusal_after_the_answer_changes_nothing() {
+    let mut rig = Rig::confirmed();
+    rig.response_to("INVITE", 486).gives([]);
+    rig.silence("INVITE", Silence::TimedOut).gives([]);
+    assert_eq!(*rig.call.phase(), Phase::Confirmed);
+}

@@ -1,0 +1,157 @@
+//! Several phones answer one INVITE: the first is the call, every other one is ACKed and BYEd (RFC 3261 §13.2.2.4).
+
+mod rig;
+
+use std::time::Duration;
+
+use call::{Method, Phase, Save, Silence, Tag};
+use rig::{Rig, T1, TRANSACTION};
+
+#[test]
+fn the_second_phone_is_ended_while_the_first_lives() {
+    let mut rig = Rig::confirmed();
+    rig.answer("other").gives(["ACK 1 other", "BYE 2 other"]);
+    assert_eq!(*rig.call.phase(), Phase::Confirmed);
+    let bye = rig.last("BYE");
+    assert_eq!(bye.request_uri, "sip:other@192.0.2.9:5070");
+    assert_eq!(rig.last("ACK").request_uri, "sip:other@192.0.2.9:5070");
+    rig.response_to("BYE", 200).gives([]);
+    assert_eq!(*rig.call.phase(), Phase::Confirmed);
+    rig.disconnect().gives(["media stop", "BYE 2 phone", "save Wish"]);
+    rig.response_to("BYE", 200).gives(["save End"]);
+    assert!(rig.call.is_drained());
+}
+
+#[test]
+fn the_first_answer_is_the_call_even_before_it_is_on_the_disk() {
+    let mut rig = Rig::answered();
+    rig.answer("other").gives(["ACK 1 other", "BYE 2 other"]);
+    rig.saved(Save::Answer).gives(["ACK 1 phone", "media start"]);
+}
+
+/// BYEs of two dialogs with one CSeq number are two transactions.
+#[test]
+fn the_byes_of_two_dialogs_have_branches_of_their_own() {
+    let mut rig = Rig::confirmed();
+    rig.answer("other").gives(["ACK 1 other", "BYE 2 other"]);
+    let others = rig.last("BYE").branch();
+    rig.disconnect().gives(["media stop", "BYE 2 phone", "save Wish"]);
+    assert_ne!(others, rig.last("BYE").branch());
+}
+
+#[test]
+fn its_repeated_200_is_acked_again_and_not_byed_twice() {
+    let mut rig = Rig::confirmed();
+    rig.answer("other").gives(["ACK 1 other", "BYE 2 other"]);
+    rig.answer("other").gives(["ACK 1 other"]);
+    rig.answer("third").gives(["ACK 1 third", "BYE 2 third"]);
+}
+
+/// A fork without Contact is called where the INVITE went, not where the call's own phone is.
+#[test]
+fn a_fork_takes_nothing_from_the_calls_own_dialog() {
+    let mut rig = Rig::confirmed();
+    rig.peer(Method::Info, "").gives(["reply 200"]);
+    let mut answer = rig.answer_of("other");
+    answer.contact = None;
+    answer.record_route = vec!["<sip:p.example;lr>".to_owned()];
+    rig.deliver(&answer).gives(["ACK 1 other", "BYE 2 other"]);
+    assert_eq!(rig.last("BYE").request_uri, "sip:4711@pbx.example");
+    assert_eq!(rig.last("BYE").all("Route"), ["<sip:p.example;lr>"]);
+    assert_eq!(rig.call.record().dialog.route_set, Vec::<String>::new());
+}
+
+#[test]
+fn its_bye_is_challenged_and_answered() {
+    let mut rig = Rig::confirmed();
+    rig.answer("other").gives(["ACK 1 other", "BYE 2 other"]);
+    rig.challenge("BYE", 407, &[rig::proxy(rig::SHA256)])
+        .gives(["BYE 3 other"]);
+    assert!(rig.last("BYE").header("Proxy-Authorization").contains("SHA-256"));
+    rig.response_to("BYE", 200).gives([]);
+    rig.pass(TRANSACTION * 8).gives([]);
+    assert_eq!(*rig.call.phase(), Phase::Confirmed);
+}
+
+/// The call has ended, but is remembered until the fork's BYE is through.
+#[test]
+fn its_lost_bye_is_sent_again_after_the_call_has_ended() {
+    let mut rig = Rig::confirmed();
+    rig.answer("other").gives(["ACK 1 other", "BYE 2 other"]);
+    let lost = rig.last("BYE").tx.clone();
+    rig.peer(Method::Bye, "").gives(["media stop", "save End", "reply 200"]);
+    assert!(!rig.call.is_drained());
+    rig.call.handle_silence(&lost, Silence::TimedOut, rig.now);
+    rig.gives([]);
+    rig.pass(T1 * 8).gives(["BYE 3 other"]);
+    rig.response_to("BYE", 200).gives([]);
+    assert!(rig.call.is_drained());
+}
+
+/// Promise 9: also a transaction that never reports ends the wait.
+#[test]
+fn a_fork_that_never_answers_is_given_up() {
+    let mut rig = Rig::ended();
+    rig.answer("other").gives(["ACK 1 other", "BYE 3 other"]);
+    assert!(!rig.call.is_drained());
+    rig.pass(TRANSACTION * 4);
+    assert_eq!(rig.drain(), ["BYE 4 other", "BYE 5 other"]);
+    assert!(rig.call.is_drained());
+}
+
+#[test]
+fn its_own_bye_is_answered_and_nothing_else() {
+    let mut rig = Rig::confirmed();
+    rig.answer("other").gives(["ACK 1 other", "BYE 2 other"]);
+    let mut invite = rig.peer_request(Method::Invite, rig::ANSWER);
+    invite.from_tag = Some(Tag::new("other"));
+    assert!(rig.call.owns(&invite));
+    rig.receive(&invite).gives(["reply 481"]);
+    let mut bye = rig.peer_request(Method::Bye, "");
+    bye.from_tag = Some(Tag::new("other"));
+    rig.receive(&bye).gives(["reply 200"]);
+    assert_eq!(*rig.call.phase(), Phase::Confirmed);
+    rig.pass(Duration::from_secs(600)).gives([]);
+}
+
+/// Promise 9: what is remembered of forks has a bound; still each is ACKed and BYEd.
+#[test]
+fn a_thousand_forks_are_all_ended() {
+    let mut rig = Rig::confirmed();
+    for number in 0..1000 {
+        let tag = format!("fork{number}");
+        rig.answer(&tag);
+        assert_eq!(rig.drain(), [format!("ACK 1 {tag}"), format!("BYE 2 {tag}")]);
+    }
+    let (due, _) = rig.call.poll_timeout().unwrap();
+    assert!(due >= rig.now);
+}
+
+/// A fork that answers the INVITE which another fork has challenged: its ACK is that INVITE's, without credentials.
+#[test]
+fn an_answer_to_the_challenged_invite_is_a_fork() {
+    let mut rig = Rig::trying();
+    let early_bird = rig.answer_of("early");
+    rig.challenge("INVITE", 401, &[rig::www(rig::MD5)])
+        .gives(["save Intent"]);
+    rig.deliver(&early_bird).gives(["ACK 1 early", "BYE 3 early"]);
+    assert!(rig.last("ACK").all("Authorization").is_empty());
+    rig.saved(Save::Intent).gives(["INVITE 2"]);
+    rig.deliver(&early_bird).gives(["ACK 1 early"]);
+    rig.answer("phone").gives(["save Answer"]);
+    rig.saved(Save::Answer).gives(["ACK 2 phone", "media start"]);
+    assert!(!rig.last("ACK").all("Authorization").is_empty());
+}
+
+/// A forged 2xx must not make us send anywhere.
+#[test]
+fn a_200_with_a_branch_that_is_not_ours_is_passed_over() {
+    for mut rig in [Rig::trying(), Rig::confirmed(), Rig::ended()] {
+        let mut forged = rig.answer_of("forger");
+        forged.branch = call::Branch::new("z9hG4bKguess");
+        rig.deliver(&forged).gives([]);
+        let mut replayed = rig.answer_of("forger");
+        replayed.cseq.number = 7;
+        rig.deliver(&replayed).gives([]);
+    }
+}
