@@ -36,19 +36,24 @@ pub fn start(log: &Log) -> Result<(), TryInitError> {
     }
 }
 
-/// A telephone number as log lines show it: all but the last two digits are hidden.
+/// A telephone number as log lines show it: its last two digits. Whatever else a client sent as a number is hidden, and
+/// its length from twenty characters on.
 #[derive(Clone, Copy)]
 pub struct Masked<'a>(pub &'a str);
 
 impl fmt::Display for Masked<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let length = self.0.chars().count();
         // A number of two digits would not be hidden at all.
-        let shown = if length > 2 { 2 } else { 0 };
-        for (index, c) in self.0.chars().enumerate() {
-            write!(f, "{}", if index + shown >= length { c } else { '*' })?;
+        let (hidden, shown) = match self.0.len().checked_sub(2) {
+            Some(hidden @ 1..) => self.0.split_at_checked(hidden).unwrap_or((self.0, "")),
+            Some(0) | None => (self.0, ""),
+        };
+        for _ in hidden.chars().take(18) {
+            f.write_str("*")?;
         }
-        Ok(())
+        shown
+            .chars()
+            .try_for_each(|c| write!(f, "{}", if c.is_ascii_digit() { c } else { '*' }))
     }
 }
 
@@ -74,5 +79,6 @@ mod tests {
             assert_eq!(Masked(number).to_string(), masked);
             assert_eq!(format!("{:?}", Masked(number)), format!("\"{masked}\""));
         }
+        assert_eq!(Masked(&"1".repeat(60_000)).to_string().len(), 20);
     }
 }

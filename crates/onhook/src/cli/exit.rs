@@ -6,7 +6,7 @@ use std::io;
 use std::process::ExitCode;
 
 use crate::config::ConfigError;
-use crate::store::StoreError;
+use crate::store::{StoreError, UserError};
 
 /// The exit codes of every `onhook` command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +30,17 @@ pub enum Exit {
     Partly = 7,
     /// The configuration file is wrong; nothing was opened or bound.
     BadConfig = 64,
+}
+
+impl Exit {
+    /// How a command ends that was asked for several things, of which some failed.
+    pub(super) fn of_several(asked: usize, failed: usize) -> Self {
+        match failed {
+            0 => Self::Done,
+            _ if failed == asked => Self::Failed,
+            _ => Self::Partly,
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -80,6 +91,12 @@ impl From<ConfigError> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
+        Self::new(Exit::Failed, error)
+    }
+}
+
+impl From<UserError> for Failure {
+    fn from(error: UserError) -> Self {
         Self::new(Exit::Failed, error)
     }
 }

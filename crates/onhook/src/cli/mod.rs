@@ -24,6 +24,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{Config, ConfigError};
+use crate::store::Store;
 
 pub use exit::{Exit, Failure};
 pub use server_args::ServerArgs;
@@ -110,5 +111,10 @@ impl ConfigFile {
 
     fn load(&self) -> Result<Config, ConfigError> {
         Config::load(&self.0)
+    }
+
+    /// Reads the file and opens the store it names.
+    fn open_store(&self) -> Result<Store, Failure> {
+        Ok(Store::open(&self.load()?.store.path)?)
     }
 }

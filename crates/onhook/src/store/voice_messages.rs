@@ -18,7 +18,10 @@ pub struct MessageId([u8; 16]);
 impl MessageId {
     fn random() -> Result<Self, StoreError> {
         let mut id = [0; 16];
-        getrandom::fill(&mut id)?;
+        // Not with six bits that are written "-": commands would take the id for an option.
+        while id[0] >> 2 == 62 || id == [0; 16] {
+            getrandom::fill(&mut id)?;
+        }
         Ok(Self(id))
     }
 }
@@ -215,6 +218,13 @@ mod tests {
         assert!(!store.remove_message(id).unwrap());
         assert_eq!(store.message(id).unwrap(), None);
         assert_eq!(store.message_audio(id).unwrap(), None);
+    }
+
+    #[test]
+    fn no_id_looks_like_an_option() {
+        for _ in 0..2_000 {
+            assert!(!MessageId::random().unwrap().to_string().starts_with('-'));
+        }
     }
 
     #[test]
