@@ -1,1 +1,176 @@
+//! The door: EWS over HTTP, plain and TLS.
+//!
+//! Step 1 in the life of a DisconnectPhoneCall: bytes come in, within limits, and get a request id. What they ask for
+//! is [`Service`]'s matter; this room knows listeners, statuses and headers, and no calls. Three ways lead out: an HTTP
+//! status (the request is no EWS request, or nobody we know sent it), a SOAP fault (500: not understood), a response
+//! (200: understood; done, or not).
 
+mod answer;
+mod connection;
+mod description;
+mod endpoint;
+mod listener;
+mod router;
+mod tls;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::HeaderValue;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{self, PlainBasic};
+use listener::Listener;
+
+pub use tls::{Tls, TlsError};
+
+/// What stands behind the door.
+pub trait Service: Send + Sync + 'static {
+    /// Who is asking.
+    type Caller: Send + Sync;
+
+    /// Finds out who sent an `Authorization` header.
+    fn authenticate(
+        &self,
+        authorization: &HeaderValue,
+    ) -> impl Future<Output = Result<Self::Caller, Unauthenticated>> + Send;
+
+    /// Does what the request asks for.
+    fn answer(
+        &self,
+        caller: &Self::Caller,
+        request: ews::Request,
+    ) -> impl Future<Output = Result<ews::Response, ews::Fault>> + Send;
+}
+
+/// Why it is not known who is asking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unauthenticated {
+    /// The credentials are wrong, or of a scheme that is not offered: they are asked for again (401).
+    Rejected,
+    /// Too many attempts at this account: try again after so long (429).
+    TryLater(Duration),
+    /// It could not be found out (503).
+    Unavailable,
+}
+
+/// How the door behaves; made from `[http]`.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub basic_over_plain_http: PlainBasic,
+    pub realm: String,
+    /// The longest body of a request, in bytes.
+    pub body_limit: usize,
+    pub header_timeout: Duration,
+    pub body_timeout: Duration,
+    pub decode: ews::DecodeOptions,
+    pub version: ews::ServerVersionInfo,
+    /// The endpoint's address for the WSDL; without it, the one that was asked.
+    pub public_url: Option<String>,
+    /// Connections at a time over all listeners; further ones wait to be accepted.
+    pub max_connections: usize,
+}
+
+impl From<&config::Http> for Settings {
+    fn from(http: &config::Http) -> Self {
+        let numbers = http.server_version;
+        Self {
+            basic_over_plain_http: http.basic_over_plain_http,
+            realm: http.realm.clone(),
+            body_limit: usize::try_from(http.body_limit).unwrap_or(usize::MAX),
+            header_timeout: http.header_timeout.0,
+            body_timeout: http.body_timeout.0,
+            decode: ews::DecodeOptions {
+                strict_namespaces: http.strict_namespaces,
+            },
+            version: ews::ServerVersionInfo {
+                major: numbers.major,
+                minor: numbers.minor,
+                build: numbers.major_build,
+                revision: numbers.minor_build,
+                // The configuration takes names of the schema only.
+                version: ews::ServerVersion::named(&http.schema_version.0)
+                    .unwrap_or(ews::ServerVersionInfo::default().version),
+            },
+            public_url: http.public_url.clone(),
+            max_connections: 4096,
+        }
+    }
+}
+
+/// Why the door cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("cannot listen on {address}: {source}")]
+    Bind {
+        address: SocketAddr,
+        source: std::io::Error,
+    },
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+/// Listeners that are bound and not served yet.
+#[derive(Debug)]
+pub struct Door {
+    listeners: Vec<Listener>,
+}
+
+impl Door {
+    /// Binds what `[http]` lists. Certificates are read before any port is bound.
+    ///
+    /// # Errors
+    /// When an address is taken or a certificate does not work.
+    pub fn open(http: &config::Http) -> Result<Self, OpenError> {
+        let mut wanted: Vec<(SocketAddr, Option<Tls>)> = http.listen.0.iter().map(|address| (*address, None)).collect();
+        for tls in &http.tls {
+            wanted.push((tls.listen, Some(Tls::load(&tls.cert, &tls.key)?)));
+        }
+        let mut listeners = Vec::with_capacity(wanted.len());
+        for (address, tls) in wanted {
+            let listener = Listener::bind(address, tls).map_err(|source| OpenError::Bind { address, source })?;
+            listeners.push(listener);
+        }
+        Ok(Self { listeners })
+    }
+
+    /// The bound addresses, plain ones first, each with whether it speaks TLS.
+    pub fn addresses(&self) -> impl Iterator<Item = (SocketAddr, bool)> {
+        self.listeners
+            .iter()
+            .map(|listener| (listener.address(), listener.is_tls()))
+    }
+
+    /// Serves until `shutdown`; then takes no new connections, lets requests under way be answered for up to `grace`,
+    /// and returns.
+    pub async fn serve<S: Service>(
+        self,
+        settings: Settings,
+        service: Arc<S>,
+        shutdown: CancellationToken,
+        grace: Duration,
+    ) {
+        let connections = Arc::new(tokio::sync::Semaphore::new(settings.max_connections));
+        let header_timeout = settings.header_timeout;
+        let router = router::router(Arc::new(settings), service);
+        let mut serving = JoinSet::new();
+        for listener in self.listeners {
+            let connections = Arc::clone(&connections);
+            serving.spawn(listener.serve(router.clone(), connections, header_timeout, shutdown.clone(), grace));
+        }
+        serving.join_all().await;
+    }
+}
+
+impl fmt::Display for Unauthenticated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Rejected => "wrong user or password",
+            Self::TryLater(_) => "too many attempts",
+            Self::Unavailable => "the users cannot be looked up",
+        })
+    }
+}

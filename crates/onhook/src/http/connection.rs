@@ -1,0 +1,97 @@
+//! One connection: handshake, then requests until either side has enough.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, rt};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+use super::router::fold_case;
+use super::tls::Tls;
+
+/// How long a TLS handshake may take.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest head of a request, in bytes.
+const HEAD_LIMIT: usize = 32 * 1024;
+
+/// What handlers may know of the connection a request came in on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Connection {
+    pub(super) peer: SocketAddr,
+    pub(super) is_tls: bool,
+}
+
+impl Connection {
+    /// Whether nobody between the client and us can read along.
+    pub(super) fn is_private(self) -> bool {
+        self.is_tls || self.peer.ip().to_canonical().is_loopback()
+    }
+}
+
+/// Serves a connection to its end. After `shutdown` the request under way is the last.
+pub(super) async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: Option<Tls>,
+    router: Router,
+    header_timeout: Duration,
+    shutdown: CancellationToken,
+) {
+    // Answers are one small write each; waiting for more to send only delays them. A socket that refuses works, too.
+    let _ = stream.set_nodelay(true);
+    let connection = Connection {
+        peer,
+        is_tls: tls.is_some(),
+    };
+    let Some(tls) = tls else {
+        return serve_http(stream, connection, router, header_timeout, shutdown).await;
+    };
+    match timeout(HANDSHAKE_TIMEOUT, tls.acceptor().accept(stream)).await {
+        Ok(Ok(stream)) => serve_http(stream, connection, router, header_timeout, shutdown).await,
+        Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS with this client"),
+        Err(_) => tracing::debug!(%peer, "the TLS handshake took too long"),
+    }
+}
+
+async fn serve_http<S>(
+    stream: S,
+    connection: Connection,
+    router: Router,
+    header_timeout: Duration,
+    shutdown: CancellationToken,
+) where
+    TokioIo<S>: rt::Read + rt::Write + Unpin,
+{
+    let service = service_fn(move |request: Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        fold_case(&mut request);
+        request.extensions_mut().insert(connection);
+        router.clone().oneshot(request)
+    });
+    // Without a timer hyper's header timeout is silently off.
+    let serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(header_timeout)
+        .max_buf_size(HEAD_LIMIT)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut serving = std::pin::pin!(serving);
+    let ended = tokio::select! {
+        ended = serving.as_mut() => ended,
+        () = shutdown.cancelled() => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(peer = %connection.peer, %error, "the connection ended early");
+    }
+}

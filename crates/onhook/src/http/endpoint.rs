@@ -1,0 +1,194 @@
+//! `POST /EWS/Exchange.asmx`: who asks, what, and the answer.
+
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::{Extension, Request, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use tokio::time::timeout;
+
+use super::answer::{Refusal, challenge, refuse, xml};
+use super::connection::Connection;
+use super::router::Front;
+use super::{Service, Settings, Unauthenticated};
+use crate::config::PlainBasic;
+
+pub(super) async fn serve<S: Service>(
+    State(front): State<Front<S>>,
+    Extension(connection): Extension<Connection>,
+    request: Request,
+) -> Response {
+    let (head, body) = request.into_parts();
+    let settings = &*front.settings;
+    let caller = match authenticate(&front, connection, &head.headers).await {
+        Ok(caller) => caller,
+        Err(refused) => {
+            discard(&head.headers, body, settings).await;
+            return refused.into_response(settings, None);
+        }
+    };
+    if let Err(refusal) = check_head(&head.headers, settings) {
+        discard(&head.headers, body, settings).await;
+        return refuse(refusal);
+    }
+    let body = match read(body, settings).await {
+        Ok(body) => body,
+        Err(refusal) => return refuse(refusal),
+    };
+    answer(&front, &caller, &body).await
+}
+
+/// Decodes, asks the service, encodes.
+async fn answer<S: Service>(front: &Front<S>, caller: &S::Caller, body: &Bytes) -> Response {
+    let settings = &*front.settings;
+    let started = Instant::now();
+    let mut operation = "none";
+    let result = match ews::decode(body, &settings.decode) {
+        Ok(request) => {
+            operation = request.operation.name();
+            front.service.answer(caller, request).await
+        }
+        Err(fault) => Err(fault),
+    };
+    let took = started.elapsed();
+    match result {
+        Ok(response) => {
+            tracing::info!(operation, ?took, "answered");
+            xml(StatusCode::OK, response.encode(&settings.version))
+        }
+        Err(fault) => {
+            tracing::info!(operation, ?took, %fault, "answered with a fault");
+            xml(StatusCode::INTERNAL_SERVER_ERROR, fault.encode(&settings.version))
+        }
+    }
+}
+
+/// Why the caller is not known.
+pub(super) enum Refused {
+    /// No credentials, or wrong ones.
+    Challenge,
+    Other(Refusal),
+}
+
+impl Refused {
+    /// The answer; `page` is what a browser shows when its user has no password to give.
+    pub(super) fn into_response(self, settings: &Settings, page: Option<String>) -> Response {
+        match self {
+            Self::Challenge => challenge(&settings.realm, page),
+            Self::Other(refusal) => refuse(refusal),
+        }
+    }
+}
+
+pub(super) async fn authenticate<S: Service>(
+    front: &Front<S>,
+    connection: Connection,
+    headers: &HeaderMap,
+) -> Result<S::Caller, Refused> {
+    if front.settings.basic_over_plain_http == PlainBasic::LoopbackOnly && !connection.is_private() {
+        // Without a challenge: a client that is asked would send the password.
+        return Err(Refused::Other(Refusal::NeedsTls));
+    }
+    let mut given = headers.get_all(AUTHORIZATION).iter();
+    let (Some(authorization), None) = (given.next(), given.next()) else {
+        return Err(Refused::Challenge);
+    };
+    let authenticated = front.service.authenticate(authorization).await;
+    authenticated.map_err(|unauthenticated| {
+        tracing::info!(peer = %connection.peer, "not let in: {unauthenticated}");
+        match unauthenticated {
+            Unauthenticated::Rejected => Refused::Challenge,
+            Unauthenticated::TryLater(wait) => Refused::Other(Refusal::TooManyAttempts(wait)),
+            Unauthenticated::Unavailable => Refused::Other(Refusal::Unavailable),
+        }
+    })
+}
+
+/// What the head says about the body: XML in UTF-8, not compressed, not too long.
+fn check_head(headers: &HeaderMap, settings: &Settings) -> Result<(), Refusal> {
+    if headers.contains_key(CONTENT_ENCODING) {
+        return Err(Refusal::NotXml);
+    }
+    if let Some(content_type) = headers.get(CONTENT_TYPE) {
+        let content_type = content_type.to_str().map_err(|_| Refusal::NotXml)?;
+        if !is_xml_in_utf8(content_type) {
+            return Err(Refusal::NotXml);
+        }
+    }
+    match announced_length(headers) {
+        Some(length) if length > settings.body_limit => Err(Refusal::TooLarge),
+        _ => Ok(()),
+    }
+}
+
+fn is_xml_in_utf8(content_type: &str) -> bool {
+    let mut parts = content_type.split(';').map(str::trim);
+    let media_type = parts.next().unwrap_or_default();
+    let is_xml = ["text/xml", "application/xml"]
+        .iter()
+        .any(|xml| media_type.eq_ignore_ascii_case(xml));
+    is_xml
+        && parts.all(|parameter| match parameter.split_once('=') {
+            Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
+                let charset = value.trim().trim_matches('"');
+                ["utf-8", "utf8", "us-ascii"]
+                    .iter()
+                    .any(|known| charset.eq_ignore_ascii_case(known))
+            }
+            _ => true,
+        })
+}
+
+fn announced_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Reads the body whole. The first read is what lets a client that expects `100 Continue` go on.
+async fn read(body: Body, settings: &Settings) -> Result<Bytes, Refusal> {
+    let reading = Limited::new(body, settings.body_limit).collect();
+    match timeout(settings.body_timeout, reading).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::TooLarge),
+        Ok(Err(_)) => Err(Refusal::Unreadable),
+        Err(_) => Err(Refusal::TooSlow),
+    }
+}
+
+/// Reads a body nobody wants, so that a client that sends it before it reads finds the answer and not a reset. One that
+/// waits for `100 Continue` has sent none, and one too long is not worth it.
+async fn discard(headers: &HeaderMap, body: Body, settings: &Settings) {
+    let is_short = announced_length(headers).is_none_or(|length| length <= settings.body_limit);
+    if is_short && !headers.contains_key(EXPECT) {
+        let _ = read(body, settings).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_xml_in_utf8;
+
+    #[test]
+    fn xml_in_utf8_is_recognised_in_any_spelling() {
+        for good in [
+            "text/xml",
+            "Text/XML; Charset=\"UTF-8\"",
+            "text/xml;charset=utf-8;action=\"x\"",
+            "application/xml ; charset = utf-8",
+        ] {
+            assert!(is_xml_in_utf8(good), "{good}");
+        }
+        for bad in [
+            "application/json",
+            "application/soap+xml",
+            "text/xml; charset=utf-16",
+            "",
+            "text/xmlx",
+        ] {
+            assert!(!is_xml_in_utf8(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Which path is whose, and what every answer carries.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::header::CACHE_CONTROL;
+use axum::http::{HeaderName, HeaderValue, Uri};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::get;
+use tracing::Instrument as _;
+
+use super::answer::{Refusal, refuse};
+use super::{Service, Settings, description, endpoint};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
+const RETURN_CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("return-client-request-id");
+/// Longer ids than this are no ids, and are not echoed.
+const MAX_CLIENT_REQUEST_ID: usize = 128;
+
+/// What handlers share.
+pub(super) struct Front<S> {
+    pub(super) settings: Arc<Settings>,
+    pub(super) service: Arc<S>,
+}
+
+impl<S> Clone for Front<S> {
+    fn clone(&self) -> Self {
+        Self {
+            settings: Arc::clone(&self.settings),
+            service: Arc::clone(&self.service),
+        }
+    }
+}
+
+/// All routes, in lower case: [`fold_case`] comes first.
+pub(super) fn router<S: Service>(settings: Arc<Settings>, service: Arc<S>) -> Router {
+    let endpoint = get(description::page::<S>).post(endpoint::serve::<S>);
+    Router::new()
+        .route("/ews/exchange.asmx", endpoint)
+        .route("/ews/services.wsdl", get(description::services_wsdl::<S>))
+        .route("/ews/messages.xsd", get(description::messages_xsd::<S>))
+        .route("/ews/types.xsd", get(description::types_xsd::<S>))
+        .fallback(|| async { refuse(Refusal::NotFound) })
+        .method_not_allowed_fallback(|| async { refuse(Refusal::MethodNotAllowed) })
+        .layer(middleware::from_fn(identify))
+        .with_state(Front { settings, service })
+}
+
+/// Makes the path one that routes know: clients spell it in any case.
+pub(super) fn fold_case(request: &mut Request) {
+    if !request.uri().path().bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return;
+    }
+    let mut parts = request.uri().clone().into_parts();
+    let path = request.uri().path().to_ascii_lowercase();
+    let folded = match request.uri().query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path,
+    };
+    parts.path_and_query = folded.parse().ok();
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
+    }
+}
+
+/// Gives the request an id, for the log and for the client.
+async fn identify(request: Request, next: Next) -> Response {
+    let request_id = guid();
+    let echo = client_request_id(&request);
+    let span = tracing::info_span!("http", %request_id);
+    let mut response = next.run(request).instrument(span).await;
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::try_from(request_id) {
+        headers.insert(REQUEST_ID, value);
+    }
+    if let Some(value) = echo {
+        headers.insert(CLIENT_REQUEST_ID, value);
+    }
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
+    response
+}
+
+fn client_request_id(request: &Request) -> Option<HeaderValue> {
+    let headers = request.headers();
+    let wanted = headers.get(RETURN_CLIENT_REQUEST_ID)?;
+    if !wanted.as_bytes().eq_ignore_ascii_case(b"true") {
+        return None;
+    }
+    let id = headers.get(CLIENT_REQUEST_ID)?;
+    (id.len() <= MAX_CLIENT_REQUEST_ID).then(|| id.clone())
+}
+
+/// A random GUID (RFC 9562 version 4). Without randomness from the system it is the nil one: an id is no reason to fail.
+fn guid() -> String {
+    let mut bytes = [0; 16];
+    if getrandom::fill(&mut bytes).is_ok() {
+        bytes[6] = bytes[6] & 0x0F | 0x40;
+        bytes[8] = bytes[8] & 0x3F | 0x80;
+    }
+    let number = u128::from_be_bytes(bytes);
+    format!(
+        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+        number >> 96,
+        number >> 80 & 0xFFFF,
+        number >> 64 & 0xFFFF,
+        number >> 48 & 0xFFFF,
+        number & 0xFFFF_FFFF_FFFF
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn request_ids_are_random_guids() {
+        let id = guid();
+        assert_eq!(id.len(), 36);
+        assert_eq!(id.as_bytes()[14], b'4');
+        assert!(matches!(id.as_bytes()[19], b'8' | b'9' | b'a' | b'b'));
+        assert_ne!(id, guid());
+    }
+
+    #[test]
+    fn paths_are_folded_and_queries_are_not() {
+        let mut request = Request::new(axum::body::Body::empty());
+        *request.uri_mut() = Uri::from_static("/EWS/Exchange.ASMX?Wsdl");
+        fold_case(&mut request);
+        assert_eq!(request.uri(), "/ews/exchange.asmx?Wsdl");
+    }
+}
