@@ -2,6 +2,7 @@
 //! with its place; then defaults are filled in and the structs are made.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::ops::Range;
 
 use serde::Deserialize;
@@ -34,7 +35,13 @@ impl<'t> Document<'t> {
         }
         let mut complete = root.clone();
         let mut problems = Vec::new();
-        complete_table(complete.get_mut(), root.span(), &Config::SHAPE, "", &mut problems);
+        complete_table(
+            complete.get_mut(),
+            root.span(),
+            &Config::SHAPE,
+            &TableName::default(),
+            &mut problems,
+        );
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -66,36 +73,67 @@ impl<'t> Document<'t> {
     }
 }
 
+/// How a table is called in the file: `[calls]`, `[[trunk]]`, or nothing at the top.
+#[derive(Default)]
+struct TableName<'p> {
+    path: &'p str,
+    is_list: bool,
+}
+
+impl TableName<'_> {
+    fn path_of(&self, key: &Key) -> String {
+        if self.path.is_empty() {
+            key.name.to_owned()
+        } else {
+            format!("{}.{}", self.path, key.name)
+        }
+    }
+}
+
+impl fmt::Display for TableName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.path, self.is_list) {
+            ("", _) => f.write_str("at the top of the file"),
+            (path, false) => write!(f, "in [{path}]"),
+            (path, true) => write!(f, "in [[{path}]]"),
+        }
+    }
+}
+
 fn complete_table<'t>(
     table: &mut DeTable<'t>,
     at: Range<usize>,
     shape: &Shape,
-    name: &str,
+    name: &TableName<'_>,
     problems: &mut Vec<Problem>,
 ) {
     for key in table.keys() {
         if !shape.keys.iter().any(|known| known.name == key.get_ref()) {
-            problems.push(unknown_key(key, shape, name));
+            let allowed = shape.keys.iter().map(|known| known.name).collect::<Vec<_>>().join(", ");
+            problems.push(
+                Problem::new(Some(key.span()), format!("unknown key `{}`", key.get_ref()))
+                    .help(format!("allowed {name}: {allowed}")),
+            );
         }
     }
     for key in shape.keys {
-        let path = if name.is_empty() {
-            key.name.to_owned()
-        } else {
-            format!("{name}.{}", key.name)
-        };
+        let path = name.path_of(key);
         match table.get_mut(key.name) {
             Some(value) => complete_value(value, key, &path, problems),
             None => match key.kind {
                 Kind::Default(value) => insert(table, key, DeValue::parse(value).map(Spanned::into_inner)),
                 Kind::Optional(_) => {}
                 Kind::Required(example) => problems.push(
-                    Problem::new(Some(at.clone()), format!("`{}` is missing in [{name}]", key.name))
+                    Problem::new(Some(at.clone()), format!("`{}` is missing {name}", key.name))
                         .help(format!("for example: {} = {example}", key.name)),
                 ),
                 Kind::Table(shape) => {
                     let mut empty = DeTable::new();
-                    complete_table(&mut empty, at.clone(), shape, &path, problems);
+                    let name = TableName {
+                        path: &path,
+                        is_list: false,
+                    };
+                    complete_table(&mut empty, at.clone(), shape, &name, problems);
                     insert(table, key, Ok(DeValue::Table(empty)));
                 }
                 Kind::Tables(_) => insert(table, key, DeValue::parse("[]").map(Spanned::into_inner)),
@@ -107,22 +145,22 @@ fn complete_table<'t>(
 fn complete_value<'t>(value: &mut Spanned<DeValue<'t>>, key: &Key, path: &str, problems: &mut Vec<Problem>) {
     let at = value.span();
     match (&key.kind, value.get_mut()) {
-        (Kind::Table(shape), DeValue::Table(table)) => complete_table(table, at, shape, path, problems),
+        (Kind::Table(shape), DeValue::Table(table)) => {
+            complete_table(table, at, shape, &TableName { path, is_list: false }, problems);
+        }
         (Kind::Tables(shape), DeValue::Array(tables)) if tables.iter().all(|table| table.get_ref().is_table()) => {
             for table in tables.iter_mut() {
                 let at = table.span();
                 if let DeValue::Table(table) = table.get_mut() {
-                    complete_table(table, at, shape, path, problems);
+                    complete_table(table, at, shape, &TableName { path, is_list: true }, problems);
                 }
             }
         }
         (Kind::Table(_), _) => problems.push(Problem::new(Some(at), format!("`{path}` is a table: write [{path}]"))),
-        (Kind::Tables(_), _) => {
-            problems.push(Problem::new(
-                Some(at),
-                format!("`{path}` is a list of tables: write [[{path}]] for each"),
-            ));
-        }
+        (Kind::Tables(_), _) => problems.push(Problem::new(
+            Some(at),
+            format!("`{path}` is a list of tables: write [[{path}]] for each"),
+        )),
         (Kind::Default(example) | Kind::Optional(example) | Kind::Required(example), _) => {
             if let Err(error) = (key.check)(value.clone()) {
                 problems.push(
@@ -139,15 +177,4 @@ fn insert<'t>(table: &mut DeTable<'t>, key: &Key, value: Result<DeValue<'t>, tom
     if let Ok(value) = value {
         table.insert(Spanned::new(0..0, Cow::Borrowed(key.name)), Spanned::new(0..0, value));
     }
-}
-
-fn unknown_key(key: &Spanned<Cow<'_, str>>, shape: &Shape, name: &str) -> Problem {
-    let table = if name.is_empty() {
-        "at the top of the file".to_owned()
-    } else {
-        format!("in [{name}]")
-    };
-    let allowed = shape.keys.iter().map(|known| known.name).collect::<Vec<_>>().join(", ");
-    Problem::new(Some(key.span()), format!("unknown key `{}`", key.get_ref()))
-        .help(format!("allowed {table}: {allowed}"))
 }
