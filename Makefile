@@ -9,7 +9,7 @@ SHELL := /bin/bash
 export PATH := $(PATH):/usr/sbin
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 INTEROP := build/venv/bin/python interop/run.py --onhook $(TARGET)/debug/onhook
-# What to run, for `make interop` and `make fuzz`: CASES='sipp/*', SECONDS=60.
+# Which cases, for `make interop` and how long, for `make fuzz`.
 CASES ?=
 SECONDS_EACH ?= 20
 
@@ -23,6 +23,7 @@ setup: ## Install what the tests need: Debian, PyPI and npm packages (says what 
 
 check: ## Format, lints, documentation, dependencies, and the rules of the house
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets --locked -- --deny warnings
 	RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --no-deps --locked --quiet
 	scripts/tidy
@@ -54,9 +55,13 @@ bench: ## Measure what the design counts on
 
 fuzz: ## Feed junk to every parser that peers reach (SECONDS_EACH=20)
 	@scripts/setup fuzz
+	@mkdir -p build/fuzz
 	@for target in $$(cd fuzz && cargo fuzz list); do \
-		echo "fuzz: $$target for $(SECONDS_EACH) s"; \
-		RUSTC_BOOTSTRAP=1 cargo fuzz run $$target -- -max_total_time=$(SECONDS_EACH) -max_len=4096 -verbosity=0 -print_final_stats=1; \
+		echo "fuzz: $$target for $(SECONDS_EACH) s"; mkdir -p fuzz/corpus/$$target; \
+		RUSTC_BOOTSTRAP=1 cargo fuzz run $$target fuzz/corpus/$$target $$(ls -d fuzz/seeds/$$target 2>/dev/null) -- \
+			-max_total_time=$(SECONDS_EACH) -max_len=8192 -print_final_stats=1 >build/fuzz/$$target.log 2>&1 \
+			|| { tail -40 build/fuzz/$$target.log; exit 1; }; \
+		sed -n 's/^stat::number_of_executed_units: */      inputs: /p' build/fuzz/$$target.log; \
 	done
 
 clean: ## Remove everything that was built or downloaded into this folder

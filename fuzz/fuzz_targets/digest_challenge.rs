@@ -1,0 +1,26 @@
+//! A challenge of any server. Our credentials stay one header line, and the password is not in it.
+#![no_main]
+
+use call::digest::{Credentials, Subject, answer};
+use call::{Challenge, Method};
+
+libfuzzer_sys::fuzz_target!(|challenges: Vec<(bool, String)>| {
+    let challenges: Vec<_> = challenges
+        .into_iter()
+        .map(|(proxy, value)| Challenge { proxy, value })
+        .collect();
+    let credentials = Credentials {
+        username: "onhook".into(),
+        password: "a password nobody else has".into(),
+    };
+    let subject = Subject {
+        method: &Method::Invite,
+        uri: "sip:1001@127.0.0.1",
+        body: b"",
+        cnonce: "0a4f113b",
+    };
+    for header in answer(&challenges, &credentials, subject).unwrap_or_default() {
+        assert!(!header.value.contains(['\r', '\n']), "{}", header.value);
+        assert!(!header.value.contains(&credentials.password), "{}", header.value);
+    }
+});
