@@ -1,0 +1,332 @@
+//! Whatever happens in whatever order, what must always hold does (promises 4, 5 and 9).
+
+mod rig;
+
+use std::collections::HashMap;
+
+use call::{End, Method, Moment, Phase, Save, Silence, Tag, Tx};
+use proptest::prelude::*;
+use rig::{ANSWER, Rig, T1, TRANSACTION, www};
+
+#[derive(Clone, Debug)]
+enum Event {
+    /// The journal reports one of the saves that are under way.
+    Saved {
+        which: usize,
+        done: bool,
+    },
+    /// A response to one of the requests sent so far, late and repeated ones included.
+    Response {
+        to: usize,
+        status: u16,
+        phone: u8,
+        challenged: bool,
+    },
+    /// A 2xx to one of the INVITEs sent so far.
+    Answer {
+        to: usize,
+        phone: u8,
+        usable: bool,
+    },
+    Silence {
+        of: usize,
+        timed_out: bool,
+    },
+    Request {
+        method: u8,
+        phone: u8,
+        body: bool,
+    },
+    Ack {
+        body: bool,
+    },
+    NeverAcked,
+    Wish(u8),
+    Time(u32),
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let status = prop::sample::select(vec![
+        100, 180, 183, 200, 302, 401, 407, 408, 481, 486, 487, 491, 500, 503, 603,
+    ]);
+    let which = 0..8_usize;
+    prop_oneof![
+        4 => (which.clone(), prop::bool::weighted(0.9)).prop_map(|(which, done)| Event::Saved { which, done }),
+        5 => (which.clone(), status, 0..3_u8, any::<bool>())
+            .prop_map(|(to, status, phone, challenged)| Event::Response { to, status, phone, challenged }),
+        3 => (which.clone(), 0..3_u8, prop::bool::weighted(0.8)).prop_map(|(to, phone, usable)| Event::Answer { to, phone, usable }),
+        1 => (which, any::<bool>()).prop_map(|(of, timed_out)| Event::Silence { of, timed_out }),
+        2 => (0..8_u8, 0..3_u8, any::<bool>()).prop_map(|(method, phone, body)| Event::Request { method, phone, body }),
+        1 => any::<bool>().prop_map(|body| Event::Ack { body }),
+        1 => Just(Event::NeverAcked),
+        1 => (0..4_u8).prop_map(Event::Wish),
+        2 => prop_oneof![0..600_u32, 0..40_000_u32, 0..2_000_000_u32].prop_map(Event::Time),
+    ]
+}
+
+/// What is known about the call from outside.
+struct World {
+    rig: Rig,
+    saving: Vec<Save>,
+    /// 2xx heard and ACKs sent, by phone.
+    answers: HashMap<String, usize>,
+    acks: HashMap<String, usize>,
+    /// The BYE under way, by phone, and since when.
+    byes: HashMap<String, (Tx, Moment)>,
+    sounding: bool,
+    ended: Option<End>,
+    wished: bool,
+}
+
+impl World {
+    fn new() -> Self {
+        let rig = Rig::new(rig::placement(), rig::surroundings());
+        let mut world = Self {
+            rig,
+            saving: Vec::new(),
+            answers: HashMap::new(),
+            acks: HashMap::new(),
+            byes: HashMap::new(),
+            sounding: false,
+            ended: None,
+            wished: false,
+        };
+        world.drain("placing");
+        world
+    }
+
+    /// The request that is meant, counted from the last one; ACKs are answered by nobody.
+    fn sent(&self, back: usize, only: Option<&str>) -> Option<rig::Sent> {
+        let fits = |sent: &&rig::Sent| only.map_or(sent.method != "ACK", |method| sent.method == method);
+        self.rig.sent.iter().rev().filter(fits).nth(back).cloned()
+    }
+
+    fn happen(&mut self, event: &Event) {
+        let now = self.rig.now;
+        let was_drained = self.rig.call.is_drained();
+        let asks_for_output = matches!(
+            event,
+            Event::Answer { .. } | Event::Request { .. } | Event::Response { status: 200, .. }
+        );
+        match *event {
+            Event::Saved { which, done } => {
+                if self.saving.is_empty() {
+                    return;
+                }
+                let save = self.saving.remove(which % self.saving.len());
+                if done {
+                    self.rig.saved(save);
+                } else {
+                    self.rig.save_failed(save);
+                }
+            }
+            Event::Response {
+                to,
+                status,
+                phone,
+                challenged,
+            } => {
+                let Some(sent) = self.sent(to, None) else { return };
+                if sent.method == "INVITE" && status == 200 {
+                    return self.happen(&Event::Answer {
+                        to: 0,
+                        phone,
+                        usable: true,
+                    });
+                }
+                let mut response = sent.response(status, Some(&name(phone)));
+                if challenged {
+                    response.challenges.push(www(rig::MD5));
+                }
+                if status >= 200 {
+                    self.byes.retain(|_, (tx, _)| *tx != sent.tx);
+                }
+                self.rig.deliver(&response);
+            }
+            Event::Answer { to, phone, usable } => {
+                let Some(sent) = self.sent(to, Some("INVITE")) else {
+                    return;
+                };
+                let mut response = sent.response(200, Some(&name(phone)));
+                if usable {
+                    response.body = ANSWER.as_bytes().to_vec();
+                }
+                *self.answers.entry(name(phone)).or_default() += 1;
+                self.rig.deliver(&response);
+            }
+            Event::Silence { of, timed_out } => {
+                let Some(sent) = self.sent(of, None) else { return };
+                let silence = if timed_out {
+                    Silence::TimedOut
+                } else {
+                    Silence::Unreachable
+                };
+                self.byes.retain(|_, (tx, _)| *tx != sent.tx);
+                self.rig.call.handle_silence(&sent.tx, silence, now);
+            }
+            Event::Request { method, phone, body } => {
+                let methods = [
+                    "BYE", "INVITE", "UPDATE", "OPTIONS", "INFO", "NOTIFY", "CANCEL", "MESSAGE",
+                ];
+                let method = Method::parse(methods[usize::from(method)]);
+                let mut request = self.rig.peer_request(method, if body { ANSWER } else { "" });
+                request.from_tag = Some(Tag::new(name(phone)));
+                if request.method == Method::Bye && self.rig.call.owns(&request) {
+                    self.byes.remove(&name(phone));
+                }
+                self.rig.receive(&request);
+            }
+            Event::Ack { body } => {
+                let request = self.rig.peer_request(Method::Ack, if body { ANSWER } else { "" });
+                self.rig.call.handle_ack(&request);
+            }
+            Event::NeverAcked => self.rig.call.handle_never_acked(now),
+            Event::Wish(wish) => match wish {
+                0 => self.rig.call.disconnect(now),
+                1 => self.rig.call.media_finished(now),
+                2 => self.rig.call.media_failed(now),
+                _ => self.rig.call.drain(now),
+            },
+            Event::Time(millis) => {
+                let end = now + std::time::Duration::from_millis(millis.into());
+                while let Some((due, _)) = self.rig.call.poll_timeout().filter(|(due, _)| *due <= end) {
+                    assert!(due >= self.rig.now, "a timer lies in the past");
+                    self.rig.now = due;
+                    self.rig.call.handle_timeout(due);
+                    let next = self.rig.call.poll_timeout();
+                    assert!(next.is_none_or(|(next, _)| next > due), "a timer has not run out");
+                    self.drain("a timer");
+                }
+                self.rig.now = end;
+            }
+        }
+        let outputs = self.drain(&format!("{event:?}"));
+        assert!(
+            !was_drained || asks_for_output || outputs.is_empty(),
+            "{event:?} after all was done: {outputs:?}"
+        );
+    }
+
+    fn drain(&mut self, event: &str) -> Vec<String> {
+        let sent_before = self.rig.sent.len();
+        let outputs = self.rig.drain();
+        let over = self.ended.is_some();
+        for output in &outputs {
+            let fields: Vec<&str> = output.split(' ').collect();
+            match fields[0] {
+                "save" => {
+                    assert!(!over, "{event}: {output} after the end");
+                    self.saving.push(match fields[1] {
+                        "Intent" => Save::Intent,
+                        "Answer" => Save::Answer,
+                        "Wish" => Save::Wish,
+                        _ => Save::End,
+                    });
+                }
+                "INVITE" => assert!(!self.wished && !over, "{event}: an INVITE after the wish to end"),
+                "CANCEL" => assert!(!over && self.rig.count("CANCEL") == 1, "{event}: {output}"),
+                "ACK" => *self.acks.entry(fields[2].to_owned()).or_default() += 1,
+                "media" => {
+                    assert!(!over && self.sounding != (fields[1] == "start"), "{event}: {output}");
+                    self.sounding = fields[1] != "stop";
+                }
+                "BYE" | "reply" | "stop" => {}
+                other => panic!("unknown output {other}"),
+            }
+        }
+        for sent in self.rig.sent[sent_before..].iter().filter(|sent| sent.method == "BYE") {
+            let phone = sent.to_tag().map(str::to_owned).unwrap_or_default();
+            let before = self.byes.insert(phone, (sent.tx.clone(), self.rig.now));
+            if let Some((_, since)) = before {
+                let waited = self.rig.now.since(since);
+                assert!(waited >= TRANSACTION, "{event}: two BYEs at once, after {waited:?}");
+            }
+        }
+        self.wished |= self.rig.call.record().wish.is_some();
+        match (&self.ended, self.rig.call.end()) {
+            (Some(before), after) => assert_eq!(Some(before), after, "{event}: the end has changed"),
+            (None, Some(end)) => self.ended = Some(end.clone()),
+            (None, None) => {}
+        }
+        self.check_acks(event);
+        outputs
+    }
+
+    /// Every 2xx is ACKed; only the call's own waits for the disk.
+    fn check_acks(&self, event: &str) {
+        let record = self.rig.call.record();
+        for phone in self.answers.keys() {
+            let own = record
+                .dialog
+                .remote_tag
+                .as_ref()
+                .is_some_and(|tag| tag.as_str() == phone);
+            if !(own && record.phase == Phase::Answered) {
+                assert!(self.acks.contains_key(phone), "{event}: {phone} is not ACKed");
+            }
+        }
+    }
+
+    /// Nothing more comes from outside but the journal: the call ends, and is done, in a time that follows from T1.
+    fn come_to_rest(&mut self) {
+        self.happen(&Event::Wish(0));
+        let wished = self.rig.now;
+        for _ in 0..100 {
+            while !self.saving.is_empty() {
+                self.happen(&Event::Saved { which: 0, done: true });
+            }
+            let Some((due, _)) = self.rig.call.poll_timeout() else {
+                break;
+            };
+            let wait = due.since(self.rig.now).as_millis();
+            self.happen(&Event::Time(u32::try_from(wait).unwrap_or(u32::MAX)));
+        }
+        assert!(self.rig.call.is_drained(), "{:?}", self.rig.call);
+        assert_eq!(self.rig.call.poll_timeout(), None);
+        assert!(!self.sounding);
+        let took = self.rig.now.since(wished);
+        assert!(took <= T1 * 400, "{took:?} to come to rest");
+        for phone in self.answers.keys() {
+            let to_phone = |sent: &&rig::Sent| sent.method == "BYE" && sent.to_tag() == Some(phone);
+            let own = self.rig.call.record().dialog.remote_tag.as_ref().map(Tag::as_str) == Some(phone);
+            let hung_up_itself = own && !self.byes.contains_key(phone);
+            let byed = self.rig.sent.iter().any(|sent| to_phone(&sent));
+            assert!(byed || hung_up_itself, "{phone} is left off-hook");
+        }
+    }
+}
+
+fn name(phone: u8) -> String {
+    ["phone", "other", "third"][usize::from(phone)].to_owned()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_call_keeps_its_promises(events in prop::collection::vec(event(), 0..60)) {
+        let mut world = World::new();
+        for event in &events {
+            world.happen(event);
+        }
+        world.come_to_rest();
+    }
+
+    /// The same, but from a call that is up, which random events seldom reach.
+    #[test]
+    fn a_call_that_is_up_keeps_its_promises(events in prop::collection::vec(event(), 0..40)) {
+        let mut world = World::new();
+        for event in [
+            Event::Saved { which: 0, done: true },
+            Event::Answer { to: 0, phone: 0, usable: true },
+            Event::Saved { which: 0, done: true },
+        ] {
+            world.happen(&event);
+        }
+        prop_assert_eq!(world.rig.call.phase(), &Phase::Confirmed);
+        for event in &events {
+            world.happen(event);
+        }
+        world.come_to_rest();
+    }
+}
