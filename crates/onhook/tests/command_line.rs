@@ -1,5 +1,7 @@
 //! The built binary, as people and scripts use it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! The configuration file: what it says, what is wrong with it, and its example.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;

@@ -228,7 +228,12 @@ async fn strangers_get_the_challenge_that_works() {
 #[tokio::test]
 async fn who_tries_too_often_is_told_when_to_come_back() {
     let server = start();
-    let busy = request("POST", "/EWS/Exchange.asmx", "Authorization: Basic busy\r\n", DISCONNECT);
+    let busy = request(
+        "POST",
+        "/EWS/Exchange.asmx",
+        "Authorization: Basic busy\r\n",
+        DISCONNECT,
+    );
     let answer = exchange(server.address, &busy).await;
     assert_eq!((answer.status, answer.header("retry-after")), (429, Some("2")));
     let answer = get(&server, "/EWS/Services.wsdl", "Authorization: Basic down\r\n").await;

@@ -1,5 +1,7 @@
 //! The journal from outside: what resolved is on disk, in order; what cannot be written is told; nothing is unbounded.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 

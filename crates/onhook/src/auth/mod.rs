@@ -27,6 +27,9 @@ use credentials::Credentials;
 use throttle::Throttle;
 use verified::Verified;
 
+/// A user's hash and version.
+type Known = (String, i64);
+
 /// How many passwords are hashed at once: 19 MiB and a core each.
 const HASHING: usize = 2;
 /// Users are verified one at a time each; this many locks serve all of them.
@@ -181,7 +184,7 @@ impl Authenticator {
         }
     }
 
-    fn find(&self, names: &[UserName]) -> Result<Option<(UserName, (String, i64))>, StoreError> {
+    fn find(&self, names: &[UserName]) -> Result<Option<(UserName, Known)>, StoreError> {
         for name in names {
             if let Some(known) = self.store.password_hash(name)? {
                 return Ok(Some((name.clone(), known)));

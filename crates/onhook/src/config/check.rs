@@ -195,7 +195,7 @@ fn limits(document: &Document<'_>, problems: &mut Vec<Problem>) {
         }
     }
     // Even RTP ports with an odd RTCP port beside each.
-    let pairs = (u32::from(*media.rtp_ports.0.end()) + 1) / 2 - u32::from(*media.rtp_ports.0.start()).div_ceil(2);
+    let pairs = u32::from(*media.rtp_ports.0.end()).div_ceil(2) - u32::from(*media.rtp_ports.0.start()).div_ceil(2);
     if pairs < calls.max_live {
         problems.push(
             Problem::new(

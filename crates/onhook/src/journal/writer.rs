@@ -66,10 +66,13 @@ impl Writer {
             wake.wake();
         }
         drop(wake);
-        let closed = self.connection.close().map_err(|_| WriteError::Failed);
+        let closed = match self.connection.close() {
+            Ok(()) => Ok(()),
+            Err(_) => Err(WriteError::Failed),
+        };
         drop(lock);
         for entry in closing {
-            let _ = entry.answer.send(closed.as_ref().map(|()| ()).map_err(|error| *error));
+            let _ = entry.answer.send(closed);
         }
     }
 

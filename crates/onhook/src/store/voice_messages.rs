@@ -210,7 +210,7 @@ mod tests {
             ([7; 32], "hello.wav", &facts, 5)
         );
         assert_eq!(store.message_audio(id).unwrap().as_deref(), Some(b"sound".as_slice()));
-        assert_eq!(store.messages(Some("alice")).unwrap(), [found.clone()]);
+        assert_eq!(store.messages(Some("alice")).unwrap(), std::slice::from_ref(&found));
         assert_eq!(store.messages(Some("bob")).unwrap(), []);
         assert_eq!(store.messages(None).unwrap(), [found]);
 
