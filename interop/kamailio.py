@@ -3,15 +3,15 @@
 from pathlib import Path
 
 from case import Run, case, check, free_port
-from server import Onhook
+from server import NUMBER, Onhook
 from sipp import CREDENTIALS, Sipp, hear
 
 CONFIG = Path(__file__).parent / "kamailio.cfg"
 
 
 class Kamailio:
-    def __init__(self, run: Run, phone: Sipp, algorithm: str):
-        self.port = free_port()
+    def __init__(self, run: Run, phone: Sipp, algorithm: str, port: int | None = None):
+        self.port = port or free_port()
         self.uri = f"sip:127.0.0.1:{self.port}"
         process = run.spawn(
             "kamailio", "kamailio", "-f", CONFIG, "-DD", "-E", "-Y", run.folder, "-m", 64, "-M", 8,
@@ -56,3 +56,20 @@ def wrong_secret(run: Run) -> str:
     ended = call.until("Disconnected")
     check("what reached the phone", phone.ladder(), "")
     return str(ended)
+
+
+@case("kamailio/down-then-up", limit=60)
+def down_then_up(run: Run) -> str:
+    """No call is tried while OPTIONS finds nobody; the proxy is used as soon as it is there."""
+    phone = Sipp(run, "answer")
+    port = free_port()
+    server = Onhook(run, f"sip:127.0.0.1:{port}", CREDENTIALS, keepalive="1s")
+    logged = lambda words: words in (run.folder / "onhook.log").read_text()
+    run.until("onhook says that the trunk is down", lambda: logged("trunk down"), within=20)
+    refused = server.client().play(server.item, NUMBER)
+    Kamailio(run, phone, "MD5", port)
+    run.until("onhook says that the trunk is up", lambda: logged("trunk up"), within=20)
+    call = server.play()
+    call.until("Connected")
+    call.hang_up()
+    return f"down: {refused.code}, up: {call.info().state} | " + phone.finish("INVITE> <100 <200 ACK> BYE> <200")

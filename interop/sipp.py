@@ -249,6 +249,15 @@ def challenge_bye(run: Run) -> str:
     return seen
 
 
+@case("sipp/register")
+def register(run: Run) -> str:
+    registrar = Sipp(run, "register")
+    Onhook(run, registrar.uri, f"{CREDENTIALS}register = true\n")
+    wire = registrar.finish("REGISTER> <401 REGISTER> <200")
+    check_digest(registrar.only("REGISTER", 1), "Authorization", "SHA-256")
+    return f"SHA-256 | {wire}"
+
+
 @case("sipp/record-route")
 def record_route(run: Run) -> str:
     phone, seen = answered(run, "record-route", "INVITE> <180 <200 ACK> BYE> <200")
