@@ -6,6 +6,8 @@ from case import Run, case, check, free_port
 from server import NUMBER, Onhook
 from sipp import CREDENTIALS, Sipp, hear
 
+# Timer F, after which an OPTIONS counts as lost, is 64 times T1.
+QUICK = '[sip.timers]\nt1 = "50ms"\n'
 CONFIG = Path(__file__).parent / "kamailio.cfg"
 
 
@@ -63,7 +65,7 @@ def down_then_up(run: Run) -> str:
     """No call is tried while OPTIONS finds nobody; the proxy is used as soon as it is there."""
     phone = Sipp(run, "answer")
     port = free_port()
-    server = Onhook(run, f"sip:127.0.0.1:{port}", CREDENTIALS, keepalive="1s")
+    server = Onhook(run, f"sip:127.0.0.1:{port}", f"{CREDENTIALS}\n{QUICK}", keepalive="1s")
     logged = lambda words: words in (run.folder / "onhook.log").read_text()
     run.until("onhook says that the trunk is down", lambda: logged("trunk down"), within=20)
     refused = server.client().play(server.item, NUMBER)
