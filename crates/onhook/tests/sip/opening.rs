@@ -25,6 +25,7 @@ async fn closing_frees_the_ports_also_with_calls_up() {
     let Room { sip, mut events } = room;
     let incoming = soon("the INVITE", events.recv()).await;
 
+    let _held = sip.clone();
     soon("the end", sip.shutdown()).await;
     UdpSocket::bind(udp.address).await.unwrap();
     TcpListener::bind(tcp.address).await.unwrap();

@@ -134,3 +134,17 @@ async fn nothing_leaves_after_a_final_reply() {
     assert_eq!((refused.status(), refused.header("Allow")), (Some(405), call::ALLOW));
     room.fence(&peer).await;
 }
+
+#[tokio::test]
+async fn an_invite_has_one_final_response() {
+    let (mut room, peer) = (Room::udp().await, UdpPeer::bind().await);
+    peer.send(&request("INVITE", "one-final", 1, ""), room.address()).await;
+    let incoming = room.request().await;
+    for contact in ["<sip:first@127.0.0.1>", "<sip:second@127.0.0.1>"] {
+        incoming.reply(Some(&Tag::new("ours")), &Reply::status(200).with("Contact", contact));
+    }
+    for _ in 0..3 {
+        let accepted = peer.receive_but(is_trying).await;
+        assert_eq!(accepted.header("Contact"), "<sip:first@127.0.0.1>");
+    }
+}

@@ -104,7 +104,7 @@ async fn an_ack_and_what_follows_it_leave_without_delay() {
         .unwrap();
     let mut peer = None;
     let mut waited = std::time::Duration::ZERO;
-    for number in 0..20 {
+    for number in 0..40 {
         let name = format!("call-{number}");
         let messages = [Method::Ack, Method::Bye].map(|method| outgoing(method, &name, 1, &destination, &local));
         let started = std::time::Instant::now();
@@ -114,11 +114,13 @@ async fn an_ack_and_what_follows_it_leave_without_delay() {
             peer = Some(StreamPeer::new(stream, from));
         }
         let peer = peer.as_mut().unwrap();
-        assert!(peer.next().await.is("ACK") && peer.next().await.is("BYE"));
+        assert!(peer.next().await.is("ACK"));
+        let bye = peer.next().await;
         waited += started.elapsed();
+        // A peer that speaks too delays its acknowledgements, and for them Nagle's algorithm would hold the BYEs back.
+        peer.send(&bye.answered(200, "t", "")).await;
     }
-    // Nagle's algorithm would have held each BYE for the 40 ms of a delayed acknowledgement.
-    assert!(waited.as_millis() < 400, "{waited:?}");
+    assert!(waited.as_millis() < 600, "{waited:?}");
 }
 
 /// A certificate authority with one server certificate, in files.

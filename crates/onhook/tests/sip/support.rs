@@ -14,18 +14,18 @@ use tokio::{
 /// Nothing here takes so long unless it is broken.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-pub async fn soon<T>(what: &str, wanted: impl Future<Output = T>) -> T {
+pub(crate) async fn soon<T>(what: &str, wanted: impl Future<Output = T>) -> T {
     match timeout(PATIENCE, wanted).await {
         Ok(got) => got,
         Err(_) => panic!("waited in vain for {what}"),
     }
 }
 
-pub fn key() -> BranchKey {
+pub(crate) fn key() -> BranchKey {
     BranchKey::new([7; 32])
 }
 
-pub fn timers(t1: u64) -> Timers {
+pub(crate) fn timers(t1: u64) -> Timers {
     Timers {
         t1: Duration::from_millis(t1),
         t2: Duration::from_millis(t1 * 8),
@@ -33,7 +33,7 @@ pub fn timers(t1: u64) -> Timers {
     }
 }
 
-pub fn listen(listeners: &[&str]) -> Listen {
+pub(crate) fn listen(listeners: &[&str]) -> Listen {
     let listeners = listeners.iter().map(|text| text.parse().unwrap()).collect();
     let mut listen = Listen::new(listeners, key());
     listen.timers = timers(10);
@@ -41,51 +41,51 @@ pub fn listen(listeners: &[&str]) -> Listen {
 }
 
 /// An open room.
-pub struct Room {
-    pub sip: Sip,
-    pub events: mpsc::Receiver<SipEvent>,
+pub(crate) struct Room {
+    pub(crate) sip: Sip,
+    pub(crate) events: mpsc::Receiver<SipEvent>,
 }
 
 impl Room {
-    pub async fn open(listen: Listen, trunks: Vec<Trunk>) -> Self {
+    pub(crate) async fn open(listen: Listen, trunks: Vec<Trunk>) -> Self {
         let (sip, events) = Sip::start(listen, trunks).await.unwrap();
         Self { sip, events }
     }
 
-    pub async fn udp() -> Self {
+    pub(crate) async fn udp() -> Self {
         Self::open(listen(&["udp:127.0.0.1:0"]), Vec::new()).await
     }
 
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.sip.listening()[0].address
     }
 
-    pub async fn event(&mut self) -> SipEvent {
+    pub(crate) async fn event(&mut self) -> SipEvent {
         soon("an event", self.events.recv()).await.unwrap()
     }
 
-    pub async fn response(&mut self) -> call::Response {
+    pub(crate) async fn response(&mut self) -> call::Response {
         match self.event().await {
             SipEvent::Response(response) => response,
             other => panic!("no response but {other:?}"),
         }
     }
 
-    pub async fn answer(&mut self) -> call::Response {
+    pub(crate) async fn answer(&mut self) -> call::Response {
         match self.event().await {
             SipEvent::Answer(answer) => answer,
             other => panic!("no answer but {other:?}"),
         }
     }
 
-    pub async fn request(&mut self) -> Incoming {
+    pub(crate) async fn request(&mut self) -> Incoming {
         match self.event().await {
             SipEvent::Request(incoming) => incoming,
             other => panic!("no request but {other:?}"),
         }
     }
 
-    pub async fn no_response(&mut self) -> (CallIdHeader, Tx, NoResponse) {
+    pub(crate) async fn no_response(&mut self) -> (CallIdHeader, Tx, NoResponse) {
         match self.event().await {
             SipEvent::NoResponse { call_id, tx, why } => (call_id, tx, why),
             other => panic!("no failure but {other:?}"),
@@ -93,7 +93,7 @@ impl Room {
     }
 
     /// Lets the peer ask something. When the question has arrived, all that the peer sent before has been dealt with.
-    pub async fn fence(&mut self, peer: &UdpPeer) {
+    pub(crate) async fn fence(&mut self, peer: &UdpPeer) {
         peer.send(&request("OPTIONS", "fence", 1, ""), self.address()).await;
         let asked = self.request().await;
         assert_eq!(asked.request.method, Method::Options);
@@ -108,7 +108,7 @@ impl Room {
 }
 
 /// A request as a peer sends it.
-pub fn request(method: &str, call_id: &str, cseq: u32, extra: &str) -> String {
+pub(crate) fn request(method: &str, call_id: &str, cseq: u32, extra: &str) -> String {
     format!(
         "{method} sip:onhook@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bK-{call_id}-{cseq};rport\r\n\
          Max-Forwards: 70\r\nFrom: <sip:peer@127.0.0.1>;tag=peer\r\nTo: <sip:onhook@127.0.0.1>\r\n\
@@ -117,7 +117,7 @@ pub fn request(method: &str, call_id: &str, cseq: u32, extra: &str) -> String {
 }
 
 /// One request of ours, of a call without dialog state.
-pub fn outgoing(method: Method, call_id: &str, cseq: u32, destination: &str, local: &Local) -> Outgoing {
+pub(crate) fn outgoing(method: Method, call_id: &str, cseq: u32, destination: &str, local: &Local) -> Outgoing {
     let branch = match method {
         Method::Ack => Branch::new(format!("z9hG4bK-ack-{call_id}-{cseq}")),
         _ => key().branch(
@@ -131,7 +131,7 @@ pub fn outgoing(method: Method, call_id: &str, cseq: u32, destination: &str, loc
     };
     Outgoing {
         text: format!(
-            "{method} sip:100@127.0.0.1 SIP/2.0\r\nVia: {};branch={branch};rport\r\nMax-Forwards: 70\r\n\
+            "{method} {destination} SIP/2.0\r\nVia: {};branch={branch};rport\r\nMax-Forwards: 70\r\n\
              From: <sip:onhook@127.0.0.1>;tag=ours\r\nTo: <sip:100@127.0.0.1>\r\nCall-ID: {call_id}\r\n\
              CSeq: {cseq} {method}\r\nContact: <{}>\r\nContent-Length: 0\r\n\r\n",
             local.via, local.contact
@@ -143,37 +143,37 @@ pub fn outgoing(method: Method, call_id: &str, cseq: u32, destination: &str, loc
 
 /// A message that a peer got.
 #[derive(Debug)]
-pub struct Message {
-    pub text: String,
-    pub from: SocketAddr,
+pub(crate) struct Message {
+    pub(crate) text: String,
+    pub(crate) from: SocketAddr,
 }
 
 impl Message {
-    pub fn is(&self, method: &str) -> bool {
+    pub(crate) fn is(&self, method: &str) -> bool {
         self.text.starts_with(&format!("{method} "))
     }
 
-    pub fn status(&self) -> Option<u16> {
+    pub(crate) fn status(&self) -> Option<u16> {
         self.text.strip_prefix("SIP/2.0 ")?.get(..3)?.parse().ok()
     }
 
-    pub fn is_response_to(&self, method: &str) -> bool {
+    pub(crate) fn is_response_to(&self, method: &str) -> bool {
         self.status().is_some() && self.header("CSeq").ends_with(method)
     }
 
-    pub fn headers<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
+    pub(crate) fn headers<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
         self.text.lines().filter_map(move |line| {
             let (found, value) = line.split_once(':')?;
             found.eq_ignore_ascii_case(name).then(|| value.trim())
         })
     }
 
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers(name).next().unwrap_or_default()
     }
 
     /// The text of a response to this request. `extra` are whole header lines.
-    pub fn answered(&self, status: u16, to_tag: &str, extra: &str) -> String {
+    pub(crate) fn answered(&self, status: u16, to_tag: &str, extra: &str) -> String {
         let mut text = format!("SIP/2.0 {status} Scripted\r\n");
         for via in self.headers("Via") {
             text += &format!("Via: {via}\r\n");
@@ -190,34 +190,34 @@ impl Message {
     }
 }
 
-pub struct UdpPeer(Arc<UdpSocket>);
+pub(crate) struct UdpPeer(Arc<UdpSocket>);
 
 impl UdpPeer {
-    pub async fn bind() -> Self {
+    pub(crate) async fn bind() -> Self {
         Self::bind_at("127.0.0.1:0").await
     }
 
-    pub async fn bind_at(address: &str) -> Self {
+    pub(crate) async fn bind_at(address: &str) -> Self {
         Self(Arc::new(UdpSocket::bind(address).await.unwrap()))
     }
 
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.0.local_addr().unwrap()
     }
 
-    pub fn uri(&self) -> String {
+    pub(crate) fn uri(&self) -> String {
         format!("sip:100@{}", self.address())
     }
 
-    pub async fn send(&self, text: &str, to: SocketAddr) {
+    pub(crate) async fn send(&self, text: &str, to: SocketAddr) {
         self.send_bytes(text.as_bytes(), to).await;
     }
 
-    pub async fn send_bytes(&self, bytes: &[u8], to: SocketAddr) {
+    pub(crate) async fn send_bytes(&self, bytes: &[u8], to: SocketAddr) {
         self.0.send_to(bytes, to).await.unwrap();
     }
 
-    pub async fn receive(&self) -> Message {
+    pub(crate) async fn receive(&self) -> Message {
         let mut buffer = vec![0; 65_536];
         let (length, from) = soon("a datagram", self.0.recv_from(&mut buffer)).await.unwrap();
         let text = String::from_utf8(buffer[..length].to_vec()).unwrap();
@@ -225,7 +225,7 @@ impl UdpPeer {
     }
 
     /// The next message that is no repetition: skips what `skip` says.
-    pub async fn receive_but(&self, skip: impl Fn(&Message) -> bool) -> Message {
+    pub(crate) async fn receive_but(&self, skip: impl Fn(&Message) -> bool) -> Message {
         loop {
             let message = self.receive().await;
             if !skip(&message) {
@@ -234,20 +234,20 @@ impl UdpPeer {
         }
     }
 
-    pub async fn answer(&self, request: &Message, status: u16, to_tag: &str, extra: &str) {
+    pub(crate) async fn answer(&self, request: &Message, status: u16, to_tag: &str, extra: &str) {
         self.send(&request.answered(status, to_tag, extra), request.from).await;
     }
 }
 
 /// A connection of a peer, plain or TLS.
-pub struct StreamPeer<S> {
+pub(crate) struct StreamPeer<S> {
     stream: S,
     buffer: Vec<u8>,
     from: SocketAddr,
 }
 
 impl<S: AsyncReadExt + AsyncWriteExt + Unpin> StreamPeer<S> {
-    pub fn new(stream: S, from: SocketAddr) -> Self {
+    pub(crate) fn new(stream: S, from: SocketAddr) -> Self {
         Self {
             stream,
             buffer: Vec::new(),
@@ -255,13 +255,13 @@ impl<S: AsyncReadExt + AsyncWriteExt + Unpin> StreamPeer<S> {
         }
     }
 
-    pub async fn send(&mut self, text: &str) {
+    pub(crate) async fn send(&mut self, text: &str) {
         self.stream.write_all(text.as_bytes()).await.unwrap();
         self.stream.flush().await.unwrap();
     }
 
     /// The next message; none here has a body. `None` at the end.
-    pub async fn receive(&mut self) -> Option<Message> {
+    pub(crate) async fn receive(&mut self) -> Option<Message> {
         loop {
             if let Some(end) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n") {
                 let rest = self.buffer.split_off(end + 4);
@@ -276,14 +276,14 @@ impl<S: AsyncReadExt + AsyncWriteExt + Unpin> StreamPeer<S> {
         }
     }
 
-    pub async fn next(&mut self) -> Message {
+    pub(crate) async fn next(&mut self) -> Message {
         self.receive().await.expect("the connection ended")
     }
 }
 
 impl StreamPeer<tokio::net::TcpStream> {
     /// Says that nothing more will come; what the other side still sends can be read.
-    pub async fn close_write(mut self) -> Self {
+    pub(crate) async fn close_write(mut self) -> Self {
         self.stream.shutdown().await.unwrap();
         self
     }
