@@ -99,6 +99,11 @@ impl DialPolicy {
         }
     }
 
+    /// Whether there is any number that may be called.
+    pub fn allows_any(&self) -> bool {
+        !self.allow.is_empty()
+    }
+
     /// Decides about one call.
     ///
     /// # Errors

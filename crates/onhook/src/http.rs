@@ -11,51 +11,21 @@ mod description;
 mod endpoint;
 mod listener;
 mod router;
+mod service;
 mod tls;
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::HeaderValue;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, PlainBasic};
 use listener::Listener;
 
+pub use service::{House, Service, Unauthenticated};
 pub use tls::{Tls, TlsError};
-
-/// What stands behind the door.
-pub trait Service: Send + Sync + 'static {
-    /// Who is asking.
-    type Caller: Send + Sync;
-
-    /// Finds out who sent an `Authorization` header.
-    fn authenticate(
-        &self,
-        authorization: &HeaderValue,
-    ) -> impl Future<Output = Result<Self::Caller, Unauthenticated>> + Send;
-
-    /// Does what the request asks for.
-    fn answer(
-        &self,
-        caller: &Self::Caller,
-        request: ews::Request,
-    ) -> impl Future<Output = Result<ews::Response, ews::Fault>> + Send;
-}
-
-/// Why it is not known who is asking.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unauthenticated {
-    /// The credentials are wrong, or of a scheme that is not offered: they are asked for again (401).
-    Rejected,
-    /// Too many attempts at this account: try again after so long (429).
-    TryLater(Duration),
-    /// It could not be found out (503).
-    Unavailable,
-}
 
 /// How the door behaves; made from `[http]`.
 #[derive(Clone, Debug)]
@@ -162,15 +132,5 @@ impl Door {
             serving.spawn(listener.serve(router.clone(), connections, header_timeout, shutdown.clone(), grace));
         }
         serving.join_all().await;
-    }
-}
-
-impl fmt::Display for Unauthenticated {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Rejected => "wrong user or password",
-            Self::TryLater(_) => "too many attempts",
-            Self::Unavailable => "the users cannot be looked up",
-        })
     }
 }

@@ -2,12 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::HeaderValue;
 use ews::{DecodeOptions, Fault, Operation, Response, ResponseCode, ResponseMessage, ServerVersionInfo};
 use onhook::config::{Config, PlainBasic};
 use onhook::http::{Door, Service, Settings, Unauthenticated};
@@ -32,11 +31,11 @@ struct OneCall {
 impl Service for OneCall {
     type Caller = ();
 
-    async fn authenticate(&self, authorization: &HeaderValue) -> Result<(), Unauthenticated> {
-        match authorization.as_bytes() {
-            known if known == ALICE.as_bytes() => Ok(()),
-            b"Basic busy" => Err(Unauthenticated::TryLater(Duration::from_millis(1500))),
-            b"Basic down" => Err(Unauthenticated::Unavailable),
+    async fn authenticate(&self, authorization: &str, _: IpAddr) -> Result<(), Unauthenticated> {
+        match authorization {
+            ALICE => Ok(()),
+            "Basic busy" => Err(Unauthenticated::TryLater(Duration::from_millis(1500))),
+            "Basic down" => Err(Unauthenticated::Unavailable),
             _ => Err(Unauthenticated::Rejected),
         }
     }

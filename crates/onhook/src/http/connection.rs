@@ -30,13 +30,6 @@ pub(super) struct Connection {
     pub(super) is_tls: bool,
 }
 
-impl Connection {
-    /// Whether nobody between the client and us can read along.
-    pub(super) fn is_private(self) -> bool {
-        self.is_tls || self.peer.ip().to_canonical().is_loopback()
-    }
-}
-
 /// Serves a connection to its end. After `shutdown` the request under way is the last.
 pub(super) async fn serve(
     stream: TcpStream,

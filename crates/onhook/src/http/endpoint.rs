@@ -15,7 +15,7 @@ use super::answer::{Refusal, challenge, refuse, xml};
 use super::connection::Connection;
 use super::router::Front;
 use super::{Service, Settings, Unauthenticated};
-use crate::config::PlainBasic;
+use crate::auth::takes_basic;
 
 pub(super) async fn serve<S: Service>(
     State(front): State<Front<S>>,
@@ -89,7 +89,8 @@ pub(super) async fn authenticate<S: Service>(
     connection: Connection,
     headers: &HeaderMap,
 ) -> Result<S::Caller, Refused> {
-    if front.settings.basic_over_plain_http == PlainBasic::LoopbackOnly && !connection.is_private() {
+    let peer = connection.peer.ip();
+    if !takes_basic(front.settings.basic_over_plain_http, connection.is_tls, peer) {
         // Without a challenge: a client that is asked would send the password.
         return Err(Refused::Other(Refusal::NeedsTls));
     }
@@ -97,7 +98,10 @@ pub(super) async fn authenticate<S: Service>(
     let (Some(authorization), None) = (given.next(), given.next()) else {
         return Err(Refused::Challenge);
     };
-    let authenticated = front.service.authenticate(authorization).await;
+    let Ok(authorization) = authorization.to_str() else {
+        return Err(Refused::Challenge);
+    };
+    let authenticated = front.service.authenticate(authorization, peer).await;
     authenticated.map_err(|unauthenticated| {
         tracing::info!(peer = %connection.peer, "not let in: {unauthenticated}");
         match unauthenticated {

@@ -1,0 +1,54 @@
+//! `GetServiceConfiguration`: whether the caller may use Play on Phone.
+
+use std::borrow::Cow;
+
+use ews::{
+    GetServiceConfiguration, ResponseCode, ResponseError, ResponseMessage, ServiceConfiguration,
+    UnifiedMessagingConfiguration,
+};
+
+use super::{Operations, is_name_of};
+use crate::auth::Caller;
+
+impl Operations {
+    pub(super) fn get_service_configuration(
+        &self,
+        caller: &Caller,
+        operation: &GetServiceConfiguration,
+    ) -> Result<Vec<ResponseMessage<UnifiedMessagingConfiguration>>, ResponseError> {
+        let acts_as_other = operation
+            .acting_as
+            .as_ref()
+            .is_some_and(|address| !is_name_of(caller, address));
+        if acts_as_other {
+            return Err(ResponseError {
+                text: Cow::Borrowed("The ActingAs parameter does not match a user in the directory."),
+                ..ResponseCode::InvalidArgument.into()
+            });
+        }
+        let requested = operation.requested.iter();
+        Ok(requested
+            .map(|configuration| self.configuration(*configuration).into())
+            .collect())
+    }
+
+    fn configuration(
+        &self,
+        configuration: ServiceConfiguration,
+    ) -> Result<UnifiedMessagingConfiguration, ResponseError> {
+        match configuration {
+            ServiceConfiguration::UnifiedMessagingConfiguration => Ok(UnifiedMessagingConfiguration {
+                enabled: true,
+                // Users have no number of their own here.
+                dial_string: String::new(),
+                play_on_phone_enabled: self.dial.allows_any(),
+            }),
+            ServiceConfiguration::MailTips
+            | ServiceConfiguration::ProtectionRules
+            | ServiceConfiguration::PolicyNudges => Err(ResponseError {
+                text: Cow::Owned(format!("{} is not served here.", configuration.name())),
+                ..ResponseCode::InvalidArgument.into()
+            }),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! `PlayOnPhone`: finds the message, passes the gate, places the call. It returns once the call's intent is durable;
+//! what becomes of the call is GetPhoneCallInformation's to tell.
+
+use std::time::Duration;
+
+use ews::{PhoneCallId, PlayOnPhone, ResponseCode, ResponseError};
+
+use super::Operations;
+use crate::auth::Caller;
+use crate::calls::PlaceError;
+use crate::dial::Refusal;
+use crate::messages::MessageError;
+
+/// How long a client should wait when as many calls are up as may be.
+const BACK_OFF: Duration = Duration::from_secs(5);
+
+impl Operations {
+    pub(super) async fn play_on_phone(
+        &self,
+        caller: &Caller,
+        operation: &PlayOnPhone,
+    ) -> Result<PhoneCallId, ResponseError> {
+        let found = self.messages.find(caller, &operation.item_id.id).await;
+        let message = found.map_err(|error| of_message(&error))?;
+        let granted = self.dial.permit(caller, &operation.dial_string);
+        let grant = granted.map_err(|refusal| ResponseError::from(of_refusal(refusal)))?;
+        let placed = self.calls.place(grant, message).await;
+        let id = placed.map_err(|error| of_place(&error))?;
+        Ok(PhoneCallId(id.as_str().to_owned()))
+    }
+}
+
+fn of_message(error: &MessageError) -> ResponseError {
+    let code = match error {
+        MessageError::EmptyId => ResponseCode::InvalidIdEmpty,
+        MessageError::MalformedId => ResponseCode::InvalidIdMalformed,
+        MessageError::NotFound => ResponseCode::ItemNotFound,
+        MessageError::Store(_) | MessageError::Interrupted => {
+            tracing::error!(%error, "a message cannot be looked up");
+            ResponseCode::InternalServerError
+        }
+    };
+    code.into()
+}
+
+fn of_refusal(refusal: Refusal) -> ResponseCode {
+    match refusal {
+        Refusal::NotANumber => ResponseCode::InvalidPhoneNumber,
+        Refusal::SipUri => ResponseCode::InvalidSipUri,
+        Refusal::NotAllowed => ResponseCode::PhoneNumberNotDialable,
+    }
+}
+
+fn of_place(error: &PlaceError) -> ResponseError {
+    let cause = error as &dyn std::error::Error;
+    match error {
+        PlaceError::Busy => return ResponseError::busy(BACK_OFF),
+        PlaceError::NoPort(_) => {
+            tracing::warn!(cause, "no call was placed");
+            return ResponseError::busy(BACK_OFF);
+        }
+        PlaceError::NoTrunk => ResponseCode::IpGatewayNotFound,
+        PlaceError::Draining => ResponseCode::UnifiedMessagingServerNotFound,
+        PlaceError::NotPlayable(_) => {
+            tracing::warn!(cause, "no call was placed");
+            ResponseCode::UnifiedMessagingRequestFailed
+        }
+        PlaceError::NotJournaled => {
+            tracing::error!(cause, "no call was placed");
+            ResponseCode::InternalServerTransientError
+        }
+        PlaceError::NoRandomness(_) => {
+            tracing::error!(cause, "no call was placed");
+            ResponseCode::InternalServerError
+        }
+    }
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_gate_says_has_a_code_of_its_own() {
+        assert_eq!(of_refusal(Refusal::NotANumber), ResponseCode::InvalidPhoneNumber);
+        assert_eq!(of_refusal(Refusal::SipUri), ResponseCode::InvalidSipUri);
+        assert_eq!(of_refusal(Refusal::NotAllowed), ResponseCode::PhoneNumberNotDialable);
+    }
+
+    #[test]
+    fn an_item_id_fails_in_three_ways() {
+        assert_eq!(of_message(&MessageError::EmptyId).code, ResponseCode::InvalidIdEmpty);
+        assert_eq!(
+            of_message(&MessageError::MalformedId).code,
+            ResponseCode::InvalidIdMalformed
+        );
+        assert_eq!(of_message(&MessageError::NotFound).code, ResponseCode::ItemNotFound);
+    }
+
+    #[test]
+    fn a_cap_tells_how_long_to_wait() {
+        assert_eq!(of_place(&PlaceError::Busy), ResponseError::busy(BACK_OFF));
+        assert_eq!(of_place(&PlaceError::NoTrunk).code, ResponseCode::IpGatewayNotFound);
+        assert_eq!(
+            of_place(&PlaceError::Draining).code,
+            ResponseCode::UnifiedMessagingServerNotFound
+        );
+        assert_eq!(
+            of_place(&PlaceError::NotJournaled).code,
+            ResponseCode::InternalServerTransientError
+        );
+    }
+}
