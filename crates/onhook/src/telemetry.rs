@@ -1,5 +1,6 @@
 //! What onhook says about itself: log lines on standard error, and how telephone numbers look in them.
 
+use std::env;
 use std::fmt;
 use std::io::{self, IsTerminal as _};
 
@@ -25,15 +26,21 @@ pub fn start(log: &Log) -> Result<(), TryInitError> {
         Level::Debug => LevelFilter::DEBUG,
         Level::Trace => LevelFilter::TRACE,
     };
-    let filter = EnvFilter::builder()
-        .with_default_directive(level.into())
-        .with_env_var(VARIABLE)
-        .from_env_lossy();
-    let subscriber = Subscriber::builder().with_env_filter(filter).with_writer(io::stderr);
+    let overrides = env::var(VARIABLE).unwrap_or_default();
+    let subscriber = Subscriber::builder()
+        .with_env_filter(filter(level, &overrides))
+        .with_writer(io::stderr);
     match log.format {
         LogFormat::Text => subscriber.with_ansi(io::stderr().is_terminal()).finish().try_init(),
         LogFormat::Json => subscriber.json().finish().try_init(),
     }
+}
+
+/// The SIP library prints whole messages at INFO, credentials and numbers in them: from it only warnings are wanted,
+/// unless the overrides name it.
+fn filter(level: LevelFilter, overrides: &str) -> EnvFilter {
+    let library = level.min(LevelFilter::WARN);
+    EnvFilter::builder().parse_lossy(format!("{level},rsipstack={library},{overrides}"))
 }
 
 /// A telephone number as log lines show it: its last two digits. Whatever else a client sent as a number is hidden, and
@@ -66,6 +73,22 @@ impl fmt::Debug for Masked<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_sip_library_is_silent_about_messages_unless_it_is_asked() {
+        let directives = |level, overrides| {
+            let text = filter(level, overrides).to_string();
+            let mut directives: Vec<_> = text.split(',').map(str::to_owned).collect();
+            directives.sort();
+            directives
+        };
+        assert_eq!(directives(LevelFilter::TRACE, ""), ["rsipstack=warn", "trace"]);
+        assert_eq!(directives(LevelFilter::ERROR, ""), ["error", "rsipstack=error"]);
+        assert_eq!(
+            directives(LevelFilter::INFO, "rsipstack=info"),
+            ["info", "rsipstack=info"]
+        );
+    }
 
     #[test]
     fn numbers_show_their_last_two_digits() {

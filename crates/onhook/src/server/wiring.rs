@@ -54,6 +54,8 @@ pub(super) fn trunk(trunk: &config::Trunk, tls: &config::SipTls) -> Trunk {
     Trunk {
         outbound_proxy: trunk.outbound_proxy.as_ref().map(ToString::to_string),
         credentials: credentials(trunk),
+        user: trunk.username.as_ref().map(ToString::to_string),
+        domain: trunk.domain.clone(),
         register: trunk.register.then(|| Registration {
             expires: trunk.register_expires.0,
             ..Registration::default()

@@ -55,6 +55,11 @@ impl Chains {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Call-IDs with something to send, and transactions that are listened to.
+    pub(super) fn sizes(&self) -> (usize, usize) {
+        (self.waiting().calls.len(), self.live().len())
+    }
+
     fn live(&self) -> MutexGuard<'_, HashMap<(CallIdHeader, Tx), (TransactionKey, TransactionEventSender)>> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -129,6 +129,21 @@ pub struct Sip {
     core: Arc<Core>,
 }
 
+/// How much is going on, for metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SipLoad {
+    /// Call-IDs with messages that wait to be sent.
+    pub sending: usize,
+    /// Requests of ours that wait for a final response.
+    pub client_transactions: usize,
+    /// Requests of peers that are being answered.
+    pub server_transactions: usize,
+    /// TCP and TLS connections.
+    pub connections: usize,
+    /// 2xx left to be repeated by the peer since the start, because the owner of the calls had too much to read.
+    pub answers_dropped: usize,
+}
+
 struct Core {
     endpoint: EndpointInnerRef,
     net: Net,
@@ -301,6 +316,20 @@ impl Sip {
     #[must_use]
     pub fn watch(&self, name: &str) -> Option<watch::Receiver<TrunkState>> {
         Some(self.core.kept(name)?.state.subscribe())
+    }
+
+    /// How much is going on.
+    #[must_use]
+    pub fn load(&self) -> SipLoad {
+        let (sending, client_transactions) = self.core.chains.sizes();
+        let load = &self.core.load;
+        SipLoad {
+            sending,
+            client_transactions,
+            server_transactions: load.server_transactions.load(Ordering::Relaxed),
+            connections: load.streams.load(Ordering::Relaxed),
+            answers_dropped: load.answers_dropped.load(Ordering::Relaxed),
+        }
     }
 
     /// Withdraws the registrations (at most 2 s), ends every transaction and frees the ports.

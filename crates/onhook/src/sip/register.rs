@@ -99,6 +99,15 @@ fn jittered(pause: Duration) -> Duration {
     pause - pause * u32::from(byte[0]) / 512
 }
 
+/// The host of a URI, as a URI writes it.
+fn host(uri: &str) -> String {
+    match wire::Destination::parse(uri) {
+        Ok(place) if place.ip().is_some_and(|ip| ip.is_ipv6()) => format!("[{}]", place.host),
+        Ok(place) => place.host,
+        Err(_) => String::new(), // it was parsed when the trunk was taken
+    }
+}
+
 /// What stays the same from one REGISTER to the next (RFC 3261 §10.2.4).
 struct Binding {
     call_id: CallIdHeader,
@@ -113,22 +122,30 @@ struct Binding {
 
 impl Binding {
     fn new(kept: &Kept, expires: Duration) -> Self {
-        let request_uri = request_uri(&kept.trunk.next_hop);
-        let host = match wire::Destination::parse(&request_uri) {
-            Ok(next_hop) if next_hop.host.contains(':') => format!("[{}]", next_hop.host),
-            Ok(next_hop) => next_hop.host,
-            Err(_) => String::new(), // parsed when the trunk was taken
+        let trunk = &kept.trunk;
+        let (request_uri, domain) = match &trunk.domain {
+            Some(domain) => (format!("sip:{domain}"), domain.clone()),
+            None => (
+                uri_without_parameters(&request_uri(&trunk.next_hop)).to_owned(),
+                host(&trunk.next_hop),
+            ),
         };
-        let user = kept
-            .trunk
-            .credentials
-            .as_ref()
-            .map_or("onhook", |credentials| credentials.username.as_str());
+        let of_credentials = || {
+            trunk
+                .credentials
+                .as_ref()
+                .map(|credentials| credentials.username.clone())
+        };
+        let user = trunk
+            .user
+            .clone()
+            .or_else(of_credentials)
+            .unwrap_or_else(|| "onhook".to_owned());
         Self {
             call_id: CallIdHeader::new(random_text()),
             from_tag: random_text(),
-            address_of_record: format!("<sip:{user}@{host}>"),
-            request_uri: uri_without_parameters(&request_uri).to_owned(),
+            address_of_record: format!("<sip:{user}@{domain}>"),
+            request_uri,
             cseq: 0,
             expires,
             bound: false,

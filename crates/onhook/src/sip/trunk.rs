@@ -23,11 +23,15 @@ use super::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trunk {
     pub name: String,
-    /// `sip:` or `sips:` URI of the PBX, SBC or registrar; its host is also the domain of our own address there.
+    /// `sip:` or `sips:` URI of the PBX, SBC or registrar.
     pub next_hop: String,
     /// URI of a proxy that everything passes first (RFC 3261 §8.1.2).
     pub outbound_proxy: Option<String>,
     pub credentials: Option<Credentials>,
+    /// User of the address that is registered; else that of the credentials.
+    pub user: Option<String>,
+    /// Domain of that address, and what is asked to register it; else the host of `next_hop`.
+    pub domain: Option<String>,
     /// Registers our Contact there, so that requests for it come to us.
     pub register: Option<Registration>,
     /// Time between two OPTIONS.
@@ -44,6 +48,8 @@ impl Trunk {
             next_hop: next_hop.into(),
             outbound_proxy: None,
             credentials: None,
+            user: None,
+            domain: None,
             register: None,
             keepalive: None,
             tls: TlsClient::default(),

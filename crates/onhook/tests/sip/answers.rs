@@ -1,9 +1,9 @@
 //! What comes back to a request of ours, and what only looks like it.
 
 use call::{CallIdHeader, Method};
-use onhook::sip::NoResponse;
+use onhook::sip::{NoResponse, SipLoad};
 
-use crate::support::{Room, UdpPeer, outgoing, request};
+use crate::support::{Room, UdpPeer, outgoing, request, soon};
 
 /// A call in which the peer has our INVITE.
 async fn invited(room: &Room, peer: &UdpPeer, call_id: &str) -> crate::support::Message {
@@ -158,4 +158,24 @@ async fn a_message_that_does_not_parse_is_told_and_holds_up_nothing() {
         assert!(matches!(room.no_response().await.2, NoResponse::Unreachable(_)));
     }
     assert!(peer.receive().await.is("BYE"));
+}
+
+#[tokio::test]
+async fn nothing_is_kept_of_requests_that_were_answered() {
+    let (mut room, peer) = (Room::udp().await, UdpPeer::bind().await);
+    for (number, status) in [200, 486, 603].into_iter().enumerate() {
+        let invite = invited(&room, &peer, &format!("ended-{number}")).await;
+        assert_eq!(room.sip.load().client_transactions, 1);
+        peer.answer(&invite, status, "t", "").await;
+        room.event().await;
+        soon("nothing to be kept", async {
+            while room.sip.load() != SipLoad::default() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        if status != 200 {
+            assert!(peer.receive_but(|message| message.is("INVITE")).await.is("ACK"));
+        }
+    }
 }

@@ -204,3 +204,15 @@ async fn an_outbound_proxy_gets_everything_first() {
     assert!(register.text.starts_with("REGISTER sip:pbx.example SIP/2.0"));
     assert_eq!(register.header("Route"), format!("<sip:{};lr>", proxy.address()));
 }
+
+#[tokio::test]
+async fn the_address_registered_is_the_configured_one() {
+    let peer = UdpPeer::bind().await;
+    let mut trunk = registering(&peer);
+    trunk.user = Some("200".to_owned());
+    trunk.domain = Some("example.com".to_owned());
+    let _room = open(trunk).await;
+    let register = next_register(&peer, "").await;
+    assert!(register.text.starts_with("REGISTER sip:example.com SIP/2.0"));
+    assert_eq!(register.header("To"), "<sip:200@example.com>");
+}
