@@ -43,7 +43,7 @@ pub struct EarStats {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Heard {
     pub samples: Vec<i16>,
-    /// Of `samples`, in Hz: 16,000 if G.722 was among the codecs, else 8,000.
+    /// Of `samples`, in Hz: the rate of the first codec agreed on.
     pub sample_rate: u32,
     /// Keys in the order they were pressed.
     pub keys: String,
@@ -105,16 +105,13 @@ struct Decoding {
 }
 
 impl Ear {
-    /// `codecs` and `telephone_event` by the payload types of the answer; sound beyond `max_duration` is dropped.
-    pub fn new(codecs: &[(u8, Codec)], telephone_event: Option<u8>, max_duration: Duration) -> Self {
-        let sample_rate = codecs
-            .iter()
-            .map(|(_, codec)| codec.sample_rate())
-            .max()
-            .unwrap_or(Codec::CLOCK_RATE);
+    /// Hears at the rate of this codec, and knows it by the payload type of the answer; sound beyond `max_duration` is
+    /// dropped.
+    pub fn new(payload_type: u8, codec: Codec, max_duration: Duration) -> Self {
+        let sample_rate = codec.sample_rate();
         Self {
-            codecs: codecs.to_vec(),
-            telephone_event,
+            codecs: vec![(payload_type, codec)],
+            telephone_event: None,
             max_samples: (max_duration.as_secs_f64() * f64::from(sample_rate)) as usize,
             source: None,
             decoding: None,
@@ -123,6 +120,17 @@ impl Ear {
                 ..Heard::default()
             },
         }
+    }
+
+    /// Takes another codec, too, as a re-INVITE may agree on. What it brings is converted to the first one's rate.
+    pub fn add_codec(&mut self, payload_type: u8, codec: Codec) {
+        self.codecs.retain(|(known, _)| *known != payload_type);
+        self.codecs.push((payload_type, codec));
+    }
+
+    /// The payload type of keys, or none.
+    pub fn set_telephone_event(&mut self, payload_type: Option<u8>) {
+        self.telephone_event = payload_type;
     }
 
     /// Takes a datagram from the RTP port.
@@ -305,6 +313,11 @@ impl Hearing {
         Self { ear, task }
     }
 
+    /// Changes what is listened for, as a re-INVITE demands.
+    pub fn change(&self, change: impl FnOnce(&mut Ear)) {
+        lock(&self.ear).as_mut().map(change);
+    }
+
     /// Counts up to now.
     pub fn stats(&self) -> EarStats {
         lock(&self.ear).as_ref().map(Ear::stats).unwrap_or_default()
@@ -352,7 +365,9 @@ mod tests {
     }
 
     fn ear() -> Ear {
-        Ear::new(&[(0, Codec::Pcmu)], Some(101), Duration::from_secs(10))
+        let mut ear = Ear::new(0, Codec::Pcmu, Duration::from_secs(10));
+        ear.set_telephone_event(Some(101));
+        ear
     }
 
     /// Frames whose samples tell their number.
@@ -446,7 +461,7 @@ mod tests {
 
     #[test]
     fn sound_beyond_the_limit_and_wild_time_stamps_cost_no_memory() {
-        let mut ear = Ear::new(&[(0, Codec::Pcmu)], None, Duration::from_millis(100));
+        let mut ear = Ear::new(0, Codec::Pcmu, Duration::from_millis(100));
         for number in 0..50_u16 {
             ear.handle_packet(&packet(
                 number,

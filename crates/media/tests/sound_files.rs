@@ -108,7 +108,7 @@ fn every_codec_carries_the_sound() {
 
 /// The clip as a phone hears it.
 fn hear(clip: &Clip) -> Vec<i16> {
-    let mut ear = media::Ear::new(&[(96, clip.codec())], None, Duration::from_secs(60));
+    let mut ear = media::Ear::new(96, clip.codec(), Duration::from_secs(60));
     for at in 0..clip.frame_count() {
         let header = media::rtp::RtpHeader {
             marker: at == 0,
