@@ -30,6 +30,8 @@ pub enum Exit {
     Partly = 7,
     /// The configuration file is wrong; nothing was opened or bound.
     BadConfig = 64,
+    /// Ctrl-C: the call was hung up (what shells report for SIGINT).
+    Interrupted = 130,
 }
 
 impl Exit {

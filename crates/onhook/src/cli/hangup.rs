@@ -1,5 +1,10 @@
 //! `onhook hangup`: ask a server for DisconnectPhoneCall.
 
+use std::io::{self, Write as _};
+
+use ews::PhoneCallId;
+
+use super::call_report::CallReport;
 use super::{Exit, Failure, ServerArgs};
 
 #[derive(Debug, clap::Args)]
@@ -8,6 +13,7 @@ pub(super) struct Args {
     server: ServerArgs,
 
     /// The call, as `onhook play` printed it
+    #[arg(allow_hyphen_values = true)]
     phone_call_id: String,
 
     /// Print JSON
@@ -17,9 +23,16 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args) -> Result<Exit, Failure> {
     let Args {
-        server: _,
-        phone_call_id: _,
-        json: _,
+        server,
+        phone_call_id,
+        json,
     } = args;
-    Err(Failure::not_built_yet("hangup"))
+    let id = PhoneCallId(phone_call_id);
+    server.client()?.disconnect(&id)?;
+    if json {
+        CallReport::new(&id, None).json(&mut io::stdout().lock())?;
+    } else {
+        writeln!(io::stderr(), "Hung up.")?;
+    }
+    Ok(Exit::Done)
 }

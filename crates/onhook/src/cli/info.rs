@@ -1,5 +1,10 @@
 //! `onhook info`: ask a server for GetPhoneCallInformation.
 
+use std::io::{self, Write as _};
+
+use ews::PhoneCallId;
+
+use super::call_report::{CallReport, line};
 use super::{Exit, Failure, ServerArgs};
 
 #[derive(Debug, clap::Args)]
@@ -8,6 +13,7 @@ pub(super) struct Args {
     server: ServerArgs,
 
     /// The call, as `onhook play` printed it
+    #[arg(allow_hyphen_values = true)]
     phone_call_id: String,
 
     /// Print JSON
@@ -17,9 +23,17 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args) -> Result<Exit, Failure> {
     let Args {
-        server: _,
-        phone_call_id: _,
-        json: _,
+        server,
+        phone_call_id,
+        json,
     } = args;
-    Err(Failure::not_built_yet("info"))
+    let id = PhoneCallId(phone_call_id);
+    let information = server.client()?.information(&id)?;
+    let mut out = io::stdout().lock();
+    if json {
+        CallReport::new(&id, Some(&information)).json(&mut out)?;
+    } else {
+        writeln!(out, "{}", line(&information))?;
+    }
+    Ok(Exit::Done)
 }

@@ -3,6 +3,7 @@
 //! Standard output carries results only, so that scripts can read them; everything meant for eyes goes to standard
 //! error. Exit codes are in [`Exit`].
 
+mod call_report;
 mod check_config;
 mod demo;
 mod exit;
@@ -12,6 +13,7 @@ mod output;
 mod password;
 mod phone;
 mod play;
+mod progress;
 mod serve;
 mod server_args;
 mod user;
@@ -36,10 +38,10 @@ Examples:
   onhook user add alice
   onhook voicemail add --mailbox alice hello.wav
   onhook serve
-  onhook play --url http://127.0.0.1:8080/EWS/Exchange.asmx --user alice --wait ITEM_ID 4711
+  onhook play --url http://127.0.0.1:8080/EWS/Exchange.asmx --user alice --item-id ID --to 4711 --wait
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by the server, 4 wrong user or password,
-5 server unreachable, 6 the phone did not answer, 7 done in part, 64 wrong configuration file.";
+5 server unreachable, 6 the phone did not answer, 7 done in part, 64 wrong configuration file, 130 hung up by Ctrl-C.";
 
 /// Rings a phone and plays a voice message when an Exchange Web Services client asks for it, and hangs up for sure.
 #[derive(Debug, Parser)]

@@ -27,7 +27,6 @@ impl From<PasswordError> for Failure {
 }
 
 /// The password of a user that exists: asked for once.
-#[allow(dead_code, reason = "for play, info and hangup")]
 pub(super) fn ask(user: &str) -> Result<Secret, Failure> {
     Ok(read(&format!("Password for {user}: "), None)?)
 }

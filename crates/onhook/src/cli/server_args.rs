@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::{Exit, Failure, password};
+use crate::client::{Client, ClientError, Trust};
+
 /// The server and the user; the password comes from a prompt or from the first line of standard input.
 #[derive(Debug, clap::Args)]
 pub struct ServerArgs {
@@ -13,7 +16,36 @@ pub struct ServerArgs {
     #[arg(long)]
     pub user: String,
 
-    /// Trust the certificates in this PEM file, instead of the system's
+    /// Trust the certificates in this PEM file, instead of the public ones
     #[arg(long, value_name = "FILE")]
-    pub ca: Option<PathBuf>,
+    pub ca_file: Option<PathBuf>,
+
+    /// Trust whoever answers; your password goes to them
+    #[arg(long, conflicts_with = "ca_file")]
+    pub insecure: bool,
+}
+
+impl ServerArgs {
+    /// Asks for the password and gets ready.
+    pub(super) fn client(&self) -> Result<Client, Failure> {
+        let trust = match &self.ca_file {
+            _ if self.insecure => Trust::Anyone,
+            Some(path) => Trust::File(path.clone()),
+            None => Trust::Public,
+        };
+        let password = password::ask(&self.user)?;
+        Ok(Client::new(&self.url, &self.user, &password, &trust)?)
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        let exit = match error {
+            ClientError::Unreadable { .. } | ClientError::NoCertificate(_) => Exit::Failed,
+            ClientError::Unreachable { .. } | ClientError::Status(_) => Exit::Unreachable,
+            ClientError::Unauthorised => Exit::Unauthorised,
+            ClientError::Reply(_) => Exit::Refused,
+        };
+        Self::new(exit, error)
+    }
 }
