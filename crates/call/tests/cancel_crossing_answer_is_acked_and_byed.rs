@@ -1,4 +1,4 @@
-//! A 200 that crosses our CANCEL: the phone is up, so it is ACKed and then hung up (RFC 3261 §9.1; promise 4).
+//! A 200 that crosses our CANCEL: the phone is up, so it is ACKed and then hung up (RFC 5407 §3.1.2; promise 4).
 
 mod rig;
 

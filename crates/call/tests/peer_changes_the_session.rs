@@ -154,7 +154,7 @@ fn an_offer_that_meets_ours_gets_491() {
     rig.peer(Method::Update, ANSWER).gives(["reply 200"]);
 }
 
-/// RFC 5407 §3.1.5: a re-INVITE crossing BYE.
+/// RFC 5407 §3.2.2: a re-INVITE crossing BYE.
 #[test]
 fn after_our_bye_nothing_is_negotiated() {
     for mut rig in [Rig::terminating(), Rig::ended()] {

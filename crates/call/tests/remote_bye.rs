@@ -1,4 +1,4 @@
-//! The phone hangs up (RFC 3261 §15.1.2), also while we do (RFC 5407 §3.1.4).
+//! The phone hangs up (RFC 3261 §15.1.2), also while we do (RFC 5407 §3.2.1).
 
 mod rig;
 

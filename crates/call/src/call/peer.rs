@@ -36,6 +36,7 @@ impl Call {
         }
         match request.method {
             Method::Bye => self.handle_bye(),
+            _ if self.end().is_some() => Reply::status(481),
             Method::Invite | Method::Update => self.handle_reoffer(request),
             Method::Options => Reply::status(200).with("Allow", ALLOW).with("Accept", APPLICATION_SDP),
             Method::Info => Reply::status(200),
@@ -49,7 +50,9 @@ impl Call {
 
     /// Our 200 to a re-INVITE was never ACKed: the session should end (RFC 3261 §13.3.1.4).
     pub fn handle_never_acked(&mut self, now: Moment) {
-        self.wish(Wish::NoAck, now);
+        if self.record.phase == Phase::Confirmed {
+            self.wish(Wish::NoAck, now);
+        }
     }
 
     fn handle_bye(&mut self) -> Reply {
@@ -59,7 +62,7 @@ impl Call {
                 self.acknowledge();
                 self.finish(EndCause::RemoteHangup, true);
             }
-            // A BYE of ours may be crossing this one: the far end is on-hook, whatever becomes of ours (RFC 5407 §3.1.4).
+            // A BYE of ours may be crossing this one: the far end is on-hook, whatever becomes of ours (RFC 5407 §3.2.1).
             Phase::Confirmed | Phase::Terminating => self.finish(EndCause::RemoteHangup, true),
             // It has crossed the end: the far end is told that all is well.
             Phase::Ended(_) => {}
