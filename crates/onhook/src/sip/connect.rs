@@ -29,8 +29,6 @@ use super::{
     wire::{self, Destination},
 };
 
-/// Look-up, connection and handshake together.
-const DIAL: Duration = Duration::from_secs(4);
 /// How long an address is remembered.
 const REMEMBERED: Duration = Duration::from_secs(30);
 /// Peers and names in mind at once; more, and those without a live connection are forgotten.
@@ -39,8 +37,8 @@ const MANY: usize = 256;
 /// Why no request can get there now.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ConnectError {
-    #[error("nothing was reached within {} s", DIAL.as_secs())]
-    TooLate,
+    #[error("nothing was reached within {0:?}")]
+    TooLate(Duration),
     #[error("{host}: {error}")]
     Name { host: String, error: io::Error },
     #[error("{0} has no address")]
@@ -72,35 +70,42 @@ pub(super) struct Connector {
     endpoint: Weak<EndpointInner>,
     verifiers: Verifiers,
     closing: CancellationToken,
+    limit: Duration,
     slots: Mutex<HashMap<Peer, Slot>>,
     names: Names,
 }
 
 impl Connector {
-    pub(super) fn new(endpoint: Weak<EndpointInner>, verifiers: Verifiers, closing: CancellationToken) -> Self {
+    pub(super) fn new(
+        endpoint: Weak<EndpointInner>,
+        verifiers: Verifiers,
+        closing: CancellationToken,
+        limit: Duration,
+    ) -> Self {
         Self {
             endpoint,
             verifiers,
             closing,
+            limit,
             slots: Mutex::default(),
             names: Names::default(),
         }
     }
 
-    /// A connection and the address that it reaches, within [`DIAL`].
+    /// A connection and the address that it reaches; look-up, dial and handshake together stay within the limit.
     pub(super) async fn connect(
         &self,
         net: &Net,
         destination: &Destination,
     ) -> Result<(SipConnection, SipAddr), ConnectError> {
-        timeout(DIAL, self.connect_in_time(net, destination))
+        timeout(self.limit, self.connect_in_time(net, destination))
             .await
-            .unwrap_or(Err(ConnectError::TooLate))
+            .unwrap_or(Err(ConnectError::TooLate(self.limit)))
     }
 
     /// The addresses of a host, none when there are none.
     pub(super) async fn addresses(&self, destination: &Destination) -> Vec<SocketAddr> {
-        match timeout(DIAL, self.names.resolve(&destination.host, destination.port)).await {
+        match timeout(self.limit, self.names.resolve(&destination.host, destination.port)).await {
             Ok(Ok(addresses)) => addresses,
             Ok(Err(_)) | Err(_) => Vec::new(),
         }

@@ -7,7 +7,6 @@
 use std::{
     collections::{HashMap, VecDeque, hash_map::Entry},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use call::{CallIdHeader, Method, Outgoing, Tx};
@@ -24,8 +23,6 @@ use tokio::time::timeout;
 
 use super::{Core, NoResponse, SipEvent, tap, wire};
 
-/// How long a stream may take to accept one message.
-const WRITE: Duration = Duration::from_secs(4);
 /// Messages of all calls that wait to be sent.
 const WAITING: usize = 65_536;
 
@@ -238,14 +235,12 @@ async fn in_time(
     connection: &SipConnection,
     sending: impl Future<Output = Result<(), rsipstack::Error>>,
 ) -> Result<(), NoResponse> {
-    match timeout(WRITE, sending).await {
+    match timeout(core.stream_limit, sending).await {
         Ok(sent) => sent.map_err(|error| NoResponse::Unreachable(error.to_string())),
         Err(_) => {
             core.endpoint.transport_layer.remove_connection(connection);
-            Err(NoResponse::Unreachable(format!(
-                "the peer took nothing for {} s",
-                WRITE.as_secs()
-            )))
+            let limit = core.stream_limit;
+            Err(NoResponse::Unreachable(format!("the peer took nothing for {limit:?}")))
         }
     }
 }

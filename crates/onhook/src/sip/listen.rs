@@ -154,6 +154,8 @@ pub struct Listen {
     /// At least one. Several of one transport are fine; the first of each address family is the one we speak from.
     pub listeners: Vec<Listener>,
     pub timers: Timers,
+    /// How long a look-up with dial and handshake may take, and how long a stream may take to accept one message.
+    pub stream_limit: Duration,
     /// For `User-Agent` and `Server`.
     pub user_agent: String,
     /// Host or address to put into Via and Contact instead of the listener's own, for NAT.
@@ -173,6 +175,7 @@ impl Listen {
         Self {
             listeners,
             timers: Timers::default(),
+            stream_limit: Duration::from_secs(4),
             user_agent: concat!("onhook/", env!("CARGO_PKG_VERSION")).to_owned(),
             external_address: None,
             tls: None,

@@ -152,6 +152,7 @@ struct Core {
     trunks: Vec<Arc<Kept>>,
     events: mpsc::Sender<SipEvent>,
     branch_key: BranchKey,
+    stream_limit: Duration,
     user_agent: Arc<str>,
     load: Arc<Load>,
     /// Trunks take their leave.
@@ -165,7 +166,7 @@ struct Core {
 impl Sip {
     /// Binds every listener before it returns; events arrive on the receiver, which has a bound.
     ///
-    /// Trunks with a host name are looked up first (at most 4 s); one that is not found is no error.
+    /// Trunks with a host name are looked up first, within [`Listen::stream_limit`]; one that is not found is no error.
     ///
     /// # Errors
     ///
@@ -212,13 +213,14 @@ impl Sip {
         let _ = tapped.set(weak.clone());
 
         let core = Arc::new(Core {
-            connector: Connector::new(weak.clone(), verifiers, closing.clone()),
+            connector: Connector::new(weak.clone(), verifiers, closing.clone(), listen.stream_limit),
             endpoint: endpoint.clone(),
             net,
             chains: drive::Chains::default(),
             trunks,
             events,
             branch_key: listen.branch_key,
+            stream_limit: listen.stream_limit,
             user_agent: listen.user_agent.into(),
             load: load.clone(),
             leaving: CancellationToken::new(),

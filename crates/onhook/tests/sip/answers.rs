@@ -179,3 +179,19 @@ async fn nothing_is_kept_of_requests_that_were_answered() {
         }
     }
 }
+
+#[tokio::test]
+async fn answers_beyond_the_bound_are_dropped_until_somebody_reads() {
+    let (mut room, peer) = (Room::udp().await, UdpPeer::bind().await);
+    let invite = invited(&room, &peer, "flood").await;
+    soon("the bound", async {
+        while room.sip.load().answers_dropped == 0 {
+            peer.answer(&invite, 200, "t", "").await;
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    while room.events.try_recv().is_ok() {}
+    peer.answer(&invite, 200, "last", "").await;
+    while room.answer().await.to_tag.unwrap().as_str() != "last" {}
+}

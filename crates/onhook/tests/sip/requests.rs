@@ -148,3 +148,32 @@ async fn an_invite_has_one_final_response() {
         assert_eq!(accepted.header("Contact"), "<sip:first@127.0.0.1>");
     }
 }
+
+#[tokio::test]
+async fn requests_beyond_the_bound_are_left_to_be_repeated() {
+    let (mut room, peer) = (Room::udp().await, UdpPeer::bind().await);
+    let mut held = Vec::new();
+    for number in 0..4096 {
+        let call_id = format!("held-{number}");
+        peer.send(&request("OPTIONS", &call_id, 1, ""), room.address()).await;
+        held.push(room.request().await);
+    }
+    peer.send(&request("OPTIONS", "too-many", 1, ""), room.address()).await;
+    // A request within a transaction that is there still gets through: this CANCEL is answered, behind the one above.
+    peer.send(
+        &following("CANCEL", &request("INVITE", "none", 1, ""), ""),
+        room.address(),
+    )
+    .await;
+    assert_eq!(peer.receive().await.status(), Some(481));
+    held.pop().unwrap().reply(None, &Reply::status(200));
+    assert_eq!(peer.receive().await.status(), Some(200));
+    soon("room", async {
+        while room.sip.load().server_transactions == 4096 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    peer.send(&request("OPTIONS", "after", 1, ""), room.address()).await;
+    assert_eq!(room.request().await.request.call_id.as_str(), "after");
+}

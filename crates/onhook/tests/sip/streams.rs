@@ -1,9 +1,9 @@
 //! TCP and TLS: one connection a peer, refusals told at once, certificates verified; and IPv6.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use call::{CallIdHeader, Method, Reply};
-use onhook::sip::{NoResponse, Timers, TlsClient, TlsServer, Transport, Trunk};
+use onhook::sip::{NoResponse, SipEvent, Timers, TlsClient, TlsServer, Transport, Trunk};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tempfile::TempDir;
@@ -182,7 +182,7 @@ impl Authority {
 /// A room with one TLS trunk at `address`.
 async fn tls_room(address: SocketAddr, tls: TlsClient) -> Room {
     let mut listen = listen(&["udp:127.0.0.1:0"]);
-    listen.timers = Timers::default();
+    (listen.timers, listen.stream_limit) = (Timers::default(), Duration::from_secs(1));
     let mut trunk = Trunk::new("secure", format!("sip:{address};transport=tls"));
     trunk.tls = tls;
     Room::open(listen, vec![trunk]).await
@@ -264,20 +264,69 @@ async fn a_certificate_by_name_is_verified_by_the_configured_name() {
 }
 
 #[tokio::test]
-async fn a_handshake_that_hangs_holds_up_no_other_call() {
+async fn a_handshake_that_hangs_holds_up_no_other_call_and_is_told() {
     let authority = Authority::vouching_for(&["127.0.0.1"]);
     let stuck = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = stuck.local_addr().unwrap();
-    let (room, peer) = (tls_room(address, authority.client()).await, UdpPeer::bind().await);
+    let (mut room, peer) = (tls_room(address, authority.client()).await, UdpPeer::bind().await);
     invite_by_trunk(&room, address);
     let _silent = stuck.accept().await.unwrap();
     let local = room
         .sip
         .local_for(Transport::Udp, "127.0.0.1".parse().unwrap())
         .unwrap();
-    let invite = outgoing(Method::Invite, "free", 1, &peer.uri(), &local);
-    room.sip.send(&CallIdHeader::new("free"), vec![invite]);
-    assert_eq!(peer.receive().await.header("Call-ID"), "free");
+    let bye = outgoing(Method::Bye, "free", 1, &peer.uri(), &local);
+    room.sip.send(&CallIdHeader::new("free"), vec![bye]);
+    let bye = peer.receive().await;
+    assert_eq!(bye.header("Call-ID"), "free");
+    peer.answer(&bye, 200, "t", "").await;
+    assert_eq!(room.response().await.call_id.as_str(), "free");
+
+    let (call_id, _, why) = room.no_response().await;
+    assert_eq!(call_id.as_str(), "secure");
+    assert!(
+        matches!(&why, NoResponse::Unreachable(why) if why.contains("nothing was reached")),
+        "{why}"
+    );
+}
+
+#[tokio::test]
+async fn a_peer_that_takes_nothing_is_given_up_and_dialled_anew() {
+    let mut listen = listen(&["tcp:127.0.0.1:0"]);
+    (listen.timers, listen.stream_limit) = (Timers::default(), Duration::from_millis(300));
+    let mut room = Room::open(listen, Vec::new()).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let destination = format!("sip:{};transport=tcp", listener.local_addr().unwrap());
+    let local = room
+        .sip
+        .local_for(Transport::Tcp, "127.0.0.1".parse().unwrap())
+        .unwrap();
+    let body = "x".repeat(60_000);
+    let send = |name: &str| {
+        let mut bye = outgoing(Method::Bye, name, 1, &destination, &local);
+        let with_body = format!("Content-Length: {}\r\n\r\n{body}", body.len());
+        bye.text = bye.text.replace("Content-Length: 0\r\n\r\n", &with_body);
+        room.sip.send(&CallIdHeader::new(name), vec![bye]);
+    };
+    send("first");
+    let _mute = listener.accept().await.unwrap();
+    // More than both kernels hold between them.
+    for number in 0..200 {
+        send(&format!("call-{number}"));
+    }
+    let why = soon("the limit", async {
+        match room.events.recv().await.unwrap() {
+            SipEvent::NoResponse { why, .. } => why,
+            other => panic!("{other:?}"),
+        }
+    })
+    .await;
+    assert!(
+        matches!(&why, NoResponse::Unreachable(why) if why.contains("took nothing")),
+        "{why}"
+    );
+    send("last");
+    soon("a second connection", listener.accept()).await.unwrap();
 }
 
 #[tokio::test]
