@@ -102,3 +102,22 @@ impl Response {
         ]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operation::OPERATIONS;
+
+    #[test]
+    fn every_operation_has_an_example_and_its_errors() {
+        let names: Vec<_> = OPERATIONS.iter().map(|name| name.local).collect();
+        let examples: Vec<_> = Operation::examples().iter().map(Operation::name).collect();
+        assert_eq!(examples, names);
+        let responses: Vec<_> = names.iter().map(|name| format!("{name}Response")).collect();
+        let errors: Vec<_> = Response::errors(ResponseCode::AccessDenied)
+            .iter()
+            .map(Response::name)
+            .collect();
+        assert_eq!(errors, responses);
+    }
+}

@@ -69,7 +69,7 @@ struct Server {
     _folder: TempDir,
 }
 
-async fn start() -> Server {
+fn start() -> Server {
     let folder = tempfile::tempdir().unwrap();
     let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
@@ -109,7 +109,7 @@ async fn ask<T: Send + 'static>(client: Client, ask: impl FnOnce(&Client) -> T +
 
 #[tokio::test]
 async fn the_three_operations_are_asked_over_http_and_https() {
-    let server = start().await;
+    let server = start();
     for (url, trust) in [
         (&server.plain, Trust::Public),
         (&server.tls, Trust::File(server.cert.clone())),
@@ -135,7 +135,7 @@ async fn the_three_operations_are_asked_over_http_and_https() {
 
 #[tokio::test]
 async fn a_certificate_nobody_vouches_for_is_not_believed() {
-    let server = start().await;
+    let server = start();
     let client = client(&server.tls, "pass:word", &Trust::Public);
     let error = ask(client, |client| client.play_on_phone("-item", "4711"))
         .await
@@ -145,7 +145,7 @@ async fn a_certificate_nobody_vouches_for_is_not_believed() {
 
 #[tokio::test]
 async fn each_way_to_fail_is_told_apart() {
-    let server = start().await;
+    let server = start();
     let wrong_password = client(&server.plain, "word", &Trust::Public);
     let error = ask(wrong_password, |client| client.play_on_phone("-item", "4711"))
         .await
@@ -184,7 +184,7 @@ async fn each_way_to_fail_is_told_apart() {
 
 #[tokio::test]
 async fn both_tls_versions_are_spoken() {
-    let server = start().await;
+    let server = start();
     let handshake = async |version: &'static SupportedProtocolVersion| {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_file(&server.cert).unwrap()).unwrap();

@@ -419,3 +419,26 @@ async fn shutdown_lets_the_request_under_way_be_answered() {
     server.serving.await.unwrap();
     assert!(TcpStream::connect(address).await.is_err());
 }
+
+/// Whatever operation comes next is held to this, too: strangers are not served, and what is malformed is a fault.
+#[tokio::test]
+async fn every_operation_is_refused_to_strangers_and_when_malformed() {
+    let server = start();
+    for operation in Operation::examples() {
+        let name = operation.name();
+        let document = operation.encode(ews::ServerVersion::EXCHANGE_2013);
+        let stranger = exchange(server.address, &request("POST", "/EWS/Exchange.asmx", "", &document)).await;
+        assert_eq!(stranger.status, 401, "{name}");
+
+        let close = format!("</m:{name}>");
+        let malformed = document.replace(&close, &format!("<m:Foo/>{close}"));
+        assert_ne!(malformed, document, "{name}");
+        let answer = post(&server, "", &malformed).await;
+        assert_eq!(answer.status, 500, "{name}");
+        let violation = format!("The element '{name}' in namespace");
+        assert!(
+            answer.body.contains("a:ErrorSchemaValidation") && answer.body.contains(&violation),
+            "{name}"
+        );
+    }
+}
