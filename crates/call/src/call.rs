@@ -46,7 +46,7 @@ pub struct Placement {
     pub local_tag: Tag,
 }
 
-/// What the machine needs besides the record; given again when a record is taken up after a restart.
+/// What the machine needs besides the record; given again to [`Call::take_up`].
 #[derive(Clone, Debug)]
 pub struct Surroundings {
     pub local: Local,
@@ -168,7 +168,26 @@ impl Call {
             phase: Phase::Placing,
             wish: None,
         };
-        let mut call = Self {
+        let mut call = Self::with(record, around);
+        // The first INVITE's CSeq and Via belong to the intent: a crash right after it must be able to CANCEL.
+        call.next_invite();
+        call.save(Save::Intent);
+        call
+    }
+
+    /// Takes up a call that an earlier process left behind, in order to end it: `record` is the last one saved.
+    ///
+    /// There is no second way to hang up: the same record prints the same CANCEL, ACK and BYE, and what comes back is
+    /// handled as ever (promise 2). A call that has ended stays so.
+    #[must_use]
+    pub fn take_up(record: Record, around: Surroundings, now: Moment) -> Self {
+        let mut call = Self::with(record, around);
+        call.end_leftover(now);
+        call
+    }
+
+    fn with(record: Record, around: Surroundings) -> Self {
+        Self {
             offer: crate::sdp::offer(&around.media),
             record,
             around,
@@ -183,11 +202,7 @@ impl Call {
             offered: false,
             ringing: false,
             refusal: None,
-        };
-        // The first INVITE's CSeq and Via belong to the intent: a crash right after it must be able to CANCEL.
-        call.next_invite();
-        call.save(Save::Intent);
-        call
+        }
     }
 
     /// The record as it stands.

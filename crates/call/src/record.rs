@@ -80,7 +80,7 @@ pub enum Wish {
     NoAck,
     /// The journal did not take the answer: a call that a crash would orphan is not kept.
     NotJournaled,
-    /// The server is going away.
+    /// The server is going away, or has gone and the next one found this call.
     Drain,
 }
 

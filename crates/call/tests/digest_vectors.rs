@@ -125,6 +125,8 @@ fn realms_without_end_are_refused() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     /// `digest_auth` is written by other people from the same RFCs.
     #[test]
     fn agrees_with_digest_auth(

@@ -2,7 +2,7 @@
 
 mod rig;
 
-use call::{Method, Save, Tag};
+use call::{Method, Save, Tag, end_stray, uri};
 use proptest::prelude::*;
 use rig::Rig;
 
@@ -67,6 +67,27 @@ fn the_digest_names_the_request_uri_that_was_sent() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Also where nothing but the response is known.
+    #[test]
+    fn nothing_of_a_stray_answer_does(text in "[\\PC\\r\\n\\x00 ;=,<>\"\u{e9}]{0,24}", place in 0..5_u8) {
+        let mut answer = Rig::early().answer_of("stray");
+        match place {
+            0 => answer.from = format!("\"{text}\" <sip:onhook@example.org>;tag=ours;{text}"),
+            1 => answer.from = format!("sip:onhook{text};tag=ours"),
+            2 => answer.to = text,
+            3 => answer.contact = Some(text),
+            _ => answer.record_route = uri::split_list(&text).into_iter().map(str::to_owned).collect(),
+        }
+        for outgoing in end_stray(&answer, &rig::surroundings().local, &rig::key()).into_iter().flatten() {
+            for line in outgoing.text.trim_end().split("\r\n") {
+                prop_assert!(!line.is_empty() && !line.contains(char::is_control), "{line:?}");
+            }
+            prop_assert_eq!(outgoing.text.matches("\r\n\r\n").count(), 1);
+        }
+    }
+
     #[test]
     fn nothing_does(text in "[\\PC\\r\\n\\t\\x00 ;,<>\"]{0,24}") {
         hostile(&text);

@@ -228,7 +228,10 @@ fn written() -> String {
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "the machine does no I/O, the test of its page does")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the machine does no I/O, the test of its page does"
+)]
 fn every_cell_is_what_the_machine_does() {
     let page = fs::read_to_string(PAGE).expect("docs/call-phases.md");
     let (head, table) = page.split_once(BEGIN).expect("the line where the tables begin");

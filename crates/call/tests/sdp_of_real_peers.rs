@@ -176,6 +176,8 @@ fn mutated() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     /// Promise 9; and what we answer can always be read again.
     #[test]
     fn mutated_descriptions_do_not_panic(bytes in mutated()) {

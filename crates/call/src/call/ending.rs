@@ -8,6 +8,9 @@ use crate::{
     timer::Timer,
 };
 
+/// `CSeq` numbers an earlier process may have used after its last record: BYEs repeated and challenged.
+const LEFTOVER_CSEQS: u32 = 10;
+
 /// Why no answer to a request will come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Silence {
@@ -62,6 +65,24 @@ impl Call {
     fn hold_cancel(&mut self, now: Moment) {
         self.record.phase = Phase::Cancelling { sent: false };
         self.timers.set(Timer::GiveUp, now + self.around.limits.patience());
+    }
+
+    /// Ends what an earlier process left. Its phase is the one that was saved last; the call itself may have gone on.
+    pub(super) fn end_leftover(&mut self, now: Moment) {
+        // What was sent after the last save has used a few numbers; gaps are legal (RFC 3261 §12.2.1.1).
+        self.record.dialog.local_cseq = self.record.dialog.local_cseq.saturating_add(LEFTOVER_CSEQS);
+        match self.record.phase {
+            Phase::Ended(_) => return,
+            // Whether a provisional had come nobody knows: a phone may ring, so the CANCEL does not wait.
+            Phase::Placing | Phase::Calling { .. } | Phase::Early | Phase::Cancelling { .. } => self.send_cancel(now),
+            // The ACK may not have left; a second one does no harm (RFC 3261 §13.3.1.4).
+            Phase::Answered | Phase::Confirmed | Phase::Terminating => {
+                self.acknowledge();
+                self.send_bye(now);
+            }
+        }
+        self.record.wish.get_or_insert(Wish::Drain);
+        self.save(Save::Wish);
     }
 
     pub(super) fn send_cancel(&mut self, now: Moment) {

@@ -1,0 +1,106 @@
+//! The process was killed: the next one ends the call from its last record, by the same code as ever (promise 2).
+
+mod rig;
+
+use call::{Call, EndCause, Method, Moment, Record, Save, Silence, Wish};
+use rig::{MD5, Rig, TRANSACTION, placement, surroundings, www};
+
+/// A rig whose call was made by `Call::take_up` from what `crashed` saved last.
+fn after_crash(crashed: &Rig, saved: &Record) -> Rig {
+    let mut rig = Rig::new(placement(), surroundings());
+    rig.drain();
+    rig.sent.clone_from(&crashed.sent);
+    rig.now = Moment::default();
+    rig.call = Call::take_up(saved.clone(), surroundings(), rig.now);
+    rig
+}
+
+/// Crashed right here, with this as the last record.
+fn restarted(crashed: &Rig) -> Rig {
+    after_crash(crashed, crashed.call.record())
+}
+
+#[test]
+fn a_call_that_may_ring_is_cancelled() {
+    for crashed in [
+        Rig::placing(),
+        Rig::calling(),
+        Rig::early(),
+        Rig::held(),
+        Rig::cancelling(),
+    ] {
+        let mut rig = restarted(&crashed);
+        rig.gives(["CANCEL 1", "save Wish"]);
+        rig.pass(TRANSACTION * 2).gives(["stop INVITE", "save End"]);
+        assert!(rig.call.is_drained());
+    }
+}
+
+/// The intent is all there is; the CANCEL is the one the call would have sent.
+#[test]
+fn the_cancel_is_made_from_the_intent() {
+    let mut crashed = Rig::placing();
+    let intent = crashed.call.record().clone();
+    crashed.saved(Save::Intent).gives(["INVITE 1"]);
+    crashed.provisional(180).gives([]);
+    let mut rig = after_crash(&crashed, &intent);
+    rig.gives(["CANCEL 1", "save Wish"]);
+    crashed.disconnect().gives(["CANCEL 1", "save Wish"]);
+    assert_eq!(rig.last("CANCEL").text, crashed.last("CANCEL").text);
+    rig.response_to("INVITE", 487).gives(["save End"]);
+    rig.ends(EndCause::Wished(Wish::Drain), true);
+}
+
+#[test]
+fn the_phone_answers_after_the_restart() {
+    let mut rig = restarted(&Rig::early());
+    rig.gives(["CANCEL 1", "save Wish"]);
+    rig.answer("phone").gives(["save Answer"]);
+    rig.saved(Save::Answer).gives(["ACK 1 phone", "BYE 12 phone"]);
+    rig.response_to("BYE", 200).gives(["save End"]);
+}
+
+/// The last record of a call that is up is its answer.
+#[test]
+fn a_call_that_was_up_is_byed() {
+    let mut crashed = Rig::answered();
+    let answered = crashed.call.record().clone();
+    crashed.saved(Save::Answer).gives(["ACK 1 phone", "media start"]);
+    for (crashed, saved) in [
+        (&crashed, &answered),
+        (&crashed, crashed.call.record()),
+        (&Rig::answered(), &answered),
+    ] {
+        let mut rig = after_crash(crashed, saved);
+        rig.gives(["ACK 1 phone", "BYE 12 phone", "save Wish"]);
+        rig.response_to("BYE", 200).gives(["save End"]);
+        rig.ends(EndCause::Wished(Wish::Drain), true);
+    }
+}
+
+/// The wish of before the crash stays the cause.
+#[test]
+fn a_call_that_was_being_ended_is_ended() {
+    let mut rig = restarted(&Rig::terminating());
+    rig.gives(["ACK 1 phone", "BYE 13 phone", "save Wish"]);
+    rig.challenge("BYE", 401, &[www(MD5)]).gives(["BYE 14 phone"]);
+    rig.silence("BYE", Silence::TimedOut).gives([]);
+    rig.pass(TRANSACTION).gives(["BYE 15 phone"]);
+    rig.response_to("BYE", 481).gives(["save End"]);
+    rig.ends(EndCause::Wished(Wish::Hangup), true);
+}
+
+#[test]
+fn the_phone_hangs_up_after_the_restart() {
+    let mut rig = restarted(&Rig::confirmed());
+    rig.drain();
+    rig.peer(Method::Bye, "").gives(["save End", "reply 200"]);
+}
+
+#[test]
+fn an_ended_call_stays_so() {
+    let mut rig = restarted(&Rig::ended());
+    rig.gives([]);
+    rig.ends(EndCause::Wished(Wish::Hangup), true);
+    rig.answer("late").gives(["ACK 1 late", "BYE 13 late"]);
+}
