@@ -226,6 +226,12 @@ fn keys_are_checked_against_each_other() {
             2,
             "rtp_ports has room for 50 calls, and [calls] max_live is 1000",
         ),
+        (
+            "[sip]\nuser_agent = \"onhook\\r\\nVia: x\"",
+            2,
+            "this text cannot stand in a header",
+        ),
+        ("[http]\nrealm = 'a\"b'", 2, "this text cannot stand in a header"),
         ("[http]\nbody_limit = 5", 2, "body_limit is in bytes; 1024 is the least"),
     ] {
         assert_eq!(findings(text), [(line, message.to_owned())], "{text}");

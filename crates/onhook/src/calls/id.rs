@@ -21,6 +21,10 @@ impl PhoneCallId {
     pub(super) fn random() -> Result<Self, getrandom::Error> {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes)?;
+        // Not with six bits that are written "-": `onhook hangup` would take the id for an option.
+        while bytes[0] >> 2 == 62 {
+            getrandom::fill(&mut bytes)?;
+        }
         Ok(Self(BASE64_URL_SAFE_NO_PAD.encode(bytes)))
     }
 

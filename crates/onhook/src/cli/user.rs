@@ -12,8 +12,10 @@ use crate::store::UserName;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Passwords come from a prompt or, when standard input is no terminal, from its first line. A running server
-takes every change at once.
+Passwords come from a prompt or, when standard input is no terminal, from its first line.
+A running server takes every change at once. EWS clients may log in as alice, CORP\\alice or
+alice@example.com, in any case: the domain is not looked at, unless a user is stored under a whole
+mail address.
 
 Examples:
   onhook user add alice

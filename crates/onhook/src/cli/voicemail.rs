@@ -15,8 +15,8 @@ use crate::store::{MessageId, MessageSummary, UserName};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-`add` prints one ItemId a line, in the order of the files; a file that cannot be played is reported on standard
-error, and the others are added (exit code 7).
+`add` prints one ItemId a line, in the order of the files; a file that cannot be played is reported
+on standard error, and the others are added (exit code 7).
 
 Examples:
   onhook voicemail add --mailbox alice hello.wav

@@ -11,7 +11,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
 
 use super::error::Problem;
-use super::next_hop::Transport;
+use super::next_hop::{NextHop, Transport};
 use super::read::Document;
 use super::sections::{Config, Trunk};
 use super::values::Secret;
@@ -39,6 +39,7 @@ pub(super) fn check(document: &mut Document<'_>) -> Vec<Problem> {
     sip(document, &mut problems);
     trunks(document, &mut problems);
     limits(document, &mut problems);
+    texts(document, &mut problems);
     problems
 }
 
@@ -215,6 +216,40 @@ fn limits(document: &Document<'_>, problems: &mut Vec<Problem>) {
             document.place("http.body_limit"),
             "body_limit is in bytes; 1024 is the least",
         ));
+    }
+}
+
+/// What is put into headers as it is must not end them.
+fn texts(document: &Document<'_>, problems: &mut Vec<Problem>) {
+    let Config { http, sip, trunk, .. } = &document.config;
+    let mut texts = vec![
+        ("http.realm".to_owned(), Some(&http.realm)),
+        ("http.public_url".to_owned(), http.public_url.as_ref()),
+        ("sip.user_agent".to_owned(), Some(&sip.user_agent)),
+    ];
+    for (index, trunk) in trunk.iter().enumerate() {
+        for (key, text) in [
+            ("domain", &trunk.domain),
+            ("auth_username", &trunk.auth_username),
+            ("realm", &trunk.realm),
+            ("from_name", &trunk.from_name),
+        ] {
+            texts.push((format!("trunk.{index}.{key}"), text.as_ref()));
+        }
+    }
+    for (path, text) in texts {
+        let Some(text) = text else { continue };
+        if text.is_empty() || text.chars().any(|c| c.is_control() || c == '"' || c == '\\') {
+            problems.push(
+                Problem::new(document.place(&path), "this text cannot stand in a header")
+                    .help(r#"it must not be empty, and hold no quotation mark, backslash or control character"#),
+            );
+        } else if path.ends_with(".domain") && format!("sip:{text}").parse::<NextHop>().is_err() {
+            problems.push(
+                Problem::new(document.place(&path), format!("{text:?} is not a domain"))
+                    .help(r#"for example: domain = "example.com""#),
+            );
+        }
     }
 }
 

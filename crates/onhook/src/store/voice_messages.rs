@@ -18,8 +18,9 @@ pub struct MessageId([u8; 16]);
 impl MessageId {
     fn random() -> Result<Self, StoreError> {
         let mut id = [0; 16];
+        getrandom::fill(&mut id)?;
         // Not with six bits that are written "-": commands would take the id for an option.
-        while id[0] >> 2 == 62 || id == [0; 16] {
+        while id[0] >> 2 == 62 {
             getrandom::fill(&mut id)?;
         }
         Ok(Self(id))
