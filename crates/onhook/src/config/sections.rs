@@ -147,8 +147,6 @@ section! {
         password: Option<Secret> = optional("secret"),
         /// A file whose first line is the password.
         password_file: Option<PathBuf> = optional("pbx.password"),
-        /// The only realm that is answered; without it, any that this trunk asks with.
-        realm: Option<String> = optional("pbx.example.com"),
         /// Whether onhook registers there.
         register: bool = default(false),
         /// How long a registration is asked for.

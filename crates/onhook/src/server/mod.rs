@@ -1,2 +1,165 @@
 //! The server: every room opened in order, and closed in the opposite one.
+//!
+//! `onhook serve` runs it for an operator, `onhook demo` for a spectator, tests for themselves.
+
 mod wiring;
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use call::BranchKey;
+use media::{ClipCache, Pacer, PortPool, PortPoolOptions};
+use serde::Serialize;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    auth::{AuthError, Authenticator},
+    calls::{Calls, Sounds},
+    config::Config,
+    dial::DialPolicy,
+    http::{self, Door, House},
+    journal::{Journal, JournalError},
+    messages::StoredMessages,
+    operations::Operations,
+    sip::{Sip, SipError},
+    store::{Store, StoreError},
+};
+
+/// Encoded sound that is kept for the next call: an hour and more of speech.
+const CLIP_CACHE_BYTES: usize = 64 * 1024 * 1024;
+
+/// How long requests that are under way may take when the door closes.
+const HTTP_GRACE: Duration = Duration::from_secs(5);
+
+/// Why the server could not be started. Nothing is left open then.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+    #[error(transparent)]
+    Http(#[from] http::OpenError),
+    #[error(transparent)]
+    Sip(#[from] SipError),
+    #[error("cannot start the RTP pacer: {0}")]
+    Pacer(io::Error),
+}
+
+/// Where a running server really listens: what scripts read from `--ready-file`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Addresses {
+    pub http: Vec<SocketAddr>,
+    pub https: Vec<SocketAddr>,
+    /// `udp:127.0.0.1:5060` and the like.
+    pub sip: Vec<String>,
+}
+
+/// A running server.
+pub struct Server {
+    addresses: Addresses,
+    calls: Calls,
+    sip: Sip,
+    journal: Journal,
+    closing: CancellationToken,
+    door: JoinHandle<()>,
+}
+
+impl Server {
+    /// Opens everything that can fail before it lets anybody in.
+    ///
+    /// # Errors
+    ///
+    /// [`ServerError`]: which room could not be opened, and why.
+    pub async fn start(config: &Config) -> Result<Self, ServerError> {
+        let store = Arc::new(Store::open(&config.store.path)?);
+        let branch_key = BranchKey::new(store.branch_key()?);
+        let authenticator = Authenticator::new(Arc::clone(&store), &config.http.realm)?;
+        let messages = Arc::new(StoredMessages(Arc::clone(&store)));
+        let (journal, recovered) = Journal::open(&store, config.store.keep_records.0, config.calls.ended_retention.0)?;
+
+        let door = Door::open(&config.http)?;
+        let trunks = config
+            .trunk
+            .iter()
+            .map(|trunk| wiring::trunk(trunk, &config.sip.tls))
+            .collect();
+        let (sip, events) = Sip::start(wiring::listen(&config.sip, branch_key.clone()), trunks).await?;
+        let addresses = addresses(&door, &sip);
+
+        let sounds = Sounds::new(
+            messages.clone(),
+            ClipCache::new(CLIP_CACHE_BYTES, media::Limits::default()),
+            Pacer::start().map_err(ServerError::Pacer)?,
+            PortPool::new(PortPoolOptions {
+                address: wiring::media_address(config),
+                range: Some(config.media.rtp_ports.0.clone()),
+                ..PortPoolOptions::default()
+            }),
+            config.sip.external_address,
+        );
+        let settings = wiring::calls(config, branch_key);
+        let calls = Calls::start(settings, sip.clone(), events, sounds, journal.clone(), recovered);
+
+        let dial = DialPolicy::from_config(&config.dial);
+        let operations = Operations::new(calls.clone(), messages, dial);
+        let closing = CancellationToken::new();
+        let door = tokio::spawn(door.serve(
+            http::Settings::from(&config.http),
+            Arc::new(House {
+                authenticator,
+                operations,
+            }),
+            closing.clone(),
+            HTTP_GRACE,
+        ));
+        Ok(Self {
+            addresses,
+            calls,
+            sip,
+            journal,
+            closing,
+            door,
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// How many calls are up.
+    pub async fn live_calls(&self) -> usize {
+        self.calls.live().await
+    }
+
+    /// Takes no new calls, ends the running ones, and closes every room.
+    pub async fn stop(self) {
+        self.calls.end_all().await;
+        self.closing.cancel();
+        if let Err(error) = self.door.await {
+            tracing::error!(%error, "the HTTP door did not close cleanly");
+        }
+        self.sip.shutdown().await;
+        if let Err(error) = self.journal.close().await {
+            tracing::error!(%error, "the journal did not close cleanly");
+        }
+    }
+}
+
+fn addresses(door: &Door, sip: &Sip) -> Addresses {
+    let of = |tls| {
+        door.addresses()
+            .filter(|(_, is_tls)| *is_tls == tls)
+            .map(|(address, _)| address)
+            .collect()
+    };
+    Addresses {
+        http: of(false),
+        https: of(true),
+        sip: sip.listening().iter().map(ToString::to_string).collect(),
+    }
+}
