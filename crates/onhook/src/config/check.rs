@@ -231,7 +231,6 @@ fn texts(document: &Document<'_>, problems: &mut Vec<Problem>) {
         for (key, text) in [
             ("domain", &trunk.domain),
             ("auth_username", &trunk.auth_username),
-            ("realm", &trunk.realm),
             ("from_name", &trunk.from_name),
         ] {
             texts.push((format!("trunk.{index}.{key}"), text.as_ref()));
