@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use super::StoreError;
 
@@ -12,30 +12,41 @@ const STEPS: &[&str] = &[include_str!("../../migrations/0001_users_messages_call
 /// Marks the file as ours (`PRAGMA application_id`): "onhk".
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"onhk");
 
-pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
-    let known = STEPS.len() as u32;
-    // The lock is taken before looking, so that two programs started at once do not both migrate.
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let id: i32 = transaction.pragma_query_value(None, "application_id", |row| row.get(0))?;
-    let found: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let tables: u32 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+/// The schema of a file that is a store of ours that this program can use, or an empty file (0).
+pub(super) fn schema_of(connection: &Connection, path: &Path) -> Result<u32, StoreError> {
+    let read = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
+    let foreign = || StoreError::Foreign(path.to_owned());
+    let id = match read("application_id") {
+        Ok(id) => id,
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => return Err(foreign()),
+        Err(error) => return Err(error.into()),
+    };
+    let found = u32::try_from(read("user_version")?).map_err(|_| foreign())?;
+    let tables: u32 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     let is_empty = id == 0 && found == 0 && tables == 0;
-    if id != APPLICATION_ID && !is_empty {
-        return Err(StoreError::Foreign(path.to_owned()));
-    }
-    if found > known {
-        return Err(StoreError::Newer {
+    let known = STEPS.len() as u32;
+    match id {
+        APPLICATION_ID if found > known => Err(StoreError::Newer {
             path: path.to_owned(),
             found,
             known,
-        });
+        }),
+        APPLICATION_ID => Ok(found),
+        _ if is_empty => Ok(0),
+        _ => Err(foreign()),
     }
-    for step in STEPS.iter().skip(found as usize) {
+}
+
+pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    // The lock is taken before looking, so that two programs started at once do not both migrate.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found = schema_of(&transaction, path)? as usize;
+    for step in STEPS.iter().skip(found) {
         transaction.execute_batch(step)?;
     }
-    if found < known {
+    if found < STEPS.len() {
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-        transaction.pragma_update(None, "user_version", known)?;
+        transaction.pragma_update(None, "user_version", STEPS.len() as u32)?;
     }
     transaction.commit()?;
     Ok(())
@@ -78,14 +89,16 @@ mod tests {
     }
 
     #[test]
-    fn somebody_elses_file_is_refused() {
+    fn somebody_elses_file_is_refused_and_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("theirs.db");
         Connection::open(&path)
             .unwrap()
             .execute_batch("CREATE TABLE theirs (x)")
             .unwrap();
+        let before = std::fs::read(&path).unwrap();
         assert!(matches!(Store::open(&path), Err(StoreError::Foreign(_))));
+        assert!(std::fs::read(&path).unwrap() == before);
 
         let path = folder.path().join("notes.txt");
         std::fs::write(
@@ -94,6 +107,18 @@ mod tests {
         )
         .unwrap();
         assert!(matches!(Store::open(&path), Err(StoreError::Foreign(_))));
+    }
+
+    #[test]
+    fn many_programs_may_start_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("onhook.db");
+        std::thread::scope(|scope| {
+            let opened: Vec<_> = (0..8).map(|_| scope.spawn(|| Store::open(&path).map(drop))).collect();
+            for opened in opened {
+                opened.join().unwrap().unwrap();
+            }
+        });
     }
 
     #[test]

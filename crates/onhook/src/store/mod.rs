@@ -45,11 +45,13 @@ pub enum StoreError {
     Random(#[from] getrandom::Error),
 }
 
-/// An open store. It can be shared; one call at a time goes through.
+/// An open store. It can be shared; one call at a time goes through, and one that reads sound beside it.
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
     connection: Mutex<Connection>,
+    /// For reading sound: megabytes, which no login should wait for.
+    sounds: Mutex<Connection>,
 }
 
 impl Store {
@@ -64,6 +66,7 @@ impl Store {
         Ok(Self {
             path: path.to_owned(),
             connection: Mutex::new(connection),
+            sounds: Mutex::new(connect(path)?),
         })
     }
 
@@ -73,21 +76,26 @@ impl Store {
     }
 
     fn connection(&self) -> MutexGuard<'_, Connection> {
-        // A panic elsewhere left no half-done work: a transaction that was not committed has been rolled back.
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+        take(&self.connection)
     }
+
+    fn sounds(&self) -> MutexGuard<'_, Connection> {
+        take(&self.sounds)
+    }
+}
+
+/// A panic elsewhere left no half-done work: a transaction that was not committed has been rolled back.
+fn take(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
+    connection.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Another connection to a store that [`Store::open`] has been through.
 pub(crate) fn connect(path: &Path) -> Result<Connection, StoreError> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    let is_foreign = |error: &rusqlite::Error| error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase);
-    match connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0)) {
-        Ok(_) => {}
-        Err(error) if is_foreign(&error) => return Err(StoreError::Foreign(path.to_owned())),
-        Err(error) => return Err(error.into()),
-    }
+    // Before anything is written: a file of somebody else's is not even put into WAL mode.
+    migrate::schema_of(&connection, path)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     Ok(connection)

@@ -145,7 +145,7 @@ impl Store {
     /// # Errors
     /// When the store fails.
     pub fn message_audio(&self, id: MessageId) -> Result<Option<Bytes>, StoreError> {
-        let connection = self.connection();
+        let connection = self.sounds();
         let mut statement = connection.prepare_cached("SELECT audio FROM voice_message WHERE id = ?1")?;
         Ok(statement
             .query_row(params![id.0], |row| row.get::<_, Vec<u8>>(0))
