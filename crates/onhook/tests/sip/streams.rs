@@ -1,6 +1,10 @@
 //! TCP and TLS: one connection a peer, refusals told at once, certificates verified; and IPv6.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use call::{CallIdHeader, Method, Reply};
 use onhook::sip::{NoResponse, SipEvent, Timers, TlsClient, TlsServer, Transport, Trunk};
@@ -103,11 +107,11 @@ async fn an_ack_and_what_follows_it_leave_without_delay() {
         .local_for(Transport::Tcp, "127.0.0.1".parse().unwrap())
         .unwrap();
     let mut peer = None;
-    let mut waited = std::time::Duration::ZERO;
+    let mut waited = Vec::new();
     for number in 0..40 {
         let name = format!("call-{number}");
         let messages = [Method::Ack, Method::Bye].map(|method| outgoing(method, &name, 1, &destination, &local));
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         room.sip.send(&CallIdHeader::new(&name), messages.into());
         if peer.is_none() {
             let (stream, from) = listener.accept().await.unwrap();
@@ -116,11 +120,13 @@ async fn an_ack_and_what_follows_it_leave_without_delay() {
         let peer = peer.as_mut().unwrap();
         assert!(peer.next().await.is("ACK"));
         let bye = peer.next().await;
-        waited += started.elapsed();
+        waited.push(started.elapsed());
         // A peer that speaks too delays its acknowledgements, and for them Nagle's algorithm would hold the BYEs back.
         peer.send(&bye.answered(200, "t", "")).await;
     }
-    assert!(waited.as_millis() < 600, "{waited:?}");
+    // A busy machine may be slow now and then, but not each time.
+    waited.sort();
+    assert!(waited[10].as_millis() < 30, "{waited:?}");
 }
 
 /// A certificate authority with one server certificate, in files.
