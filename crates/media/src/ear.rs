@@ -349,6 +349,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::clip::Clip;
     use crate::rtp::RtpHeader;
@@ -457,6 +459,26 @@ mod tests {
             ear.handle_packet(&packet(number as u16, timestamp, 101, &press(event, duration)));
         }
         assert_eq!(ear.finish().keys, "55#");
+    }
+
+    proptest! {
+        /// Headers near to one another, so that packets meet in one stream.
+        #[test]
+        fn any_packets_in_any_order_are_heard_within_the_limit(
+            packets in proptest::collection::vec(
+                (0_u16..40, any::<u32>(), prop_oneof![Just(0_u8), Just(101)], 0_u32..2, proptest::collection::vec(any::<u8>(), 0..300)),
+                0..60,
+            ),
+            junk in proptest::collection::vec(any::<u8>(), 0..40),
+        ) {
+            let mut ear = ear();
+            for (sequence_number, timestamp, payload_type, ssrc, payload) in packets {
+                let header = RtpHeader { marker: false, payload_type, sequence_number, timestamp, ssrc };
+                ear.handle_packet(&[&header.print()[..], &payload].concat());
+                ear.handle_packet(&junk);
+            }
+            prop_assert!(ear.finish().duration() <= Duration::from_secs(10));
+        }
     }
 
     #[test]

@@ -20,6 +20,9 @@ use crate::rtp::RtpHeader;
 /// Samples of a frame on the RTP clock, the same in all our codecs.
 const FRAME_TICKS: u32 = 160;
 const TICKS_PER_MS: u64 = 8;
+/// Turns after the last frame before the stream has ended: what follows is usually a BYE, and a phone throws away what
+/// its jitter buffer still holds.
+const TAIL_TURNS: u32 = 10;
 /// Turns between sender reports.
 const REPORT_TURNS: u32 = (rtcp::REPORT_INTERVAL.as_millis() / FRAME_DURATION.as_millis()) as u32;
 
@@ -59,7 +62,7 @@ pub struct Stream {
 /// How a stream ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlayEnd {
-    /// The last frame was sent and its 20 ms have passed.
+    /// The last frame was sent, and 200 ms have passed in which a jitter buffer has played it.
     Played,
     /// It was stopped, its handle dropped, or the pacer closed.
     Stopped,
@@ -155,6 +158,8 @@ pub(super) struct Active {
     sequence_number: u16,
     timestamp: u32,
     next_frame: u32,
+    /// Turns left once the last frame is sent.
+    tail: u32,
     /// The next packet is the first after silence.
     marker: bool,
     packets: u32,
@@ -198,6 +203,7 @@ impl Active {
             sequence_number,
             timestamp,
             next_frame: 0,
+            tail: TAIL_TURNS,
             marker: true,
             packets: 0,
             // Reports of many streams that began together are spread by their random SSRC (RFC 3550 §6.2).
@@ -223,10 +229,7 @@ impl Active {
         let remote = wish.remote;
         if wish.held {
             self.marker = true;
-        } else {
-            let Some(frame) = wish.clip.frame(self.next_frame as usize) else {
-                return Turn::Ends(PlayEnd::Played);
-            };
+        } else if let Some(frame) = wish.clip.frame(self.next_frame as usize) {
             let header = RtpHeader {
                 marker: self.marker,
                 payload_type: wish.payload_type,
@@ -240,6 +243,10 @@ impl Active {
             self.packets = self.packets.wrapping_add(1);
             self.next_frame += 1;
             self.shared.frames_played.store(self.next_frame, Ordering::Relaxed);
+        } else if self.tail == 0 {
+            return Turn::Ends(PlayEnd::Played);
+        } else {
+            self.tail -= 1;
         }
         drop(wish);
         self.timestamp = self.timestamp.wrapping_add(FRAME_TICKS);
