@@ -87,6 +87,8 @@ pub enum Output {
     Save(Save),
     /// Send a request. Nothing that follows may overtake it.
     Send(Outgoing),
+    /// Take up the transaction of an INVITE that an earlier process sent: nothing is sent, what comes back is matched.
+    Resume(Outgoing),
     /// End a client transaction that has been given up.
     Stop(Tx),
     /// Answer the peer's request that was handed in with this number.

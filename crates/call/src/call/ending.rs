@@ -74,7 +74,11 @@ impl Call {
         match self.record.phase {
             Phase::Ended(_) => return,
             // Whether a provisional had come nobody knows: a phone may ring, so the CANCEL does not wait.
-            Phase::Placing | Phase::Calling { .. } | Phase::Early | Phase::Cancelling { .. } => self.send_cancel(now),
+            Phase::Placing | Phase::Calling { .. } | Phase::Early | Phase::Cancelling { .. } => {
+                let invite = self.invite();
+                self.outputs.push_back(Output::Resume(invite));
+                self.send_cancel(now);
+            }
             // The ACK may not have left; a second one does no harm (RFC 3261 §13.3.1.4).
             Phase::Answered | Phase::Confirmed | Phase::Terminating => {
                 self.acknowledge();

@@ -45,7 +45,7 @@ impl Call {
         self.send(invite);
     }
 
-    fn invite(&self) -> Outgoing {
+    pub(super) fn invite(&self) -> Outgoing {
         let contact = format!("<{}>", self.around.local.contact);
         let mut headers = vec![("Contact", contact.as_str()), ("Allow", ALLOW)];
         headers.extend(

@@ -7,7 +7,7 @@ use media::{Playing, RtpPort};
 use tokio::sync::{oneshot, watch};
 
 use super::{PhoneCallId, PlaceError};
-use crate::{messages::Message, sip::Incoming};
+use crate::{journal::IdHash, messages::Message, sip::Incoming};
 
 /// How firmly a call's end is settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,12 +25,11 @@ pub(super) enum Settled {
 /// A call whose machine is still needed.
 pub(super) struct Live {
     pub(super) owner: [u8; 32],
-    pub(super) id: PhoneCallId,
+    pub(super) id: IdHash,
     pub(super) started: SystemTime,
     pub(super) call: Call,
-    pub(super) message: Message,
-    /// Given back when the stream is over.
-    pub(super) port: Option<RtpPort>,
+    /// What is played, and from where; given back when the stream is over. A leftover of an earlier server has none.
+    pub(super) stage: Option<Stage>,
     pub(super) playing: Option<Playing>,
     /// The stream as last agreed on.
     pub(super) agreed: Option<Agreed>,
@@ -38,22 +37,34 @@ pub(super) struct Live {
     pub(super) stream: u64,
     pub(super) settled: watch::Sender<Settled>,
     /// Waits for the intent to be durable.
-    pub(super) placed: Option<oneshot::Sender<Result<PhoneCallId, PlaceError>>>,
+    pub(super) placed: Option<Placed>,
     /// The peer's requests that wait for a reply.
     pub(super) requests: HashMap<u64, Incoming>,
     /// When the machine may be dropped; set once the call has ended.
     pub(super) linger_until: Option<Moment>,
 }
 
+/// What a call's sound is made of.
+#[derive(Clone)]
+pub(super) struct Stage {
+    pub(super) message: Message,
+    pub(super) port: RtpPort,
+}
+
+/// Whoever ordered the call, and the id to tell.
+pub(super) struct Placed {
+    pub(super) id: PhoneCallId,
+    pub(super) reply: oneshot::Sender<Result<PhoneCallId, PlaceError>>,
+}
+
 impl Live {
-    pub(super) fn new(owner: [u8; 32], id: PhoneCallId, call: Call, message: Message, port: RtpPort) -> Self {
+    pub(super) fn new(owner: [u8; 32], id: IdHash, call: Call, started: SystemTime) -> Self {
         Self {
             owner,
             id,
-            started: SystemTime::now(),
+            started,
             call,
-            message,
-            port: Some(port),
+            stage: None,
             playing: None,
             agreed: None,
             stream: 0,

@@ -5,11 +5,13 @@
 //! reports back as a [`Note`].
 
 mod act;
+mod leftovers;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, VecDeque},
     net::{IpAddr, SocketAddr},
     sync::Arc,
+    time::SystemTime,
 };
 
 use call::{Call, CallIdHeader, Local, Moment, Request, Save, Silence};
@@ -20,8 +22,8 @@ use tokio::{
 };
 
 use super::{
-    Information, Key, PlaceError, Settings,
-    live::{Live, Settled},
+    Information, Key, PhoneCallId, PlaceError, Settings,
+    live::{Live, Placed, Settled, Stage},
     past::Past,
     place::{Names, Order},
     requests,
@@ -30,7 +32,7 @@ use super::{
 };
 use crate::{
     dial::Grant,
-    journal::{IdHash, Journal, Recovered},
+    journal::{IdHash, Journal, Leftover, Recovered},
     messages::Message,
     sip::{Incoming, NoResponse, Sip, SipEvent},
 };
@@ -105,6 +107,8 @@ pub(super) struct Owner {
     next_request: u64,
     ending: Vec<oneshot::Sender<()>>,
     draining: bool,
+    /// Calls of an earlier server that still have to be ended.
+    leftovers: VecDeque<Leftover>,
 }
 
 impl Owner {
@@ -133,24 +137,11 @@ impl Owner {
             next_request: 0,
             ending: Vec::new(),
             draining: false,
+            leftovers: VecDeque::new(),
         };
         owner.remember(recovered);
+        owner.take_up_leftovers();
         owner
-    }
-
-    /// Takes up what an earlier server left: ids of calls that ended a short time ago stay valid.
-    fn remember(&mut self, recovered: Recovered) {
-        let forget_at = self.now() + self.settings.ended_retention;
-        for (key, ended) in &recovered.ended {
-            if let Some(past) = Past::recovered(ended) {
-                self.by_id.insert(past.id, *key);
-                self.past.insert(*key, past);
-                self.schedule.set(*key, Some(forget_at));
-            }
-        }
-        for leftover in recovered.leftovers {
-            tracing::warn!(call = ?leftover.key, "this call was up when the last server stopped; its phone may still be off-hook");
-        }
     }
 
     /// Runs until every handle is gone and no call is left.
@@ -208,9 +199,9 @@ impl Owner {
         } = order;
         match self.try_place(&grant, message, port) {
             // The caller hears of it when the intent is durable.
-            Ok(key) => {
+            Ok((key, id)) => {
                 if let Some(live) = self.live.get_mut(&key) {
-                    live.placed = Some(reply);
+                    live.placed = Some(Placed { id, reply });
                 }
                 self.act(key);
             }
@@ -220,7 +211,7 @@ impl Owner {
         }
     }
 
-    fn try_place(&mut self, grant: &Grant, message: Message, port: RtpPort) -> Result<Key, PlaceError> {
+    fn try_place(&mut self, grant: &Grant, message: Message, port: RtpPort) -> Result<(Key, PhoneCallId), PlaceError> {
         if self.draining {
             return Err(PlaceError::Draining);
         }
@@ -245,12 +236,21 @@ impl Owner {
         let call = Call::place(trunk.placement(grant, &names), around);
 
         let key = self.journal.next_key();
-        tracing::info!(call = ?key, sip.call_id = %call.record().dialog.call_id, trunk = trunk.name, number = %grant.number(), "placing a call");
-        self.by_id.insert(names.id.hash(), key);
-        self.by_call_id.insert(call.record().dialog.call_id.clone(), key);
-        *self.up.entry(owner).or_default() += 1;
-        self.live.insert(key, Live::new(owner, names.id, call, message, port));
-        Ok(key)
+        tracing::info!(call = %key, sip.call_id = %call.record().dialog.call_id, trunk = trunk.name, number = %grant.number(), "placing a call");
+        let live = Live {
+            stage: Some(Stage { message, port }),
+            ..Live::new(owner, names.id.hash(), call, SystemTime::now())
+        };
+        self.admit(key, live);
+        Ok((key, names.id))
+    }
+
+    /// From here on the call can be found, and counts.
+    fn admit(&mut self, key: Key, live: Live) {
+        self.by_id.insert(live.id, key);
+        self.by_call_id.insert(live.call.record().dialog.call_id.clone(), key);
+        *self.up.entry(live.owner).or_default() += 1;
+        self.live.insert(key, live);
     }
 
     /// The caller's call; a foreign one is as unknown as one that never was (promise 7).
@@ -369,8 +369,8 @@ impl Owner {
             match (save, done) {
                 (Save::Intent, _) => {
                     if let Some(placed) = live.placed.take() {
-                        let _ = placed.send(if done {
-                            Ok(live.id.clone())
+                        let _ = placed.reply.send(if done {
+                            Ok(placed.id)
                         } else {
                             Err(PlaceError::NotJournaled)
                         });

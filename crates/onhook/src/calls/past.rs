@@ -42,7 +42,7 @@ pub(super) fn ended(live: &Live, end: &End, now: std::time::SystemTime) -> Ended
         refusal: live.call.refusal().map(|(status, reason)| (status, reason.to_owned())),
     };
     Ended {
-        id_hash: live.id.hash(),
+        id_hash: live.id,
         owner: live.owner,
         started: live.started,
         ended: now,
@@ -55,7 +55,7 @@ impl Past {
     pub(super) fn of(live: &Live) -> Self {
         Self {
             owner: live.owner,
-            id: live.id.hash(),
+            id: live.id,
             information: Information::of(&live.call),
         }
     }

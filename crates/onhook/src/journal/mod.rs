@@ -12,6 +12,7 @@ mod recover;
 mod writer;
 
 use std::borrow::Cow;
+use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -39,6 +40,13 @@ const MAX_RECORD: usize = 64 * 1024;
 /// A call's row: incarnation of the server << 40 | counter, so that keys ascend over restarts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CallKey(i64);
+
+impl fmt::Display for CallKey {
+    /// Which life of the server, and which call in it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.0 >> 40, self.0 & ((1 << 40) - 1))
+    }
+}
 
 /// What a PhoneCallId is looked up by; the id itself is not stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

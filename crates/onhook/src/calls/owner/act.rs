@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use call::{MediaCommand, Moment, Output, Phase, Record, Reply, Save, sdp::Agreed};
 use media::{Clip, PlayEnd, Remote};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Key, Note, Owner, Settled, SoundUnavailable};
 use crate::{
@@ -21,6 +21,11 @@ impl Owner {
             match output {
                 Output::Send(outgoing) => messages.push(outgoing),
                 Output::Save(save) => self.save(key, save),
+                Output::Resume(invite) => {
+                    if let Some(live) = self.live.get(&key) {
+                        self.sip.resume(&live.call.record().dialog.call_id, invite);
+                    }
+                }
                 Output::Stop(tx) => {
                     if let Some(live) = self.live.get(&key) {
                         self.sip.stop(&live.call.record().dialog.call_id, &tx);
@@ -48,11 +53,11 @@ impl Owner {
     fn ended(&mut self, key: Key) {
         let Some(live) = self.live.get_mut(&key) else { return };
         live.playing = None;
-        live.port = None;
+        live.stage = None;
         live.settle(Settled::Ended);
         if let Some(end) = live.call.end() {
             let cause = past::cause(end);
-            tracing::info!(call = ?key, cause, confirmed = end.confirmed, "call ended");
+            tracing::info!(call = %key, cause, confirmed = end.confirmed, "call ended");
         }
         let owner = live.owner;
         if let Some(up) = self.up.get_mut(&owner) {
@@ -62,6 +67,7 @@ impl Owner {
             }
         }
         self.tell_when_all_ended();
+        self.take_up_leftovers();
     }
 
     fn save(&self, key: Key, save: Save) {
@@ -72,7 +78,7 @@ impl Owner {
             let done = match durable.await {
                 Ok(()) => true,
                 Err(error) => {
-                    tracing::error!(call = ?key, ?save, %error, "the journal did not take a record");
+                    tracing::error!(call = %key, ?save, %error, "the journal did not take a record");
                     false
                 }
             };
@@ -83,7 +89,7 @@ impl Owner {
     fn write(&self, key: Key, live: &Live, save: Save) -> Written {
         let record = live.call.record();
         match (save, &record.phase) {
-            (Save::Intent, Phase::Placing) => self.journal.intent(key, live.id.hash(), intent(live)),
+            (Save::Intent, Phase::Placing) => self.journal.intent(key, live.id, intent(live)),
             (_, Phase::Ended(end)) => self.journal.ended(key, past::ended(live, end, SystemTime::now())),
             _ => self.journal.state(key, state(record)),
         }
@@ -138,7 +144,7 @@ impl Owner {
             MediaCommand::Stop => {
                 live.stream += 1;
                 live.playing = None;
-                live.port = None;
+                live.stage = None;
             }
         }
     }
@@ -148,7 +154,10 @@ impl Owner {
         let Some(live) = self.live.get_mut(&key) else { return };
         live.agreed = Some(agreed);
         let stream = live.stream;
-        let (sounds, message, notes) = (self.sounds.clone(), live.message.clone(), self.notes.clone());
+        let Some(message) = live.stage.as_ref().map(|stage| stage.message.clone()) else {
+            return;
+        };
+        let (sounds, notes) = (self.sounds.clone(), self.notes.clone());
         tokio::spawn(async move {
             let clip = sounds.clip(&message, agreed.codec).await;
             let _ = notes.send(Note::Clip { key, stream, clip }).await;
@@ -158,7 +167,7 @@ impl Owner {
     pub(super) fn handle_clip(&mut self, key: Key, stream: u64, clip: Result<Clip, SoundUnavailable>, now: Moment) {
         let started = clip.and_then(|clip| self.start_sound(key, stream, clip));
         if let Err(error) = started {
-            tracing::error!(call = ?key, %error, "no sound for this call");
+            tracing::error!(call = %key, %error, "no sound for this call");
             self.with(key, |live| live.call.media_failed(now));
         }
     }
@@ -167,7 +176,7 @@ impl Owner {
         let Some(live) = self.live.get_mut(&key).filter(|live| live.stream == stream) else {
             return Ok(());
         };
-        let (Some(agreed), Some(port)) = (live.agreed, live.port.clone()) else {
+        let (Some(agreed), Some(stage)) = (live.agreed, live.stage.clone()) else {
             return Ok(());
         };
         let playing = match live.playing.take() {
@@ -177,7 +186,7 @@ impl Owner {
                 playing
             }
             None => {
-                let (playing, finished) = self.sounds.play(clip, port, &agreed)?;
+                let (playing, finished) = self.sounds.play(clip, stage.port, &agreed)?;
                 let notes = self.notes.clone();
                 tokio::spawn(async move {
                     if finished.await == PlayEnd::Played {
@@ -207,16 +216,18 @@ fn next_wake(live: &Live) -> Option<Moment> {
 }
 
 /// What is written once: who may ask about the call, and the record that a CANCEL can be made from.
-#[derive(Serialize)]
-struct Intent<'a> {
-    owner: &'a [u8; 32],
-    record: &'a Record,
+#[derive(Serialize, Deserialize)]
+pub(super) struct Intent {
+    pub(super) owner: [u8; 32],
+    pub(super) started: SystemTime,
+    pub(super) record: Record,
 }
 
 fn intent(live: &Live) -> Vec<u8> {
     let intent = Intent {
-        owner: &live.owner,
-        record: live.call.record(),
+        owner: live.owner,
+        started: live.started,
+        record: live.call.record().clone(),
     };
     serde_json::to_vec(&intent).unwrap_or_default()
 }
