@@ -11,6 +11,7 @@
 
 mod content;
 mod convert_id;
+mod declaration;
 mod disconnect_phone_call;
 mod enumeration;
 mod envelope;

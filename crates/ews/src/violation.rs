@@ -1,5 +1,8 @@
 //! What is wrong with a document, and where.
 
+/// The longest text, in characters: it quotes the document, which may hold names of any length.
+const MAX_TEXT: usize = 1000;
+
 /// One violation of XML or of the schema, at its true place.
 ///
 /// `t:LineNumber`, `t:LinePosition` and `t:Violation` of an `ErrorSchemaValidation` fault.
@@ -15,8 +18,8 @@ pub struct Violation {
 }
 
 impl Violation {
-    /// Places `text` at a byte offset of `document`.
-    pub(crate) fn at(document: &str, offset: usize, text: impl Into<String>) -> Self {
+    /// Places `text` at a byte offset of `document`. Whatever the text quotes, it stays short and on one line.
+    pub(crate) fn at(document: &str, offset: usize, text: &str) -> Self {
         let before = document.get(..offset).unwrap_or(document);
         let mut line = 1;
         let mut position = 1;
@@ -32,8 +35,9 @@ impl Violation {
             }
             previous = character;
         }
+        let printable = |character: char| if character.is_control() { ' ' } else { character };
         Self {
-            text: text.into(),
+            text: text.chars().take(MAX_TEXT).map(printable).collect(),
             line,
             position,
         }
@@ -55,6 +59,13 @@ mod tests {
         assert_eq!(place("a\r\nb", 3), (2, 1));
         assert_eq!(place("a\rb", 2), (2, 1));
         assert_eq!(place("\n\n\r\r\n", 5), (5, 1));
+    }
+
+    #[test]
+    fn texts_stay_short_and_on_one_line() {
+        let violation = Violation::at("", 0, &format!("a\nb\u{1b}{}", "x".repeat(5000)));
+        assert!(violation.text.starts_with("a b x"));
+        assert_eq!(violation.text.chars().count(), MAX_TEXT);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use quick_xml::events::{BytesDecl, BytesStart, Event};
 use quick_xml::name::{NamespaceError, QName, ResolveResult};
 use quick_xml::{NsReader, escape};
 
+use crate::declaration;
 use crate::namespace::{Name, Namespace};
 use crate::violation::Violation;
 
@@ -77,7 +78,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn violation(&self, offset: usize, text: impl Into<String>) -> Violation {
-        Violation::at(self.document, offset, text)
+        Violation::at(self.document, offset, &text.into())
     }
 
     pub(crate) fn next(&mut self) -> Result<Node<'a>, Violation> {
@@ -202,6 +203,9 @@ impl<'a> Reader<'a> {
                 if declared.contains(&prefix) {
                     return Err(self.violation(offset, format!("'{}' is a duplicate attribute name.", key.0)));
                 }
+                if key.0 != "xmlns" && !is_name(prefix) {
+                    return Err(self.violation(offset, format!("'{}' is not a name of XML.", key.0)));
+                }
                 if !prefix.is_empty() && value.is_empty() {
                     return Err(self.violation(offset, format!("The prefix '{prefix}' is bound to no namespace.")));
                 }
@@ -224,10 +228,6 @@ impl<'a> Reader<'a> {
     /// Expands a name; an attribute without a prefix is in no namespace, whatever the default.
     fn resolve(&self, name: QName<'_>, offset: usize, is_element: bool) -> Result<Name<'a>, Violation> {
         let (local, prefix) = name.decompose();
-        let is_name = |part: &str| {
-            let mut characters = part.chars();
-            characters.next().is_some_and(is_name_start) && characters.all(is_name_character)
-        };
         if !is_name(local.as_ref()) || !prefix.is_none_or(|prefix| is_name(prefix.as_ref())) {
             return Err(self.violation(offset, format!("'{}' is not a name of XML.", name.0)));
         }
@@ -260,20 +260,8 @@ impl<'a> Reader<'a> {
         if offset != 0 {
             return Err(self.violation(offset, "The XML declaration must be the first thing in the document."));
         }
-        if !declaration.version().is_ok_and(|version| version == "1.0") {
-            return Err(self.violation(offset, "The XML declaration does not name version 1.0."));
-        }
-        match declaration.encoding() {
-            None => Ok(()),
-            Some(Ok(encoding)) if encoding.eq_ignore_ascii_case("utf-8") => Ok(()),
-            Some(Ok(encoding)) => {
-                let text = format!("The encoding '{encoding}' is not supported; the document has to be UTF-8.");
-                Err(self.violation(offset, text))
-            }
-            Some(Err(error)) => {
-                Err(self.violation(offset, format!("The XML declaration is not well-formed: {error}.")))
-            }
-        }
+        let content = declaration.strip_prefix("xml").unwrap_or_default();
+        declaration::check(content).map_err(|text| self.violation(offset, text))
     }
 
     /// Checks what references brought in; the rest of the document was checked when it was opened.
@@ -332,7 +320,7 @@ fn text_of(body: &[u8]) -> Result<&str, Violation> {
     };
     match document.char_indices().find(|(_, character)| !is_character(*character)) {
         None => Ok(document),
-        Some((offset, illegal)) => Err(Violation::at(document, offset, illegal_character(illegal))),
+        Some((offset, illegal)) => Err(Violation::at(document, offset, &illegal_character(illegal))),
     }
 }
 
@@ -344,6 +332,12 @@ pub(crate) fn is_character(character: char) -> bool {
 /// `S` of XML 1.0 §2.3.
 pub(crate) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// `NCName` of Namespaces in XML 1.0 §3.
+fn is_name(text: &str) -> bool {
+    let mut characters = text.chars();
+    characters.next().is_some_and(is_name_start) && characters.all(is_name_character)
 }
 
 /// `NameStartChar` of XML 1.0 §2.3, without the colon.

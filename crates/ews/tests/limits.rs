@@ -137,6 +137,9 @@ fn what_is_not_well_formed_is_refused() {
         "<a b='1'c='2'/>",
         "<1a/>",
         "<a:/>",
+        "<a xmlns:='x'/>",
+        "<a xmlns:b:c='x'/>",
+        "<a xmlns:1='x'/>",
         "<:a/>",
         "< a/>",
         "<a b='<'/>",
@@ -159,6 +162,8 @@ fn what_is_not_well_formed_is_refused() {
         format!("{whole}{whole}"),
         format!("{whole}<!DOCTYPE x>"),
         format!("{whole}&amp;"),
+        format!("<?xml version=\"1.0\"encoding=\"utf-8\"?>{whole}"),
+        format!("<?xml version=\"1.0\" encod</c>ing=\"utf-8\"?>{whole}"),
         whole.replace("</s:Envelope>", ""),
     ] {
         violation(document.as_bytes());

@@ -1,5 +1,11 @@
-//! Whatever comes in, decoding ends without a panic; and what we encode, we decode to the same (promise 9).
+//! Whatever comes in, decoding ends without a panic, and what is accepted is XML; what we encode, we decode to the same
+//! (promise 9).
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on ends")]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
 use std::sync::LazyLock;
 
 use ews::{
@@ -7,6 +13,8 @@ use ews::{
     Operation, PhoneCallId, PlayOnPhone, ServerVersion, SourceId, Subject, decode, examples,
 };
 use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
 
 static EXAMPLES: LazyLock<Vec<ews::Example>> = LazyLock::new(examples);
 
@@ -113,4 +121,34 @@ proptest! {
         prop_assert_eq!(request.operation, operation);
         prop_assert_eq!(request.server_version, Some(ServerVersion::EXCHANGE_2013));
     }
+}
+
+/// quick-xml is forgiving; what it forgives has to be refused by us. libxml2 is the judge.
+#[test]
+fn what_is_accepted_of_edited_requests_is_well_formed() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("accepted");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    let mut runner = TestRunner::deterministic();
+    let requests = Operation::examples().len();
+    let edits = prop::collection::vec(edit(), 1..4);
+    let mut accepted = Vec::new();
+    for index in 0..20_000 {
+        let mut document = EXAMPLES[index % requests].document.clone().into_bytes();
+        let edits = edits.new_tree(&mut runner).unwrap().current();
+        edits.into_iter().for_each(|edit| apply(&mut document, edit));
+        if decode(&document, &DecodeOptions::default()).is_ok() {
+            let name = format!("{index}.xml");
+            fs::write(folder.join(&name), &document).unwrap();
+            accepted.push(name);
+        }
+    }
+    assert!(accepted.len() > 100, "the edits leave too little intact to tell");
+    let judged = Command::new("xmllint")
+        .current_dir(&folder)
+        .args(["--noout", "--nonet"])
+        .args(&accepted)
+        .output()
+        .expect("xmllint could not be run: `make setup` installs it (Debian: libxml2-utils)");
+    assert!(judged.status.success(), "{}", String::from_utf8_lossy(&judged.stderr));
 }
