@@ -30,7 +30,7 @@ fn a_call_that_may_ring_is_cancelled() {
         Rig::cancelling(),
     ] {
         let mut rig = restarted(&crashed);
-        rig.gives(["CANCEL 1", "save Wish"]);
+        rig.gives(["resume INVITE", "CANCEL 1", "save Wish"]);
         rig.pass(TRANSACTION * 2).gives(["stop INVITE", "save End"]);
         assert!(rig.call.is_drained());
     }
@@ -44,8 +44,8 @@ fn the_cancel_is_made_from_the_intent() {
     crashed.saved(Save::Intent).gives(["INVITE 1"]);
     crashed.provisional(180).gives([]);
     let mut rig = after_crash(&crashed, &intent);
-    rig.gives(["CANCEL 1", "save Wish"]);
-    crashed.disconnect().gives(["CANCEL 1", "save Wish"]);
+    rig.gives(["resume INVITE", "CANCEL 1", "save Wish"]);
+    crashed.disconnect().gives(["resume INVITE", "CANCEL 1", "save Wish"]);
     assert_eq!(rig.last("CANCEL").text, crashed.last("CANCEL").text);
     rig.response_to("INVITE", 487).gives(["save End"]);
     rig.ends(EndCause::Wished(Wish::Drain), true);
@@ -54,7 +54,7 @@ fn the_cancel_is_made_from_the_intent() {
 #[test]
 fn the_phone_answers_after_the_restart() {
     let mut rig = restarted(&Rig::early());
-    rig.gives(["CANCEL 1", "save Wish"]);
+    rig.gives(["resume INVITE", "CANCEL 1", "save Wish"]);
     rig.answer("phone").gives(["save Answer"]);
     rig.saved(Save::Answer).gives(["ACK 1 phone", "BYE 12 phone"]);
     rig.response_to("BYE", 200).gives(["save End"]);

@@ -418,6 +418,7 @@ impl Rig {
                 self.sent.push(sent);
                 label
             }
+            Output::Resume(invite) => format!("resume {}", invite.tx.method),
             Output::Stop(tx) => format!("stop {}", tx.method),
             Output::Reply(_, reply) => {
                 let label = format!("reply {}", reply.status);
