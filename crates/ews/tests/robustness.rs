@@ -1,8 +1,6 @@
 //! Whatever comes in, decoding ends without a panic, and what is accepted is XML; what we encode, we decode to the same
 //! (promise 9).
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on ends")]
-
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -96,7 +94,7 @@ fn operation() -> impl Strategy<Value = Operation> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn decoding_edited_documents_never_panics(
@@ -133,7 +131,7 @@ fn what_is_accepted_of_edited_requests_is_well_formed() {
     let requests = Operation::examples().len();
     let edits = prop::collection::vec(edit(), 1..4);
     let mut accepted = Vec::new();
-    for index in 0..20_000 {
+    for index in 0..6_000 {
         let mut document = EXAMPLES[index % requests].document.clone().into_bytes();
         let edits = edits.new_tree(&mut runner).unwrap().current();
         edits.into_iter().for_each(|edit| apply(&mut document, edit));
@@ -143,7 +141,7 @@ fn what_is_accepted_of_edited_requests_is_well_formed() {
             accepted.push(name);
         }
     }
-    assert!(accepted.len() > 100, "the edits leave too little intact to tell");
+    assert!(accepted.len() > 20, "the edits leave too little intact to tell");
     let judged = Command::new("xmllint")
         .current_dir(&folder)
         .args(["--noout", "--nonet"])
