@@ -26,9 +26,9 @@ use wheel::Wheel;
 /// New streams that wait for the thread to take them; it does so within a millisecond or two.
 const INBOX: usize = 4096;
 
-/// How far the wheel may fall behind and still catch up: a stream then sends up to three frames in a row, which a
-/// receiver's jitter buffer smooths. Beyond it the time is skipped, for all streams, instead of sent as a flood.
-const MAX_BEHIND: Duration = Duration::from_millis(40);
+/// How far the wheel may fall behind and still catch up: a stream then sends up to six frames in a row, which most
+/// receivers have room for. Beyond it the time is skipped, for all streams, instead of sent as a flood.
+const MAX_BEHIND: Duration = Duration::from_millis(100);
 
 /// Sends the frames of all streams. Dropping it ends them, each with its RTCP BYE.
 #[derive(Debug)]
