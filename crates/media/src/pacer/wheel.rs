@@ -88,3 +88,91 @@ impl Wheel {
         self.origin + Duration::from_millis(tick)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clip::Clip;
+    use crate::codec::Codec;
+    use crate::pacer::{Finished, Playing, Remote, Stream};
+    use crate::ports::{PortPool, PortPoolOptions};
+
+    fn streams(count: usize, calls_per_port: usize) -> Vec<(Active, Playing, Finished)> {
+        let pool = PortPool::new(PortPoolOptions {
+            calls_per_port,
+            ..PortPoolOptions::default()
+        });
+        let stream = || {
+            let port = pool.lease().unwrap();
+            Active::new(Stream {
+                clip: Clip::from_samples(&[0; 1600], Codec::Pcmu),
+                remote: Remote::new(port.address()),
+                port,
+                payload_type: 0,
+                ssrc: 1,
+                sequence_number: 0,
+                timestamp: 0,
+            })
+        };
+        (0..count).map(|_| stream()).collect()
+    }
+
+    fn wheel(count: usize, calls_per_port: usize, now: Instant) -> Wheel {
+        let mut wheel = Wheel::new(now);
+        for (active, ..) in streams(count, calls_per_port) {
+            wheel.insert(active, now);
+        }
+        wheel
+    }
+
+    /// Slots run until `now`, and streams in them.
+    fn run(wheel: &mut Wheel, now: Instant) -> (usize, usize) {
+        let (mut slots, mut turns) = (0, 0);
+        while let Some((due, slot)) = wheel.take_due(now) {
+            assert!(due <= now);
+            (slots, turns) = (slots + 1, turns + slot.len());
+        }
+        (slots, turns)
+    }
+
+    #[test]
+    fn streams_are_spread_and_each_has_one_turn_in_20_ms() {
+        let now = Instant::now();
+        let mut wheel = wheel(40, 1, now);
+        assert!(wheel.slots.iter().all(|slot| slot.len() == 2));
+        assert_eq!(run(&mut wheel, now + Duration::from_millis(19)), (20, 40));
+        assert_eq!(run(&mut wheel, now + Duration::from_millis(39)), (20, 40));
+    }
+
+    #[test]
+    fn streams_on_one_port_have_their_turn_together() {
+        let wheel = wheel(8, 8, Instant::now());
+        assert_eq!(wheel.slots.iter().filter(|slot| !slot.is_empty()).count(), 1);
+    }
+
+    #[test]
+    fn a_short_delay_is_caught_up_and_a_long_one_skipped() {
+        let start = Instant::now();
+        let limit = Duration::from_millis(100);
+        let mut wheel = wheel(20, 1, start);
+        let late = start + Duration::from_millis(99);
+        assert_eq!(wheel.skip_beyond(late, limit), 0);
+        assert_eq!(run(&mut wheel, late), (100, 100), "five turns each");
+        let suspended = late + Duration::from_secs(3600);
+        assert_eq!(wheel.skip_beyond(suspended, limit), 3_599_999);
+        assert_eq!(run(&mut wheel, suspended), (1, 1), "no flood");
+        assert_eq!(wheel.next_due(), Some(suspended + Duration::from_millis(1)));
+    }
+
+    #[test]
+    fn an_idle_wheel_starts_again_from_the_present() {
+        let start = Instant::now();
+        let mut wheel = Wheel::new(start);
+        assert_eq!(wheel.next_due(), None);
+        let later = start + Duration::from_secs(3600);
+        let (active, ..) = streams(1, 1).remove(0);
+        wheel.insert(active, later);
+        assert_eq!(wheel.skip_beyond(later, Duration::from_millis(100)), 0);
+        assert_eq!(wheel.next_due(), Some(later));
+    }
+}
