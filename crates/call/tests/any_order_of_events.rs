@@ -2,7 +2,7 @@
 
 mod rig;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use call::{End, Method, Moment, Phase, Save, Silence, Tag, Tx};
 use proptest::prelude::*;
@@ -68,8 +68,8 @@ fn event() -> impl Strategy<Value = Event> {
 struct World {
     rig: Rig,
     saving: Vec<Save>,
-    /// The phones that have answered, and the ACKs sent to each.
-    answers: HashSet<String>,
+    /// The phones that have answered, and which INVITE; the ACKs sent to each.
+    answers: HashMap<String, u32>,
     acks: HashMap<String, usize>,
     /// The BYE under way, by phone, and since when.
     byes: HashMap<String, (Tx, Moment)>,
@@ -84,7 +84,7 @@ impl World {
         let mut world = Self {
             rig,
             saving: Vec::new(),
-            answers: HashSet::new(),
+            answers: HashMap::new(),
             acks: HashMap::new(),
             byes: HashMap::new(),
             sounding: false,
@@ -151,7 +151,10 @@ impl World {
                 if usable {
                     response.body = ANSWER.as_bytes().to_vec();
                 }
-                self.answers.insert(name(phone));
+                // A phone makes a new tag for a new INVITE (RFC 3261 §19.3): this one has answered another.
+                if *self.answers.entry(name(phone)).or_insert(sent.cseq()) != sent.cseq() {
+                    return;
+                }
                 let acks = self.acks.get(&name(phone)).copied().unwrap_or(0);
                 self.rig.deliver(&response);
                 self.drain("an answer");
@@ -236,6 +239,7 @@ impl World {
                     self.sounding = fields[1] != "stop";
                 }
                 "BYE" | "reply" | "stop" => {}
+                "resume" => panic!("{event}: nothing was left by a crash"),
                 other => panic!("unknown output {other}"),
             }
         }
@@ -259,7 +263,7 @@ impl World {
 
     /// Every phone that has answered is ACKed; only the call's own waits for the disk.
     fn check_acks(&self, event: &str) {
-        for phone in &self.answers {
+        for phone in self.answers.keys() {
             assert!(
                 self.waits_for_the_disk(phone) || self.acks.contains_key(phone),
                 "{event}: {phone} is not ACKed"
@@ -291,7 +295,7 @@ impl World {
         assert!(!self.sounding);
         let took = self.rig.now.since(wished);
         assert!(took <= T1 * 400, "{took:?} to come to rest");
-        for phone in &self.answers {
+        for phone in self.answers.keys() {
             let to_phone = |sent: &&rig::Sent| sent.method == "BYE" && sent.to_tag() == Some(phone);
             let own = self.rig.call.record().dialog.remote_tag.as_ref().map(Tag::as_str) == Some(phone);
             let hung_up_itself = own && !self.byes.contains_key(phone);

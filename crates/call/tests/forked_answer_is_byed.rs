@@ -123,6 +123,9 @@ fn a_thousand_forks_are_all_ended() {
         rig.answer(&tag);
         assert_eq!(rig.drain(), [format!("ACK 1 {tag}"), format!("BYE 2 {tag}")]);
     }
+    // The first ones are followed; one beyond the bound is as new each time.
+    rig.answer("fork0").gives(["ACK 1 fork0"]);
+    rig.answer("fork999").gives(["ACK 1 fork999", "BYE 2 fork999"]);
     let (due, _) = rig.call.poll_timeout().unwrap();
     assert!(due >= rig.now);
 }
@@ -141,6 +144,22 @@ fn an_answer_to_the_challenged_invite_is_a_fork() {
     rig.answer("phone").gives(["save Answer"]);
     rig.saved(Save::Answer).gives(["ACK 2 phone", "media start"]);
     assert!(!rig.last("ACK").all("Authorization").is_empty());
+}
+
+/// A phone that makes its tag from the Call-ID: its two dialogs are one, and no BYE repeats the CSeq of another.
+#[test]
+fn a_fork_that_answers_the_next_invite_under_its_old_tag_is_the_call() {
+    let mut rig = Rig::trying();
+    let first = rig.answer_of("phone");
+    rig.challenge("INVITE", 401, &[rig::www(rig::MD5)])
+        .gives(["save Intent"]);
+    rig.deliver(&first).gives(["ACK 1 phone", "BYE 3 phone"]);
+    rig.saved(Save::Intent).gives(["INVITE 2"]);
+    rig.answer("phone").gives(["save Answer"]);
+    rig.saved(Save::Answer).gives(["ACK 2 phone", "media start"]);
+    rig.disconnect().gives(["media stop", "BYE 4 phone", "save Wish"]);
+    rig.response_to("BYE", 200).gives(["save End"]);
+    assert!(rig.call.is_drained());
 }
 
 /// A forged 2xx must not make us send anywhere.

@@ -69,5 +69,8 @@ fn a_bye_before_the_answer_is_refused() {
     rig.receive(&bye).gives(["reply 481"]);
     bye.from_tag = None;
     rig.receive(&bye).gives(["reply 481"]);
+    let mut options = rig.peer_request(Method::Options, "");
+    options.from_tag = None;
+    rig.receive(&options).gives(["reply 481"]);
     rig.answer("phone").gives(["save Answer"]);
 }

@@ -134,6 +134,20 @@ impl Call {
         self.schedule_byes();
     }
 
+    /// A phone that answered the challenged INVITE has answered the next one under the same tag: one dialog, whose
+    /// CSeq numbers must go on rising (RFC 3261 §12.2.1.1).
+    pub(super) fn adopt_fork(&mut self) {
+        let dialog = &mut self.record.dialog;
+        if let Some(at) = self
+            .forks
+            .iter()
+            .position(|fork| fork.dialog.remote_tag == dialog.remote_tag)
+        {
+            dialog.local_cseq = self.forks.swap_remove(at).dialog.local_cseq;
+            self.schedule_byes();
+        }
+    }
+
     pub(super) fn handle_bye_response(&mut self, response: &Response, now: Moment) {
         let fate = match response.status {
             ..200 => return,

@@ -176,6 +176,7 @@ impl Call {
         self.timers.stop(Timer::NoAnswer);
         self.timers.stop(Timer::GiveUp);
         self.record.dialog.confirm(response);
+        self.adopt_fork();
         self.record.phase = Phase::Answered;
         self.answer = Some(response.clone());
         self.save(Save::Answer);
