@@ -129,6 +129,24 @@ async fn what_resolved_survives_without_an_orderly_close() {
 }
 
 #[tokio::test]
+async fn a_closed_journal_leaves_everything_in_the_one_file() {
+    let (_folder, path) = store_path();
+    let store = Store::open(&path).unwrap();
+    let (journal, _) = Journal::open(&store, DAY, RETENTION).unwrap();
+    let key = journal.next_key();
+    journal.intent(key, IdHash::of("id"), b"intent".to_vec()).await.unwrap();
+    journal.close().await.unwrap();
+    assert_eq!(
+        std::fs::metadata(path.with_file_name("onhook.db-wal")).unwrap().len(),
+        0
+    );
+
+    let copy = tempfile::tempdir().unwrap();
+    std::fs::copy(&path, copy.path().join("onhook.db")).unwrap();
+    assert_eq!(open(&copy.path().join("onhook.db")).1.leftovers[0].key, key);
+}
+
+#[tokio::test]
 async fn one_store_has_one_server() {
     let (_folder, path) = store_path();
     let (journal, _) = open(&path);

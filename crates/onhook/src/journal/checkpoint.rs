@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -11,25 +11,34 @@ use tracing::warn;
 /// The pause between two checkpoints.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Wakes the checkpoint thread; it ends when this is dropped.
-pub(super) struct Wake {
+/// The checkpoint thread. It ends when this is dropped.
+pub(super) struct Checkpoints {
     written: SyncSender<()>,
     /// Only ever dropped: it cuts the thread's pause short.
-    _alive: SyncSender<()>,
+    alive: SyncSender<()>,
+    thread: JoinHandle<()>,
 }
 
-impl Wake {
+impl Checkpoints {
     /// Says that something was written.
     pub(super) fn wake(&self) {
         // Full means that it is awake already.
         let _ = self.written.try_send(());
     }
+
+    /// Ends the thread and waits until it has gone: two checkpoints at a time do not work.
+    pub(super) fn stop(self) {
+        drop((self.written, self.alive));
+        if self.thread.join().is_err() {
+            warn!("the checkpoint thread panicked");
+        }
+    }
 }
 
-pub(super) fn start(connection: Connection) -> io::Result<Wake> {
+pub(super) fn start(connection: Connection) -> io::Result<Checkpoints> {
     let (written, has_written) = mpsc::sync_channel::<()>(1);
     let (alive, is_alive) = mpsc::sync_channel::<()>(0);
-    thread::Builder::new().name("checkpoint".to_owned()).spawn(move || {
+    let thread = thread::Builder::new().name("checkpoint".to_owned()).spawn(move || {
         while has_written.recv().is_ok() {
             // PASSIVE never waits for readers or the writer, so a busy moment only means less done this time.
             if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
@@ -40,5 +49,5 @@ pub(super) fn start(connection: Connection) -> io::Result<Wake> {
             }
         }
     })?;
-    Ok(Wake { written, _alive: alive })
+    Ok(Checkpoints { written, alive, thread })
 }

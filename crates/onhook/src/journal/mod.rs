@@ -196,16 +196,15 @@ impl Journal {
                 row.get(0)
             })?;
 
-        let wake_checkpoint = checkpoint::start(checkpoint_connection).map_err(JournalError::Thread)?;
+        let checkpoints = checkpoint::start(checkpoint_connection).map_err(JournalError::Thread)?;
         let (queue, entries) = mpsc::channel(QUEUE);
-        writer::start(writer_connection, entries, wake_checkpoint, keep_records, lock)?;
-        Ok((
-            Self {
-                queue,
-                last_key: Arc::new(AtomicI64::new(incarnation << 40)),
-            },
-            recovered,
-        ))
+        writer::start(writer_connection, entries, checkpoints, keep_records, lock)?;
+        let journal = Self {
+            queue,
+            last_key: Arc::new(AtomicI64::new(incarnation << 40)),
+        };
+        drop(journal.sweep());
+        Ok((journal, recovered))
     }
 
     /// The key of a new call, above all earlier ones.
@@ -231,7 +230,7 @@ impl Journal {
         self.write(ended.record.len(), Write::Ended { key, ended })
     }
 
-    /// Removes some of the records that are too old. Every end of a call does the same, so this is for quiet times.
+    /// Removes some of the records that are too old. Opening and every end of a call do the same: this is for quiet times.
     pub fn sweep(&self) -> Written {
         self.write(0, Write::Sweep)
     }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior, params};
 use tokio::sync::mpsc;
 use tracing::error;
 
-use super::checkpoint::Wake;
+use super::checkpoint::Checkpoints;
 use super::{Entry, JournalError, Write, WriteError};
 use crate::store::milliseconds;
 
@@ -29,14 +29,14 @@ pub(super) struct Writer {
 pub(super) fn start(
     connection: Connection,
     entries: mpsc::Receiver<Entry>,
-    wake: Wake,
+    checkpoints: Checkpoints,
     keep_records: Duration,
     lock: File,
 ) -> Result<(), JournalError> {
     let writer = Writer::new(connection, keep_records)?;
     thread::Builder::new()
         .name("journal".to_owned())
-        .spawn(move || writer.run(entries, wake, lock))
+        .spawn(move || writer.run(entries, checkpoints, lock))
         .map_err(JournalError::Thread)?;
     Ok(())
 }
@@ -51,7 +51,7 @@ impl Writer {
         })
     }
 
-    fn run(mut self, mut entries: mpsc::Receiver<Entry>, wake: Wake, lock: File) {
+    fn run(mut self, mut entries: mpsc::Receiver<Entry>, checkpoints: Checkpoints, lock: File) {
         let mut batch = Vec::new();
         let mut closing = Vec::new();
         while entries.blocking_recv_many(&mut batch, BATCH) > 0 {
@@ -63,9 +63,13 @@ impl Writer {
                 closing.extend(close);
             }
             self.write(writes);
-            wake.wake();
+            checkpoints.wake();
         }
-        drop(wake);
+        checkpoints.stop();
+        // All into the one file, for whoever copies it now. What stays in the log is not lost: it is read at the next start.
+        let _ = self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         let closed = match self.connection.close() {
             Ok(()) => Ok(()),
             Err(_) => Err(WriteError::Failed),
