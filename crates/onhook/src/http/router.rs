@@ -70,7 +70,7 @@ pub(super) fn fold_case(request: &mut Request) {
 async fn identify(request: Request, next: Next) -> Response {
     let request_id = guid();
     let echo = client_request_id(&request);
-    let span = tracing::info_span!("http", %request_id);
+    let span = tracing::info_span!("http", %request_id, caller = tracing::field::Empty);
     let mut response = next.run(request).instrument(span).await;
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::try_from(request_id) {

@@ -51,6 +51,9 @@ impl Service for House {
 
     async fn authenticate(&self, authorization: &str, peer: IpAddr) -> Result<Caller, Unauthenticated> {
         let authenticated = self.authenticator.basic(authorization, peer).await;
+        if let Ok(Caller { name: Some(name), .. }) = &authenticated {
+            tracing::Span::current().record("caller", name.as_str());
+        }
         authenticated.map_err(|error| match error {
             AuthError::Malformed | AuthError::Rejected => Unauthenticated::Rejected,
             AuthError::Throttled { retry_after } => Unauthenticated::TryLater(retry_after),
