@@ -123,11 +123,16 @@ async fn run(core: &Arc<Core>, call_id: &CallIdHeader) {
             step
         };
         let tx = step.outgoing.tx.clone();
+        let live = (call_id.clone(), tx.clone());
+        if core.chains.live().contains_key(&live) {
+            // It is being repeated already; a second one would take its answers away.
+            tracing::debug!(%call_id, method = %tx.method, "a request that is on its way was given again");
+            continue;
+        }
         let sent = if tx.method == Method::Ack {
             acknowledge(core, &step.outgoing).await
         } else {
             open(core, &step.outgoing, step.resumed).await.map(|transaction| {
-                let live = (call_id.clone(), tx.clone());
                 let stop = (transaction.key.clone(), transaction.tu_sender.clone());
                 core.chains.live().insert(live.clone(), stop);
                 let listener = core.clone();

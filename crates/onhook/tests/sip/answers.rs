@@ -3,7 +3,7 @@
 use call::{CallIdHeader, Method};
 use onhook::sip::{NoResponse, SipLoad};
 
-use crate::support::{Room, UdpPeer, outgoing, request, soon};
+use crate::support::{Room, UdpPeer, listen, outgoing, request, soon, timers};
 
 /// A call in which the peer has our INVITE.
 async fn invited(room: &Room, peer: &UdpPeer, call_id: &str) -> crate::support::Message {
@@ -194,4 +194,23 @@ async fn answers_beyond_the_bound_are_dropped_until_somebody_reads() {
     while room.events.try_recv().is_ok() {}
     peer.answer(&invite, 200, "last", "").await;
     while room.answer().await.to_tag.unwrap().as_str() != "last" {}
+}
+
+#[tokio::test]
+async fn a_request_given_twice_is_sent_once() {
+    let mut listen = listen(&["udp:127.0.0.1:0"]);
+    listen.timers = timers(5_000); // no repetitions here
+    let (mut room, peer) = (Room::open(listen, Vec::new()).await, UdpPeer::bind().await);
+    let invite = invited(&room, &peer, "twice").await;
+    let local = room
+        .sip
+        .local_for(onhook::sip::Transport::Udp, peer.address().ip())
+        .unwrap();
+    let again = outgoing(Method::Invite, "twice", 1, &peer.uri(), &local);
+    let fence = outgoing(Method::Bye, "twice", 2, &peer.uri(), &local);
+    room.sip.send(&CallIdHeader::new("twice"), vec![again, fence]);
+    let bye = peer.receive().await;
+    assert!(bye.is("BYE"), "{}", bye.text);
+    peer.answer(&invite, 486, "t", "").await;
+    assert_eq!(room.response().await.status, 486);
 }
