@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from case import Failed, Run, case, check, free_port
 from server import NUMBER, Onhook
 import sound
@@ -23,7 +25,7 @@ rtp_ports {rtp}-{rtp_end}
 snd_path {folder}
 """
 
-ACCOUNT = "<sip:{number}@127.0.0.1:{port}>;regint=0;answermode=auto;audio_codecs={codec}\n"
+ACCOUNT = "<sip:{number}@127.0.0.1:{port}>;regint=0;answermode=auto;audio_codecs={codec}/1\n"
 
 
 class Baresip:
@@ -31,7 +33,7 @@ class Baresip:
         self.run = run
         self.folder = run.folder / "baresip"
         self.folder.mkdir()
-        self.port, rtp = free_port(), free_port() & ~1
+        self.port, rtp = free_port(), free_port()
         (self.folder / "config").write_text(
             CONFIG.format(port=self.port, folder=self.folder, rtp=rtp, rtp_end=rtp + 20)
         )
@@ -50,7 +52,7 @@ class Baresip:
 
 
 def heard_what_was_stored(run: Run, kind: str, codec: str, rate: int) -> str:
-    phone = Baresip(run, codec)
+    phone = Baresip(run, f"{codec}/{rate}")
     stored = sound.message(run.folder / "message.wav", seconds=3)
     server = Onhook(run, phone.uri, message=sound.mp3(run, stored) if kind == "mp3" else stored)
     call = server.play()
@@ -69,6 +71,22 @@ def heard_what_was_stored(run: Run, kind: str, codec: str, rate: int) -> str:
     if likeness < 0.9:
         raise Failed(f"likeness {likeness:.3f} of what was heard and what was stored")
     return f"{ended.state}/{ended.cause}, likeness over 0.9"
+
+
+@case("baresip/can-fail")
+def can_fail(run: Run) -> str:
+    """The comparison refuses what is not the message, or else the other cases show nothing."""
+    stored = sound.samples(3)
+    others = {
+        "silence": stored * 0,
+        "backwards": stored[::-1],
+        "its halves swapped": np.roll(stored, len(stored) // 2),
+        "another message": sound.samples(6)[len(stored) :],
+    }
+    for what, heard in others.items():
+        if sound.likeness(heard, stored) > 0.7:
+            raise Failed(f"{what} passes for the message")
+    return f"refused: {', '.join(others)}"
 
 
 for kind in ("wav", "mp3"):

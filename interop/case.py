@@ -5,6 +5,7 @@ one line what it saw. That line is the result the baseline keeps. Every case run
 `run.py`), so what it starts ends with it.
 """
 
+import random
 import socket
 import subprocess
 import time
@@ -115,9 +116,19 @@ class Run:
                     process.wait(3)
 
 
-def free_port(kind=socket.SOCK_DGRAM) -> int:
-    """A port the system has just given out, for peers that cannot ask for one themselves."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def free_port() -> int:
+    """A port that is free now, as is the one above it, for peers that cannot ask the system for one themselves.
 
+    It lies below the ports the system gives out by itself and those onhook uses for sound, so that nothing but another such
+    peer could take it before its owner does.
+    """
+    while True:
+        port = random.randrange(10_000, 16_000, 2)
+        try:
+            for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+                for one in (port, port + 1):
+                    with socket.socket(socket.AF_INET, kind) as probe:
+                        probe.bind(("127.0.0.1", one))
+            return port
+        except OSError:
+            continue

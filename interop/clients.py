@@ -8,7 +8,8 @@ from case import Failed, Run, case, check
 from server import NUMBER, PASSWORD, USER, Onhook
 from sipp import Sipp
 
-UNKNOWN = "bm90LWEtY2FsbC1hdC1hbGw"
+# Well formed, but nobody was given it.
+UNKNOWN = "AAAAAAAAAAAAAAAAAAAAAA"
 
 
 def shown(what, *arguments) -> str:
@@ -37,7 +38,7 @@ def register(name: str, connect):
         call = client.play(server.item, NUMBER)
         run.until("the call is Alerted", lambda: client.info(call).state == "Alerted")
         run.until("the call is Connected", lambda: client.info(call).state == "Connected")
-        check("while it is up", str(client.info(call)), "Connected/None 200 OK")
+        check("while it is up", str(client.info(call)), "Connected/None")
         client.disconnect(call)
         last = ended(run, client, call)
         return f"Alerted, Connected, {last.state}/{last.cause} | " + phone.finish("INVITE> <100 <180 <200 ACK> BYE> <200")

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import socket
 import wave
 
 import numpy as np
@@ -30,7 +29,7 @@ rtp_ports {rtp}-{rtp_end}
 class Phone:
     def __init__(self, run: Run, *options):
         self.run = run
-        self.port = free_port(socket.SOCK_STREAM)
+        self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
         self.log = open(run.folder / "phone.json", "wb")
         self.process = run.spawn(
@@ -110,7 +109,7 @@ for codec, name, rate in (("PCMU", "PCMU/8000", 8000), ("PCMA", "PCMA/8000", 800
             file.writeframes((message / np.abs(message).max() * 20_000).astype("<i2").tobytes())
         folder = run.folder / "baresip"
         folder.mkdir()
-        rtp = free_port() & ~1
+        rtp = free_port()
         (folder / "config").write_text(BARESIP.format(port=free_port(), source=source, rtp=rtp, rtp_end=rtp + 20))
         (folder / "accounts").write_text(f"<sip:caller@127.0.0.1>;regint=0;audio_codecs={name}/1\n")
         (folder / "contacts").touch()

@@ -9,7 +9,8 @@ from server import NUMBER, Onhook
 import schemas
 from sound import Ear
 
-UNKNOWN = "bm90LWEtY2FsbC1hdC1hbGw"
+# Well formed, but nobody was given it.
+UNKNOWN = "AAAAAAAAAAAAAAAAAAAAAA"
 
 
 def server(run: Run) -> tuple[Onhook, Ews]:

@@ -1,7 +1,7 @@
 """SIPp as the phone: a scenario file a case, and both views of it, the one of EWS and the one on the wire."""
 
 import re
-import socket
+import statistics
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import md5, sha256
@@ -49,7 +49,7 @@ class Sipp:
     def __init__(self, run: Run, scenario: str, transport: str = "udp"):
         self.run = run
         self.ear = Ear()
-        self.port = free_port(socket.SOCK_STREAM if transport == "tcp" else socket.SOCK_DGRAM)
+        self.port = free_port()
         self.uri = f"sip:127.0.0.1:{self.port}" + (";transport=tcp" if transport == "tcp" else "")
         self.log = run.folder / "sipp-messages.log"
         process = run.spawn(
@@ -78,7 +78,8 @@ class Sipp:
         return found[index]
 
     def ladder(self) -> str:
-        return " ".join(map(str, self.messages()))
+        """The messages in order. Whether we say 100 to a request is between two hops, and left out."""
+        return " ".join(str(message) for message in self.messages() if str(message) != "100>")
 
     def finish(self, wanted: str) -> str:
         """Waits until SIPp is satisfied, and compares the ladder."""
@@ -92,30 +93,27 @@ class Sipp:
 
 
 def hear(run: Run, phone: Sipp, packets: int = 10):
-    """Waits for that many RTP packets: 20 ms of PCMU each, in sequence."""
+    """Waits for that many RTP packets: 20 ms of PCMU each, in sequence. On a machine that stalls, time may be left out."""
     run.until(f"{packets} RTP packets", lambda: len(phone.ear.packets) >= packets)
     some = phone.ear.packets[:packets]
     check("payload types", {packet.payload_type for packet in some}, {0})
     check("sequence steps", {(b.sequence - a.sequence) % 65536 for a, b in zip(some, some[1:])}, {1})
-    check("timestamp steps", {(b.timestamp - a.timestamp) % 2**32 for a, b in zip(some, some[1:])}, {160})
+    steps = [(b.timestamp - a.timestamp) % 2**32 for a, b in zip(some, some[1:])]
+    check("the usual timestamp step", (statistics.median(steps), min(steps)), (160, 160))
 
 
 def answered(run: Run, scenario: str, wanted: str, transport: str = "udp", trunk: str = "") -> tuple[Sipp, str]:
     """Plays, follows to Connected, listens, hangs up: the flow most cases share."""
     phone = Sipp(run, scenario, transport)
     call = Onhook(run, phone.uri, trunk).play()
-    check("connected", str(call.until("Connected")), "Connected/None 200 OK")
+    check("connected", str(call.until("Connected")), "Connected/None")
     hear(run, phone)
     call.hang_up()
     ended = call.info()
     check("ended", (ended.state, ended.cause), ("Disconnected", "None"))
     wire = phone.finish(wanted)
-    check("the dialled number", phone.only("INVITE").start, f"INVITE {request_uri(phone)} SIP/2.0")
+    check("the dialled number", phone.only("INVITE").start, f"INVITE sip:{NUMBER}@127.0.0.1:{phone.port} SIP/2.0")
     return phone, f"Connected, Disconnected/None | {wire}"
-
-
-def request_uri(phone: Sipp) -> str:
-    return phone.uri.replace("sip:", f"sip:{NUMBER}@")
 
 
 @case("sipp/answer")

@@ -67,15 +67,24 @@ def resampled(sound: np.ndarray, rate: int, to: int) -> np.ndarray:
 
 
 def likeness(heard: np.ndarray, stored: np.ndarray) -> float:
-    """The peak of the normalised cross-correlation, 0 to 1: how much of `heard` is a stretch of `stored`."""
-    size = 1 << (len(heard) + len(stored)).bit_length()
-    product = np.fft.irfft(np.fft.rfft(stored, size) * np.conj(np.fft.rfft(heard, size)), size)
-    shift = int(np.argmax(product))
-    shift -= size if shift > size // 2 else 0
-    first, last = max(0, shift), min(len(stored), shift + len(heard))
-    stretch, piece = stored[first:last], heard[first - shift : last - shift]
-    norm = np.linalg.norm(heard) * np.linalg.norm(stretch)
-    return float(stretch @ piece / norm) if norm else 0.0
+    """How much `heard` is like `stored`, 0 to 1: the median of the peaks of the normalised cross-correlation, window by window.
+
+    In windows, because a phone or a busy machine may leave out or stretch a moment. What stands out of order counts nothing.
+    """
+    window = len(stored) // 12
+    size = 1 << (len(stored) + window).bit_length()
+    spectrum = np.fft.rfft(stored, size)
+    energy = np.concatenate(([0.0], np.cumsum(stored**2)))
+    peaks, place = [], 0
+    for start in range(0, len(heard) - window + 1, window):
+        piece = heard[start : start + window]
+        product = np.fft.irfft(spectrum * np.conj(np.fft.rfft(piece, size)), size)[: len(stored) - window]
+        loudness = np.sqrt(energy[window:-1] - energy[: -window - 1])
+        norm = np.linalg.norm(piece) * loudness
+        best = int(np.argmax(np.where(norm > 0, product / np.maximum(norm, 1e-12), 0)))
+        peaks.append(float(product[best] / norm[best]) if best >= place and norm[best] > 0 else 0.0)
+        place = max(place, best)
+    return float(np.median(peaks)) if peaks else 0.0
 
 
 @dataclass(frozen=True)
