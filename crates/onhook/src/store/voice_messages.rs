@@ -56,6 +56,17 @@ pub struct MessageFacts {
     pub channels: u16,
 }
 
+impl From<media::SoundFacts> for MessageFacts {
+    fn from(facts: media::SoundFacts) -> Self {
+        Self {
+            format: facts.format.to_string(),
+            duration: facts.duration,
+            rate: facts.sample_rate,
+            channels: facts.channels,
+        }
+    }
+}
+
 /// A message to be stored.
 #[derive(Clone, Debug)]
 pub struct NewMessage<'a> {

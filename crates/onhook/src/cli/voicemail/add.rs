@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use crate::auth::Caller;
 use crate::cli::{Exit, Failure};
-use crate::store::{MessageFacts, MessageId, NewMessage, Store, StoreError, UserError, UserName};
+use crate::store::{MessageId, NewMessage, Store, StoreError, UserError, UserName};
 
 /// Why one file has not become a message.
 #[derive(Debug, Error)]
@@ -79,12 +79,7 @@ fn add(store: &Store, mailbox: &UserName, caller: &Caller, file: &Path) -> Resul
         owner: &caller.key,
         mailbox: mailbox.as_str(),
         name: &name,
-        facts: MessageFacts {
-            format: facts.format.to_string(),
-            duration: facts.duration,
-            rate: facts.sample_rate,
-            channels: facts.channels,
-        },
+        facts: facts.into(),
         audio: &audio,
     })?)
 }
