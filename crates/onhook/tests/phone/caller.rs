@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::timeout;
 
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 enum Wire {
     Udp(UdpSocket),
@@ -17,27 +17,27 @@ enum Wire {
 }
 
 /// One call of the caller.
-pub struct Caller {
+pub(crate) struct Caller {
     wire: Wire,
     local: SocketAddr,
     remote: SocketAddr,
-    pub call_id: String,
+    pub(crate) call_id: String,
     cseq: u32,
     /// The phone's To tag.
     to_tag: Option<String>,
-    pub rtp: RtpPort,
+    pub(crate) rtp: RtpPort,
     _ports: PortPool,
 }
 
 /// A message from the phone.
 #[derive(Clone, Debug)]
-pub struct Message {
-    pub text: String,
+pub(crate) struct Message {
+    pub(crate) text: String,
 }
 
 impl Message {
     /// `200` of a response, `BYE` of a request.
-    pub fn kind(&self) -> &str {
+    pub(crate) fn kind(&self) -> &str {
         let mut words = self.text.split(' ');
         let first = words.next().unwrap_or_default();
         if first == "SIP/2.0" {
@@ -47,7 +47,7 @@ impl Message {
         }
     }
 
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         let head = self.text.split("\r\n\r\n").next().unwrap();
         head.lines()
             .filter_map(|line| line.split_once(':'))
@@ -56,12 +56,12 @@ impl Message {
             .unwrap_or_else(|| panic!("no {name} in {}", self.text))
     }
 
-    pub fn body(&self) -> &str {
+    pub(crate) fn body(&self) -> &str {
         self.text.split_once("\r\n\r\n").map_or("", |(_, body)| body)
     }
 
     /// Where the phone wants its sound.
-    pub fn rtp_address(&self) -> SocketAddr {
+    pub(crate) fn rtp_address(&self) -> SocketAddr {
         let line = |start: &str| {
             self.body()
                 .lines()
@@ -75,13 +75,13 @@ impl Message {
 }
 
 impl Caller {
-    pub async fn udp(phone: SocketAddr, call_id: &str) -> Self {
+    pub(crate) async fn udp(phone: SocketAddr, call_id: &str) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let local = socket.local_addr().unwrap();
         Self::new(Wire::Udp(socket), local, phone, call_id)
     }
 
-    pub async fn tcp(phone: SocketAddr, call_id: &str) -> Self {
+    pub(crate) async fn tcp(phone: SocketAddr, call_id: &str) -> Self {
         let stream = TcpStream::connect(phone).await.unwrap();
         let local = stream.local_addr().unwrap();
         Self::new(Wire::Tcp(stream, Vec::new()), local, phone, call_id)
@@ -111,7 +111,7 @@ impl Caller {
     }
 
     /// A session description with these formats and this direction.
-    pub fn sdp(&self, formats: &str, direction: &str) -> String {
+    pub(crate) fn sdp(&self, formats: &str, direction: &str) -> String {
         format!(
             "v=0\r\no=caller 1 {} IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
              m=audio {} RTP/AVP {formats}\r\na=rtpmap:101 telephone-event/8000\r\na={direction}\r\n",
@@ -120,7 +120,7 @@ impl Caller {
         )
     }
 
-    pub async fn send_request(&mut self, method: &str, body: &str) {
+    pub(crate) async fn send_request(&mut self, method: &str, body: &str) {
         if !matches!(method, "ACK" | "CANCEL" | "INVITE") || self.to_tag.is_some() && method == "INVITE" {
             self.cseq += 1;
         }
@@ -159,7 +159,7 @@ impl Caller {
         self.send_text(&text).await;
     }
 
-    pub async fn send_text(&mut self, text: &str) {
+    pub(crate) async fn send_text(&mut self, text: &str) {
         match &mut self.wire {
             Wire::Udp(socket) => {
                 socket.send_to(text.as_bytes(), self.remote).await.unwrap();
@@ -169,7 +169,7 @@ impl Caller {
     }
 
     /// Answers a request of the phone with 200.
-    pub async fn accept(&mut self, request: &Message) {
+    pub(crate) async fn accept(&mut self, request: &Message) {
         let text = format!(
             "SIP/2.0 200 OK\r\nVia: {}\r\nFrom: {}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {}\r\nContent-Length: 0\r\n\r\n",
             request.header("Via"),
@@ -182,7 +182,7 @@ impl Caller {
     }
 
     /// The next message from the phone that is not a 100.
-    pub async fn next(&mut self) -> Message {
+    pub(crate) async fn next(&mut self) -> Message {
         loop {
             let message = timeout(PATIENCE, self.receive())
                 .await
@@ -199,7 +199,7 @@ impl Caller {
     }
 
     /// Reads on to the next message of this kind.
-    pub async fn until(&mut self, kind: &str) -> Message {
+    pub(crate) async fn until(&mut self, kind: &str) -> Message {
         loop {
             let message = self.next().await;
             if message.kind() == kind {
@@ -241,7 +241,7 @@ impl Caller {
     }
 
     /// INVITE with an offer, up to the ACK; returns the 200.
-    pub async fn call(&mut self, formats: &str) -> Message {
+    pub(crate) async fn call(&mut self, formats: &str) -> Message {
         let offer = self.sdp(formats, "sendrecv");
         self.send_request("INVITE", &offer).await;
         let answer = self.until("200").await;
@@ -250,13 +250,13 @@ impl Caller {
     }
 
     /// BYE and its 200.
-    pub async fn hang_up(&mut self) {
+    pub(crate) async fn hang_up(&mut self) {
         self.send_request("BYE", "").await;
         assert_eq!(self.next().await.kind(), "200");
     }
 
     /// Plays a clip to the phone.
-    pub fn play(&self, pacer: &Pacer, clip: &Clip, payload_type: u8, to: SocketAddr) -> (Playing, Finished) {
+    pub(crate) fn play(&self, pacer: &Pacer, clip: &Clip, payload_type: u8, to: SocketAddr) -> (Playing, Finished) {
         let stream = Stream {
             clip: clip.clone(),
             port: self.rtp.clone(),
@@ -271,7 +271,7 @@ impl Caller {
 }
 
 /// The demo's message in a codec, with its samples at that codec's rate.
-pub fn message(codec: Codec) -> (Clip, Vec<i16>) {
+pub(crate) fn message(codec: Codec) -> (Clip, Vec<i16>) {
     let file = include_bytes!("../../assets/this-is-onhook.wav");
     let samples = media::Sound::decode(file, codec.sample_rate(), &media::Limits::default())
         .unwrap()
