@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 use thiserror::Error;
 
 pub use users::{User, UserError, UserName, UserNameError};
@@ -95,10 +95,26 @@ pub(crate) fn connect(path: &Path) -> Result<Connection, StoreError> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     // Before anything is written: a file of somebody else's is not even put into WAL mode.
     migrate::schema_of(&connection, path)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    use_wal(&connection)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     Ok(connection)
+}
+
+/// Puts the file into WAL mode, in which it stays.
+///
+/// For this one step SQLite does not wait for another program's lock by itself: when two make the file at once, one of
+/// them is told that it is busy. It then waits its turn as a writer, and looks again.
+fn use_wal(connection: &Connection) -> rusqlite::Result<()> {
+    for _ in 0..100 {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                connection.execute_batch("BEGIN IMMEDIATE; COMMIT")?;
+            }
+            done => return done,
+        }
+    }
+    connection.pragma_update(None, "journal_mode", "WAL")
 }
 
 fn create(path: &Path) -> Result<(), StoreError> {
