@@ -8,8 +8,7 @@ use crate::client::{Client, ClientError, Trust};
 /// The server and the user; the password comes from a prompt or from the first line of standard input.
 #[derive(Debug, clap::Args)]
 pub struct ServerArgs {
-    /// The EWS address, such as https://voice.example.com/EWS/Exchange.asmx
-    #[arg(long)]
+    #[arg(long, help = "The EWS address, such as https://voice.example.com/EWS/Exchange.asmx")]
     pub url: String,
 
     /// The user to log in as
