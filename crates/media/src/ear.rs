@@ -254,12 +254,18 @@ impl Ear {
             return;
         };
         let silence = packet.timestamp.wrapping_sub(source.timestamp);
-        let silence = if silence <= MAX_SILENCE_TICKS { silence } else { 0 };
+        let silence = if silence <= MAX_SILENCE_TICKS {
+            silence as usize
+        } else {
+            0
+        };
         // One byte is one tick of the clock in all our codecs.
         source.timestamp = packet.timestamp.wrapping_add(packet.payload.len() as u32);
 
         let samples_per_tick = (codec.sample_rate() / Codec::CLOCK_RATE) as usize;
-        let mut samples = vec![0.0; silence as usize * samples_per_tick];
+        // No more than fits; G.722 that is heard at 8 kHz takes two samples for one.
+        let room = 2 * self.max_samples.saturating_sub(self.heard.samples.len());
+        let mut samples = vec![0.0; (silence * samples_per_tick).min(room)];
         samples.extend(decoding.decoder.decode(&packet.payload).into_iter().map(f32::from));
         let mut converted = Vec::new();
         decoding.resampler.push(&samples, &mut converted);
