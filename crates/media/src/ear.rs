@@ -3,14 +3,16 @@
 //! [`Ear`] is pure: packets go in, what was heard comes out. [`Hearing`] feeds one from a socket. There is no playout clock:
 //! this is for recording and for tests, so nothing waits for late packets longer than a few packets' time.
 
+mod heard;
+mod hearing;
+
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use audio_codec::Decoder;
-use tokio::net::UdpSocket;
-use tokio::task::JoinHandle;
+
+pub use heard::{EarStats, Heard};
+pub use hearing::Hearing;
 
 use crate::codec::Codec;
 use crate::resample::Resampler;
@@ -25,51 +27,6 @@ const MAX_JUMP: i64 = 3000;
 const MAX_SILENCE_TICKS: u32 = 60 * Codec::CLOCK_RATE;
 /// Keys remembered.
 const MAX_KEYS: usize = 1024;
-
-/// Counts of what arrived.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct EarStats {
-    /// RTP packets of sound, duplicates not counted.
-    pub packets: u64,
-    /// Missing when their turn came.
-    pub lost: u64,
-    pub out_of_order: u64,
-    pub duplicates: u64,
-    /// Datagrams that are no RTP or have a payload type nobody agreed on.
-    pub unreadable: u64,
-}
-
-/// What an [`Ear`] heard.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Heard {
-    pub samples: Vec<i16>,
-    /// Of `samples`, in Hz: the rate of the first codec agreed on.
-    pub sample_rate: u32,
-    /// Keys in the order they were pressed.
-    pub keys: String,
-    pub stats: EarStats,
-}
-
-impl Heard {
-    pub fn duration(&self) -> Duration {
-        Duration::from_secs_f64(self.samples.len() as f64 / f64::from(self.sample_rate.max(1)))
-    }
-
-    /// Writes a 16-bit WAV file.
-    pub fn save(&self, path: &std::path::Path) -> Result<(), hound::Error> {
-        let spec = hound::WavSpec {
-            channels: 1,
-            sample_rate: self.sample_rate,
-            bits_per_sample: 16,
-            sample_format: hound::SampleFormat::Int,
-        };
-        let mut file = hound::WavWriter::create(path, spec)?;
-        let mut samples = file.get_i16_writer(self.samples.len() as u32);
-        self.samples.iter().for_each(|&sample| samples.write_sample(sample));
-        samples.flush()?;
-        file.finalize()
-    }
-}
 
 /// Puts packets in order and decodes them.
 pub struct Ear {
@@ -288,69 +245,6 @@ fn append(samples: &mut Vec<i16>, more: &[f32], max_samples: usize) {
             .take(room)
             .map(|sample| sample.round().clamp(-32_768.0, 32_767.0) as i16),
     );
-}
-
-/// An [`Ear`] at a socket, in a task of its own until [`finish`](Self::finish) or drop.
-pub struct Hearing {
-    ear: Arc<Mutex<Option<Ear>>>,
-    task: JoinHandle<()>,
-}
-
-impl Hearing {
-    /// Begins to listen. `from`, if given, is the only address listened to. Needs a tokio runtime.
-    pub fn start(socket: UdpSocket, from: Option<SocketAddr>, ear: Ear) -> Self {
-        let ear = Arc::new(Mutex::new(Some(ear)));
-        let shared = Arc::clone(&ear);
-        let task = tokio::spawn(async move {
-            let mut bytes = [0; 2048];
-            loop {
-                // An error here is an ICMP answer to something we sent: none of the listener's business.
-                let Ok((length, source)) = socket.recv_from(&mut bytes).await else {
-                    continue;
-                };
-                if from.is_some_and(|from| from != source) {
-                    continue;
-                }
-                let mut ear = lock(&shared);
-                let Some(ear) = ear.as_mut() else { return };
-                ear.handle_packet(&bytes[..length]);
-            }
-        });
-        Self { ear, task }
-    }
-
-    /// Changes what is listened for, as a re-INVITE demands.
-    pub fn change(&self, change: impl FnOnce(&mut Ear)) {
-        lock(&self.ear).as_mut().map(change);
-    }
-
-    /// Counts up to now.
-    pub fn stats(&self) -> EarStats {
-        lock(&self.ear).as_ref().map(Ear::stats).unwrap_or_default()
-    }
-
-    /// How long the sound is that was heard up to now.
-    pub fn duration(&self) -> Duration {
-        lock(&self.ear)
-            .as_ref()
-            .map(|ear| ear.heard().duration())
-            .unwrap_or_default()
-    }
-
-    /// Stops listening.
-    pub fn finish(self) -> Heard {
-        lock(&self.ear).take().map(Ear::finish).unwrap_or_default()
-    }
-}
-
-impl Drop for Hearing {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
