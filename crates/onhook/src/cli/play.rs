@@ -21,11 +21,11 @@ const POLL: Duration = Duration::from_millis(500);
 const LOST_POLLS: u32 = 20;
 
 const EXIT_CODES: &str = "\
-Standard output gets the call's id, one line, as soon as there is one; or with --json an object, with --wait at the end
+Standard output gets the call's id, one line, as soon as there is one; or with --json an object, with --wait at the end \
 of the call. Everything else goes to standard error.
 
-Exit codes: 0 the call was placed (with --wait: and ended after it was answered), 1 failed, 2 wrong usage, 3 refused by
-the server, 4 wrong user or password, 5 server unreachable, 6 the phone was not answered (busy, no answer, unavailable),
+Exit codes: 0 the call was placed (with --wait: and has ended without a failure), 1 failed, 2 wrong usage, 3 refused by \
+the server, 4 wrong user or password, 5 server unreachable, 6 the phone was not answered (busy, no answer, unavailable), \
 130 hung up by Ctrl-C.";
 
 #[derive(Debug, clap::Args)]
