@@ -21,7 +21,7 @@ use rsipstack::{
 };
 use tokio::time::timeout;
 
-use super::{Core, NoResponse, SipEvent, tap, wire};
+use super::{NoResponse, SipEvent, shared::Core, tap, wire};
 
 /// Messages of all calls that wait to be sent.
 const WAITING: usize = 65_536;

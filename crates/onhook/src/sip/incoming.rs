@@ -18,7 +18,12 @@ use rsipstack::{
 };
 use tokio::sync::mpsc;
 
-use super::{Core, SipEvent, listen::Transport, random_text, wire};
+use super::{
+    SipEvent,
+    listen::Transport,
+    shared::{Core, random_text},
+    wire,
+};
 
 /// What a peer can make happen to one INVITE: a CANCEL, then its ACK, then the end.
 const PROGRESS: usize = 4;

@@ -7,13 +7,14 @@
 //!
 //! ```text
 //! mod       the handle, its events, opening and closing       listen   what it is opened with
+//! shared    what its tasks share
 //! drive     client transactions, one call's messages in order  wire     text, messages, views, URIs
 //! incoming  server transactions                                tap      sees each message before the library does
 //! connect   from a URI to a connection                         net, tls our sockets and certificates
 //! trunk     keep-alive, state                                  register the binding of our Contact
 //! ```
 //!
-//! Every queue has a bound. The library's own channels have none; what could fill them is counted in [`tap`] and
+//! Every queue has a bound. The library's own channels have none; what could fill them is counted in `tap` and
 //! turned away there.
 
 mod connect;
@@ -22,6 +23,7 @@ mod incoming;
 mod listen;
 mod net;
 mod register;
+mod shared;
 mod tap;
 mod tls;
 mod trunk;
@@ -29,23 +31,18 @@ mod wire;
 
 use std::{
     net::IpAddr,
-    sync::{Arc, OnceLock, PoisonError, atomic::Ordering},
+    sync::{Arc, OnceLock, atomic::Ordering},
     time::Duration,
 };
 
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use call::{BranchKey, CallIdHeader, Local, Outgoing, Tx};
+use call::{CallIdHeader, Local, Outgoing, Tx};
 use rsipstack::{
     EndpointBuilder,
-    transaction::{
-        endpoint::{EndpointInnerRef, EndpointOption},
-        transaction::TransactionEvent,
-    },
+    transaction::transaction::TransactionEvent,
     transport::{SipConnection, TransportLayer},
 };
 use tokio::{
     sync::{mpsc, watch},
-    task::JoinSet,
     time::timeout,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -59,6 +56,7 @@ pub use trunk::{Reachability, Registration, RegistrationState, Trunk, TrunkState
 
 use connect::Connector;
 use net::Net;
+use shared::Core;
 use tap::Load;
 use trunk::Kept;
 
@@ -66,8 +64,6 @@ use trunk::Kept;
 const EVENTS: usize = 4096;
 /// How long closing waits for the library's own tasks.
 const CLOSE: Duration = Duration::from_secs(2);
-/// Timer C is the call's ring limit, not the library's.
-const TIMER_C: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What a peer, or its silence, tells us.
 #[derive(Debug)]
@@ -144,25 +140,6 @@ pub struct SipLoad {
     pub answers_dropped: usize,
 }
 
-struct Core {
-    endpoint: EndpointInnerRef,
-    net: Net,
-    connector: Connector,
-    chains: drive::Chains,
-    trunks: Vec<Arc<Kept>>,
-    events: mpsc::Sender<SipEvent>,
-    branch_key: BranchKey,
-    stream_limit: Duration,
-    user_agent: Arc<str>,
-    load: Arc<Load>,
-    /// Trunks take their leave.
-    leaving: CancellationToken,
-    /// Everything ends.
-    closing: CancellationToken,
-    tracker: TaskTracker,
-    trunk_tasks: TaskTracker,
-}
-
 impl Sip {
     /// Binds every listener before it returns; events arrive on the receiver, which has a bound.
     ///
@@ -180,7 +157,7 @@ impl Sip {
             .into_iter()
             .map(|trunk| Kept::new(trunk).map(Arc::new))
             .collect::<Result<Vec<_>, _>>()?;
-        let verifiers = verifiers(&listen, &trunks)?;
+        let verifiers = shared::verifiers(&listen, &trunks)?;
         let (closing, tracker) = (CancellationToken::new(), TaskTracker::new());
         let (net, acceptors) = Net::bind(&listen, &tracker, &closing).await?;
 
@@ -201,7 +178,7 @@ impl Sip {
             .with_cancel_token(closing.clone())
             .with_transport_layer(layer)
             .with_user_agent(&listen.user_agent)
-            .with_option(option(listen.timers))
+            .with_option(shared::option(listen.timers))
             .with_inspector(Box::new(tap::Marker))
             .with_transport_inspector(Box::new(tap))
             .build();
@@ -357,117 +334,4 @@ impl Sip {
             tracing::warn!("SIP closed with tasks still running");
         }
     }
-}
-
-impl Core {
-    fn spawn(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
-        let closing = self.closing.clone();
-        self.tracker.spawn(async move {
-            closing.run_until_cancelled(task).await;
-        });
-    }
-
-    /// Tells the owner of the calls; waits while it has too much to read.
-    async fn emit(&self, event: SipEvent) {
-        let _ = self.closing.run_until_cancelled(self.events.send(event)).await;
-    }
-
-    fn kept(&self, name: &str) -> Option<&Arc<Kept>> {
-        self.trunks.iter().find(|kept| kept.trunk.name == name)
-    }
-
-    async fn check_trunks(self: &Arc<Self>) -> Result<(), SipError> {
-        let mut lookups = JoinSet::new();
-        for kept in &self.trunks {
-            let (core, kept) = (self.clone(), kept.clone());
-            lookups.spawn(async move { core.local(&kept).await.map(|_| ()) });
-        }
-        while lookups.join_next().await.is_some() {}
-        for kept in &self.trunks {
-            let listens = |listener: &Listener| listener.transport == kept.transport();
-            // A TLS peer may send down the connection that we opened; see `Net::sent_by`.
-            if kept.transport() != Transport::Tls && !self.net.listeners().iter().any(listens) {
-                return Err(SipError::TrunkTransport {
-                    trunk: kept.trunk.name.clone(),
-                    transport: kept.transport(),
-                });
-            }
-        }
-        Ok(())
-    }
-
-    fn tend_trunks(self: &Arc<Self>) {
-        for kept in &self.trunks {
-            if let Some(interval) = kept.trunk.keepalive {
-                let (leaving, asking) = (
-                    self.leaving.clone(),
-                    trunk::keep_alive(self.clone(), kept.clone(), interval),
-                );
-                self.trunk_tasks.spawn(async move {
-                    leaving.run_until_cancelled(asking).await;
-                });
-            }
-            if let Some(registration) = kept.trunk.register {
-                self.trunk_tasks
-                    .spawn(register::keep(self.clone(), kept.clone(), registration));
-            }
-        }
-    }
-
-    /// What we are for this trunk, after a fresh look at where it is.
-    async fn local(&self, kept: &Kept) -> Result<Local, SipError> {
-        if let Some(address) = self.connector.addresses(&kept.first_hop).await.first() {
-            *kept.peer.lock().unwrap_or_else(PoisonError::into_inner) = Some(address.ip());
-        }
-        self.last_local(kept)
-    }
-
-    fn last_local(&self, kept: &Kept) -> Result<Local, SipError> {
-        let peer = *kept.peer.lock().unwrap_or_else(PoisonError::into_inner);
-        self.local_towards(kept.transport(), peer)
-    }
-
-    fn local_towards(&self, transport: Transport, peer: Option<IpAddr>) -> Result<Local, SipError> {
-        let sent_by = self
-            .net
-            .sent_by(transport, peer)
-            .ok_or(SipError::NoAddress(transport))?;
-        let contact = format!("sip:onhook@{sent_by}");
-        Ok(Local {
-            via: format!("{} {sent_by}", transport.sent_protocol()),
-            contact: call::uri::with_transport(&contact, transport.as_str()),
-            transport: transport.as_str().to_owned(),
-        })
-    }
-}
-
-fn option(timers: Timers) -> EndpointOption {
-    EndpointOption {
-        t1: timers.t1,
-        t2: timers.t2,
-        t4: timers.t4,
-        t1x64: timers.t1 * 64,
-        timerc: TIMER_C,
-        auto_ack_2xx: false,
-        ..EndpointOption::default()
-    }
-}
-
-/// Roots are read when TLS can be spoken at all: a host with no bundle may still do SIP over UDP.
-fn verifiers(listen: &Listen, trunks: &[Arc<Kept>]) -> Result<tls::Verifiers, TlsError> {
-    let secure: Vec<_> = trunks
-        .iter()
-        .filter(|kept| kept.transport() == Transport::Tls)
-        .map(|kept| (kept.first_hop.host.clone(), kept.trunk.tls.clone()))
-        .collect();
-    let others = listen.tls.as_ref().map(|_| &listen.tls_client);
-    tls::Verifiers::load(&secure, others)
-}
-
-/// 96 random bits as text, for tags and Call-IDs.
-fn random_text() -> String {
-    let mut bytes = [0; 12];
-    #[expect(clippy::expect_used, reason = "without a random source nothing here is safe to run")]
-    getrandom::fill(&mut bytes).expect("the system has a random source");
-    BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }

@@ -12,7 +12,8 @@ use call::{
 use tokio::time::{sleep, timeout};
 
 use super::{
-    Core, NoResponse, drive, random_text,
+    NoResponse, drive,
+    shared::{Core, random_text},
     trunk::{Kept, OutOfCall, Registration, RegistrationState, request_uri, uri_without_parameters},
     wire,
 };

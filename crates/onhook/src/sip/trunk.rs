@@ -13,9 +13,10 @@ use call::{CSeq, CallIdHeader, Local, Method, Outgoing, Tx, digest::Credentials,
 use tokio::sync::watch;
 
 use super::{
-    Core, NoResponse, SipError, drive,
+    NoResponse, SipError, drive,
     listen::{TlsClient, Transport},
-    random_text, register,
+    register,
+    shared::{Core, random_text},
     wire::{Destination, WireError},
 };
 
