@@ -88,7 +88,7 @@ fn explanation() -> String {
      voice message, <b>GetPhoneCallInformation</b> tells how the call goes, <b>DisconnectPhoneCall</b> ends it.</p>\n\
      <p>The description is at <a href=\"Services.wsdl\">Services.wsdl</a>, with <a href=\"messages.xsd\">messages.xsd</a> \
      and <a href=\"types.xsd\">types.xsd</a>. A user and a password are needed, as for every request here.</p>\n\
-     <p>To try it from a terminal: <code>onhook play --wait --url ADDRESS --user NAME ITEM_ID NUMBER</code></p>\n\
+     <p>To try it from a terminal: <code>onhook play --wait --url ADDRESS --user NAME --item-id ID --to NUMBER</code></p>\n\
      </body></html>\n"
         .to_owned()
 }
