@@ -15,7 +15,7 @@ pub struct EarStats {
     pub unreadable: u64,
 }
 
-/// What an [`Ear`] heard.
+/// What an [`Ear`](super::Ear) heard.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Heard {
     pub samples: Vec<i16>,

@@ -1,6 +1,6 @@
 //! The configuration file: one TOML file, read whole and checked whole before anything is opened or bound.
 //!
-//! [`sections`] is the list of all keys. Each has its documentation, its type and its default in one place; the example
+//! `sections` is the list of all keys. Each has its documentation, its type and its default in one place; the example
 //! file and the checks follow from it. Nothing here opens a port or the store.
 
 mod check;

@@ -121,7 +121,7 @@ section! {
 section! {
     /// `[media]`
     pub struct Media {
-        /// The local address sound is sent from; without it, the one that [sip] listens on.
+        /// The local address sound is sent from; without it, the one in sip.listen.
         bind: Option<IpAddr> = optional("192.0.2.10"),
         /// The UDP ports for RTP (even) and RTCP (odd): two for each live call.
         rtp_ports: PortRange = default("16384-32767"),
