@@ -4,7 +4,7 @@
 //! for what happened outside; and `poll_*` for what is to be done. The order of calling them is: one command or
 //! input, then [`Call::poll_output`] until it is empty, then wait no longer than [`Call::poll_timeout`] says.
 //!
-//! States stand in [`Phase`](crate::Phase) in the order a call lives. `invite` holds what happens up to the answer,
+//! States stand in [`Phase`] in the order a call lives. `invite` holds what happens up to the answer,
 //! `peer` what the far end may ask for after it, `ending` the wish to end and CANCEL, `bye` what ends an answered call.
 
 mod bye;
