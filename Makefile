@@ -22,6 +22,7 @@ setup: ## Install what the tests need: Debian, PyPI and npm packages (says what 
 	@scripts/setup test
 
 check: ## Format, lints, documentation, dependencies, and the rules of the house
+	@scripts/setup check
 	cargo fmt --all --check
 	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets --locked -- --deny warnings
@@ -51,7 +52,7 @@ demo: ## See a call from end to end: EWS client, server and phone, on this machi
 
 bench: ## Measure what the design counts on
 	@scripts/setup build
-	cargo bench --workspace --locked
+	cargo bench --workspace --locked --bench '*'
 
 fuzz: ## Feed junk to every parser that peers reach (SECONDS_EACH=20)
 	@scripts/setup fuzz
