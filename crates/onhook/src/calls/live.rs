@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::SystemTime};
 
-use call::{Call, Moment, sdp::Agreed};
+use call::{Call, Limits, Moment, sdp::Agreed};
 use media::{Playing, RtpPort};
 use tokio::sync::{oneshot, watch};
 
@@ -40,8 +40,8 @@ pub(super) struct Live {
     pub(super) placed: Option<Placed>,
     /// The peer's requests that wait for a reply.
     pub(super) requests: HashMap<u64, Incoming>,
-    /// When the machine may be dropped; set once the call has ended.
-    pub(super) linger_until: Option<Moment>,
+    /// Set once the call has ended.
+    pub(super) ended_at: Option<Moment>,
 }
 
 /// What a call's sound is made of.
@@ -71,13 +71,26 @@ impl Live {
             settled: watch::Sender::new(Settled::Live),
             placed: None,
             requests: HashMap::new(),
-            linger_until: None,
+            ended_at: None,
         }
     }
 
     /// Whether nothing can come any more that the machine is needed for.
-    pub(super) fn may_retire(&self, now: Moment) -> bool {
-        self.linger_until.is_some_and(|until| until <= now) && self.call.is_drained()
+    pub(super) fn may_retire(&self, now: Moment, limits: &Limits) -> bool {
+        self.linger_until(limits).is_some_and(|until| until <= now)
+    }
+
+    /// When to come back to this call.
+    pub(super) fn next_wake(&self, limits: &Limits) -> Option<Moment> {
+        let timer = self.call.poll_timeout().map(|(due, _)| due);
+        timer.into_iter().chain(self.linger_until(limits)).min()
+    }
+
+    /// Repeated and forked answers may come for as long as a transaction lasts, and the dialogs of other forks may take
+    /// longer to end than the call itself.
+    fn linger_until(&self, limits: &Limits) -> Option<Moment> {
+        let until = self.ended_at? + limits.transaction();
+        self.call.is_drained().then_some(until)
     }
 
     /// Settles more, never less.

@@ -3,38 +3,41 @@
 //! It turns what happens (commands, SIP events, the journal's word, the end of a message, time) into one input of one
 //! machine, and then does what the machine says, in its order. Nothing here waits: whatever takes time is a task that
 //! reports back as a [`Note`].
+//!
+//! ```text
+//! commands   what operations ask for       events     what peers say
+//! act        what a machine says           leftovers  what a crash left
+//! ```
 
 mod act;
+mod commands;
+mod events;
 mod leftovers;
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet},
     net::{IpAddr, SocketAddr},
     sync::Arc,
-    time::SystemTime,
 };
 
-use call::{Call, CallIdHeader, Local, Moment, Request, Save, Silence};
-use media::{Clip, RtpPort};
+use call::{CallIdHeader, Local, Moment, Request, Save, sdp::Codec};
+use media::Clip;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::Instant,
 };
 
 use super::{
-    Information, Key, PhoneCallId, PlaceError, Settings,
-    live::{Live, Placed, Settled, Stage},
+    Information, Key, PlaceError, Settings,
+    live::{Live, Settled},
     past::Past,
-    place::{Names, Order},
-    requests,
+    place::Order,
     schedule::Schedule,
     sound::{SoundUnavailable, Sounds},
 };
 use crate::{
-    dial::Grant,
     journal::{IdHash, Journal, Leftover, Recovered},
-    messages::Message,
-    sip::{Incoming, NoResponse, Sip, SipEvent},
+    sip::{Sip, SipEvent},
 };
 
 /// Reports of the owner's own tasks that may wait; a further task waits with its own.
@@ -74,6 +77,7 @@ pub(super) enum Note {
     Clip {
         key: Key,
         stream: u64,
+        codec: Codec,
         clip: Result<Clip, SoundUnavailable>,
     },
     Played {
@@ -107,8 +111,10 @@ pub(super) struct Owner {
     next_request: u64,
     ending: Vec<oneshot::Sender<()>>,
     draining: bool,
-    /// Calls of an earlier server that still have to be ended.
-    leftovers: VecDeque<Leftover>,
+    /// Calls of an earlier server that wait for their turn to be ended.
+    leftovers: BTreeMap<Key, Leftover>,
+    /// Those whose turn it is.
+    leftovers_ending: HashSet<Key>,
 }
 
 impl Owner {
@@ -137,10 +143,10 @@ impl Owner {
             next_request: 0,
             ending: Vec::new(),
             draining: false,
-            leftovers: VecDeque::new(),
+            leftovers: BTreeMap::new(),
+            leftovers_ending: HashSet::new(),
         };
         owner.remember(recovered);
-        owner.take_up_leftovers();
         owner
     }
 
@@ -148,6 +154,8 @@ impl Owner {
     pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>, mut events: mpsc::Receiver<SipEvent>) {
         let mut open = true;
         while open || !self.live.is_empty() {
+            self.take_up_leftovers();
+            self.tell_when_all_ended();
             let wake = self.schedule.next().map(|due| self.started + due.since_start());
             tokio::select! {
                 command = commands.recv(), if open => match command {
@@ -165,184 +173,16 @@ impl Owner {
         Moment::after_start(self.started.elapsed())
     }
 
-    fn handle_command(&mut self, command: Command) {
-        match command {
-            Command::Place(order) => self.place(*order),
-            Command::Information { owner, id, reply } => {
-                let _ = reply.send(self.information(owner, id));
-            }
-            Command::Disconnect { owner, id, reply } => {
-                let _ = reply.send(self.disconnect(owner, id));
-            }
-            Command::Live { reply } => {
-                let _ = reply.send(self.up.values().sum());
-            }
-            Command::EndAll { reply } => {
-                self.draining = true;
-                self.ending.push(reply);
-                let now = self.now();
-                let keys: Vec<Key> = self.live.keys().copied().collect();
-                for key in keys {
-                    self.with(key, |live| live.call.drain(now));
-                }
-                self.tell_when_all_ended();
-            }
-        }
-    }
-
-    fn place(&mut self, order: Order) {
-        let Order {
-            grant,
-            message,
-            port,
-            reply,
-        } = order;
-        match self.try_place(&grant, message, port) {
-            // The caller hears of it when the intent is durable.
-            Ok((key, id)) => {
-                if let Some(live) = self.live.get_mut(&key) {
-                    live.placed = Some(Placed { id, reply });
-                }
-                self.act(key);
-            }
-            Err(error) => {
-                let _ = reply.send(Err(error));
-            }
-        }
-    }
-
-    fn try_place(&mut self, grant: &Grant, message: Message, port: RtpPort) -> Result<(Key, PhoneCallId), PlaceError> {
-        if self.draining {
-            return Err(PlaceError::Draining);
-        }
-        let up: usize = self.up.values().sum();
-        let owner = *grant.owner();
-        let own = self.up.get(&owner).copied().unwrap_or(0);
-        if up >= self.settings.max_live || own >= self.settings.max_live_per_mailbox {
-            return Err(PlaceError::Busy);
-        }
-        let (trunk, local) = self
-            .settings
-            .trunks
-            .iter()
-            .filter(|trunk| self.sip.trunk(&trunk.name).is_some_and(|state| state.is_up()))
-            .find_map(|trunk| Some((trunk, self.sip.local(&trunk.name).ok()?)))
-            .ok_or(PlaceError::NoTrunk)?;
-        let names = Names::random()?;
-        let media = self
-            .sounds
-            .local_media(&port, local_ip(&local), names.session_id, trunk.codecs.clone());
-        let around = trunk.surroundings(local, media, &self.settings.branch_key, self.settings.limits);
-        let call = Call::place(trunk.placement(grant, &names), around);
-
-        let key = self.journal.next_key();
-        tracing::info!(call = %key, sip.call_id = %call.record().dialog.call_id, trunk = trunk.name, number = %grant.number(), "placing a call");
-        let live = Live {
-            stage: Some(Stage { message, port }),
-            ..Live::new(owner, names.id.hash(), call, SystemTime::now())
-        };
-        self.admit(key, live);
-        Ok((key, names.id))
-    }
-
-    /// From here on the call can be found, and counts.
-    fn admit(&mut self, key: Key, live: Live) {
-        self.by_id.insert(live.id, key);
-        self.by_call_id.insert(live.call.record().dialog.call_id.clone(), key);
-        *self.up.entry(live.owner).or_default() += 1;
-        self.live.insert(key, live);
-    }
-
-    /// The caller's call; a foreign one is as unknown as one that never was (promise 7).
-    fn find(&self, owner: [u8; 32], id: IdHash) -> Option<Key> {
-        let key = *self.by_id.get(&id)?;
-        let of_live = self.live.get(&key).map(|live| live.owner);
-        let of_past = self.past.get(&key).map(|past| past.owner);
-        (of_live.or(of_past) == Some(owner)).then_some(key)
-    }
-
-    fn information(&self, owner: [u8; 32], id: IdHash) -> Option<Information> {
-        let key = self.find(owner, id)?;
-        match self.live.get(&key) {
-            Some(live) => Some(Information::of(&live.call)),
-            None => self.past.get(&key).map(|past| past.information.clone()),
-        }
-    }
-
-    fn disconnect(&mut self, owner: [u8; 32], id: IdHash) -> Option<watch::Receiver<Settled>> {
-        let key = self.find(owner, id)?;
-        let now = self.now();
-        self.with(key, |live| live.call.disconnect(now));
-        match self.live.get(&key) {
-            Some(live) => Some(live.settled.subscribe()),
-            None => Some(watch::channel(Settled::Ended).1),
-        }
-    }
-
-    fn handle_event(&mut self, event: SipEvent) {
-        let now = self.now();
-        match event {
-            SipEvent::Response(response) => {
-                self.with_call_id(&response.call_id, |live| live.call.handle_response(&response, now));
-            }
-            SipEvent::NoResponse { call_id, tx, why } => {
-                let silence = match why {
-                    NoResponse::TimedOut => Silence::TimedOut,
-                    NoResponse::Unreachable(why) => {
-                        tracing::warn!(sip.call_id = %call_id, %why, "a request could not be sent");
-                        Silence::Unreachable
-                    }
-                };
-                self.with_call_id(&call_id, |live| live.call.handle_silence(&tx, silence, now));
-            }
-            SipEvent::Answer(response) => {
-                if !self.with_call_id(&response.call_id, |live| live.call.handle_answer(&response, now)) {
-                    self.end_stray(&response);
-                }
-            }
-            SipEvent::Request(incoming) => self.handle_request(incoming),
-        }
-    }
-
-    /// A 2xx for a call that nobody remembers: a phone is off-hook, and only we can know.
-    fn end_stray(&self, response: &call::Response) {
-        let Some(local) = self
-            .settings
-            .trunks
-            .iter()
-            .find_map(|trunk| self.sip.local(&trunk.name).ok())
-        else {
-            return;
-        };
-        if let Some(messages) = call::end_stray(response, &local, &self.settings.branch_key) {
-            tracing::warn!(sip.call_id = %response.call_id, "ended a call that was answered after it was forgotten");
-            self.sip.send(&response.call_id, messages.into());
-        }
-    }
-
-    fn handle_request(&mut self, incoming: Incoming) {
-        let owned = self
-            .by_call_id
-            .get(&incoming.request.call_id)
-            .copied()
-            .filter(|key| self.live.get(key).is_some_and(|live| live.call.owns(&incoming.request)));
-        let Some(key) = owned else {
-            return requests::answer_stranger(&incoming);
-        };
-        self.next_request += 1;
-        let id = self.next_request;
-        self.with(key, |live| {
-            let request = incoming.request.clone();
-            live.requests.insert(id, incoming);
-            live.call.handle_request(id, &request);
-        });
-    }
-
     fn handle_note(&mut self, note: Note) {
         let now = self.now();
         match note {
             Note::Saved { key, save, done } => self.handle_saved(key, save, done, now),
-            Note::Clip { key, stream, clip } => self.handle_clip(key, stream, clip, now),
+            Note::Clip {
+                key,
+                stream,
+                codec,
+                clip,
+            } => self.handle_clip(key, stream, codec, clip, now),
             Note::Played { key, stream } => {
                 self.with(key, |live| {
                     if live.stream == stream {
@@ -387,7 +227,7 @@ impl Owner {
         let now = self.now();
         while let Some(key) = self.schedule.take_due(now) {
             match self.live.get(&key) {
-                Some(live) if live.may_retire(now) => self.retire(key),
+                Some(live) if live.may_retire(now, &self.settings.limits) => self.retire(key),
                 Some(_) => {
                     self.with(key, |live| live.call.handle_timeout(now));
                 }
@@ -401,7 +241,8 @@ impl Owner {
         let Some(live) = self.live.remove(&key) else { return };
         self.by_call_id.remove(&live.call.record().dialog.call_id);
         self.past.insert(key, Past::of(&live));
-        self.schedule.set(key, Some(self.now() + self.settings.ended_retention));
+        self.schedule
+            .set(key, live.ended_at.map(|at| at + self.settings.ended_retention));
         if self.past.len() > MOST_PAST
             && let Some(oldest) = self.past.keys().next().copied()
         {
@@ -417,7 +258,7 @@ impl Owner {
     }
 
     fn tell_when_all_ended(&mut self) {
-        if self.up.is_empty() {
+        if self.up.is_empty() && self.leftovers.is_empty() {
             for reply in self.ending.drain(..) {
                 let _ = reply.send(());
             }

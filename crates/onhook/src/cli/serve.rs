@@ -42,10 +42,10 @@ async fn serve(config: &Config, ready_file: Option<&Path>) -> Result<Exit, Failu
         .await
         .map_err(|error| Failure::new(Exit::Failed, error))?;
     let addresses = server.addresses();
-    tracing::info!(http = ?addresses.http, https = ?addresses.https, sip = ?addresses.sip, "ready");
     if let Some(path) = ready_file {
         write_whole(path, addresses)?;
     }
+    tracing::info!(http = ?addresses.http, https = ?addresses.https, sip = ?addresses.sip, "ready");
 
     tokio::select! {
         _ = terminate.recv() => {}

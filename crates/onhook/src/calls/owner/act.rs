@@ -2,7 +2,10 @@
 
 use std::time::SystemTime;
 
-use call::{MediaCommand, Moment, Output, Phase, Record, Reply, Save, sdp::Agreed};
+use call::{
+    MediaCommand, Moment, Output, Phase, Record, Reply, Save,
+    sdp::{Agreed, Codec},
+};
 use media::{Clip, PlayEnd, Remote};
 use serde::{Deserialize, Serialize};
 
@@ -40,12 +43,12 @@ impl Owner {
         if !messages.is_empty() {
             self.sip.send(&live.call.record().dialog.call_id, messages);
         }
-        if live.linger_until.is_none() && live.call.end().is_some() {
-            // Repeated and forked answers may still come for as long as a transaction lasts.
-            live.linger_until = Some(now + self.settings.limits.transaction());
+        if live.ended_at.is_none() && live.call.end().is_some() {
+            live.ended_at = Some(now);
             self.ended(key);
         }
-        let due = self.live.get(&key).and_then(next_wake);
+        let limits = &self.settings.limits;
+        let due = self.live.get(&key).and_then(|live| live.next_wake(limits));
         self.schedule.set(key, due);
     }
 
@@ -66,8 +69,7 @@ impl Owner {
                 self.up.remove(&owner);
             }
         }
-        self.tell_when_all_ended();
-        self.take_up_leftovers();
+        self.leftovers_ending.remove(&key);
     }
 
     fn save(&self, key: Key, save: Save) {
@@ -159,26 +161,48 @@ impl Owner {
         };
         let (sounds, notes) = (self.sounds.clone(), self.notes.clone());
         tokio::spawn(async move {
-            let clip = sounds.clip(&message, agreed.codec).await;
-            let _ = notes.send(Note::Clip { key, stream, clip }).await;
+            let codec = agreed.codec;
+            let clip = sounds.clip(&message, codec).await;
+            let _ = notes
+                .send(Note::Clip {
+                    key,
+                    stream,
+                    codec,
+                    clip,
+                })
+                .await;
         });
     }
 
-    pub(super) fn handle_clip(&mut self, key: Key, stream: u64, clip: Result<Clip, SoundUnavailable>, now: Moment) {
-        let started = clip.and_then(|clip| self.start_sound(key, stream, clip));
-        if let Err(error) = started {
+    pub(super) fn handle_clip(
+        &mut self,
+        key: Key,
+        stream: u64,
+        codec: Codec,
+        clip: Result<Clip, SoundUnavailable>,
+        now: Moment,
+    ) {
+        let wanted = self.live.get(&key).is_some_and(|live| {
+            // The peer may have changed its mind about the codec while the clip was made.
+            live.stream == stream && live.agreed.is_some_and(|agreed| agreed.codec == codec)
+        });
+        if !wanted {
+            return;
+        }
+        if let Err(error) = clip.and_then(|clip| self.start_sound(key, clip)) {
             tracing::error!(call = %key, %error, "no sound for this call");
             self.with(key, |live| live.call.media_failed(now));
         }
     }
 
-    fn start_sound(&mut self, key: Key, stream: u64, clip: Clip) -> Result<(), SoundUnavailable> {
-        let Some(live) = self.live.get_mut(&key).filter(|live| live.stream == stream) else {
+    fn start_sound(&mut self, key: Key, clip: Clip) -> Result<(), SoundUnavailable> {
+        let Some(live) = self.live.get_mut(&key) else {
             return Ok(());
         };
         let (Some(agreed), Some(stage)) = (live.agreed, live.stage.clone()) else {
             return Ok(());
         };
+        let stream = live.stream;
         let playing = match live.playing.take() {
             Some(playing) => {
                 playing.switch(clip, agreed.payload_type);
@@ -203,15 +227,6 @@ impl Owner {
         }
         live.playing = Some(playing);
         Ok(())
-    }
-}
-
-fn next_wake(live: &Live) -> Option<Moment> {
-    let timer = live.call.poll_timeout().map(|(due, _)| due);
-    match live.linger_until {
-        // The dialogs of other forks may take longer to end than the call itself.
-        Some(until) if live.call.is_drained() => Some(timer.map_or(until, |due| due.min(until))),
-        Some(_) | None => timer,
     }
 }
 

@@ -1,18 +1,24 @@
 //! What an earlier server left: ids that can still be asked about, and calls whose phones may be off-hook.
 
+use std::time::SystemTime;
+
 use call::{Call, Record, sdp::LocalMedia};
 
-use super::{Live, Owner, Past, act::Intent, local_ip};
+use super::{Key, Live, Owner, Past, act::Intent, local_ip};
 use crate::journal::{Leftover, Recovered};
 
 /// Leftovers that are being ended at a time. More at once would overrun the peer, and what it drops is lost time.
+/// New calls are not counted: however many there are, the phones of old ones are hung up.
 const IN_FLIGHT: usize = 128;
 
 impl Owner {
+    /// From here on every call that is known can be asked about.
     pub(super) fn remember(&mut self, recovered: Recovered) {
-        let forget_at = self.now() + self.settings.ended_retention;
+        let (now, today) = (self.now(), SystemTime::now());
         for (key, ended) in &recovered.ended {
             if let Some(past) = Past::recovered(ended) {
+                let age = today.duration_since(ended.ended).unwrap_or_default();
+                let forget_at = now + self.settings.ended_retention.saturating_sub(age);
                 self.by_id.insert(past.id, *key);
                 self.past.insert(*key, past);
                 self.schedule.set(*key, Some(forget_at));
@@ -24,23 +30,36 @@ impl Owner {
                 "calls were up when the last server stopped: hanging up"
             );
         }
-        self.leftovers = recovered.leftovers.into();
+        for leftover in recovered.leftovers {
+            self.by_id.insert(leftover.id_hash, leftover.key);
+            self.leftovers.insert(leftover.key, leftover);
+        }
     }
 
-    /// Ends some of the leftovers; called again whenever a call has ended.
+    /// Ends leftovers, the oldest first, as many at a time as may be.
     pub(super) fn take_up_leftovers(&mut self) {
-        while self.up.values().sum::<usize>() < IN_FLIGHT
-            && let Some(leftover) = self.leftovers.pop_front()
+        while self.leftovers_ending.len() < IN_FLIGHT
+            && let Some(key) = self.leftovers.keys().next().copied()
         {
-            let key = leftover.key;
-            match self.leftover(leftover) {
-                Some(live) => {
-                    self.admit(key, live);
-                    self.act(key);
-                }
-                None => {
-                    tracing::error!(call = %key, "a leftover call cannot be read, or its trunk is gone: its phone may be off-hook")
-                }
+            self.take_up(key);
+        }
+    }
+
+    /// Ends this call now if it is a leftover that waits: its turn has come, or somebody asks about it.
+    pub(super) fn take_up(&mut self, key: Key) {
+        let Some(leftover) = self.leftovers.remove(&key) else {
+            return;
+        };
+        let id = leftover.id_hash;
+        match self.leftover(leftover) {
+            Some(live) => {
+                self.leftovers_ending.insert(key);
+                self.admit(key, live);
+                self.act(key);
+            }
+            None => {
+                tracing::error!(call = %key, "a leftover call cannot be read, or its trunk is gone: its phone may be off-hook");
+                self.by_id.remove(&id);
             }
         }
     }

@@ -1,0 +1,122 @@
+//! How many calls may be up, and that every ending gives its place back.
+
+use ews::{ItemId, PhoneCallState, PlayOnPhone, ServerVersion};
+
+use crate::exchange::{self, AWAY, CURT, PATIENT};
+use crate::scene::{Plan, Scene, post, rtp_ports, soon};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mailbox_has_so_many_calls_and_others_have_theirs() {
+    let (next_hop, _exchange) = exchange::open().await;
+    let scene = Scene::open(Plan {
+        calls: "max_live_per_mailbox = 2",
+        ..Plan::to(next_hop)
+    })
+    .await;
+    let (anna, berta) = (scene.anna(), scene.berta());
+    let all: Vec<_> = (0..10)
+        .map(|_| {
+            let anna = anna.clone();
+            tokio::spawn(async move { anna.try_play(PATIENT).await })
+        })
+        .collect();
+    let mut placed = Vec::new();
+    for one in all {
+        match one.await.unwrap() {
+            Ok(id) => placed.push(id),
+            Err(code) => assert_eq!(code, "ErrorServerBusy"),
+        }
+    }
+    assert_eq!(placed.len(), 2);
+    berta.play(PATIENT).await;
+    assert_eq!(anna.try_play(PATIENT).await.unwrap_err(), "ErrorServerBusy");
+    anna.disconnect(&placed[0]).await.unwrap();
+    anna.play(PATIENT).await;
+    assert_eq!(anna.try_play(PATIENT).await.unwrap_err(), "ErrorServerBusy");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_server_has_so_many_calls() {
+    let (next_hop, _exchange) = exchange::open().await;
+    let scene = Scene::open(Plan {
+        calls: "max_live = 2",
+        ..Plan::to(next_hop)
+    })
+    .await;
+    let (anna, berta) = (scene.anna(), scene.berta());
+    let id = anna.play(AWAY).await;
+    berta.play(PATIENT).await;
+    for user in [&anna, &berta] {
+        assert_eq!(user.try_play(PATIENT).await.unwrap_err(), "ErrorServerBusy");
+    }
+    anna.disconnect(&id).await.unwrap();
+    berta.play(PATIENT).await;
+}
+
+/// Fifty calls that end in every way, on a server with room for one, and ports for twenty.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_ending_gives_the_place_and_the_port_back() {
+    let (next_hop, _exchange) = exchange::open().await;
+    let scene = Scene::open(Plan {
+        calls: "max_live = 1",
+        media: rtp_ports(20),
+        sip: "[sip.timers]\nt1 = \"50ms\"".to_owned(),
+        ..Plan::to(next_hop)
+    })
+    .await;
+    let anna = scene.anna();
+    for turn in 0..50 {
+        let id = match turn % 8 {
+            0 => anna.play("486").await,
+            1 => anna.play("404").await,
+            2 => anna.play("302").await,
+            3 => anna.play(CURT).await,
+            4 => anna.play_message(&anna.short, PATIENT).await.unwrap(),
+            5 => {
+                let id = anna.play(AWAY).await;
+                anna.reaches(&id, PhoneCallState::Alerted).await;
+                anna.disconnect(&id).await.unwrap();
+                id
+            }
+            6 => {
+                let id = anna.play(PATIENT).await;
+                anna.reaches(&id, PhoneCallState::Connected).await;
+                anna.disconnect(&id).await.unwrap();
+                id
+            }
+            // In whatever phase the hang-up meets it.
+            _ => {
+                let id = anna.play(PATIENT).await;
+                anna.disconnect(&id).await.unwrap();
+                id
+            }
+        };
+        anna.ended(&id).await;
+        assert_eq!(scene.server.live_calls().await, 0);
+    }
+    let id = anna.play(PATIENT).await;
+    anna.reaches(&id, PhoneCallState::Connected).await;
+    assert_eq!(scene.server.live_calls().await, 1);
+    soon("the end", scene.server.stop()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn busy_tells_how_long_to_wait() {
+    let (next_hop, _exchange) = exchange::open().await;
+    let scene = Scene::open(Plan {
+        calls: "max_live = 0",
+        ..Plan::to(next_hop)
+    })
+    .await;
+    let play = PlayOnPhone {
+        item_id: ItemId {
+            id: scene.anna().long,
+            change_key: None,
+        },
+        dial_string: PATIENT.to_owned(),
+    };
+    let answer = post(scene.http(), "anna", &play.encode(ServerVersion::EXCHANGE_2013)).await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    assert!(answer.contains("ErrorServerBusy"), "{answer}");
+    assert!(answer.contains("Name=\"BackOffMilliseconds\">5000<"), "{answer}");
+}

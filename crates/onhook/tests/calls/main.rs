@@ -1,0 +1,27 @@
+//! The calls room from outside: EWS on one side, a SIP peer on the other, and the promises of ARCHITECTURE.md between them.
+//!
+//! ```text
+//! scene     the house in a folder, its users, a server in this process     program   the built binary
+//! peer      a SIP peer that says what the test says                        exchange  one whose phones act by number
+//! ```
+//!
+//! Nothing here sleeps: a test waits for the message, the answer or the state that it is about.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+
+mod exchange;
+mod peer;
+mod program;
+mod scene;
+
+mod caps;
+mod crash;
+mod endings;
+mod gate;
+mod hang_up;
+mod ownership;
+mod secrets;
+mod stop;
+mod transports;
+mod trunks;
+mod write_ahead;

@@ -1,0 +1,104 @@
+//! The built binary as a server: what a signal does to it, and what it writes to standard error.
+
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+
+use onhook::client::Trust;
+use serde::Deserialize;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::scene::{House, Plan, User, soon};
+
+/// What `--ready-file` says.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Addresses {
+    pub(crate) http: Vec<String>,
+    pub(crate) sip: Vec<String>,
+}
+
+pub(crate) struct Program {
+    child: Child,
+    pub(crate) addresses: Addresses,
+    log: Arc<Mutex<String>>,
+    reader: JoinHandle<()>,
+}
+
+impl Program {
+    /// Starts `onhook serve`, and returns when it is ready.
+    pub(crate) async fn serve(house: &House, plan: &Plan) -> Self {
+        let ready_file = house.folder.path().join("ready.json");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_onhook"))
+            .arg("serve")
+            .arg("--config")
+            .arg(house.config_file(plan))
+            .arg("--ready-file")
+            .arg(&ready_file)
+            .env_remove("ONHOOK_LOG")
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let log = Arc::new(Mutex::new(String::new()));
+        let (ready, is_ready) = oneshot::channel();
+        let (written, mut ready) = (Arc::clone(&log), Some(ready));
+        let reader = tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                if (line.contains(" ready ") || line.contains("\"ready\""))
+                    && let Some(ready) = ready.take()
+                {
+                    let _ = ready.send(());
+                }
+                let mut log = written.lock().unwrap();
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
+        if soon("ready", is_ready).await.is_err() {
+            panic!("{}", log.lock().unwrap());
+        }
+        Self {
+            child,
+            addresses: read(&ready_file),
+            log,
+            reader,
+        }
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}/EWS/Exchange.asmx", self.addresses.http[0])
+    }
+
+    pub(crate) fn anna(&self, house: &House) -> User {
+        house.anna(&self.url(), &Trust::Public)
+    }
+
+    pub(crate) fn berta(&self, house: &House) -> User {
+        house.berta(&self.url(), &Trust::Public)
+    }
+
+    /// SIGKILL, and nothing of it is left when this returns.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// SIGTERM; returns how it ended, and all that it has written to standard error.
+    pub(crate) async fn terminate(mut self) -> (ExitStatus, String) {
+        let pid = self.child.id().unwrap().to_string();
+        let told = Command::new("kill").args(["-TERM", &pid]).status().await.unwrap();
+        assert!(told.success());
+        let status = soon("the end of the program", self.child.wait()).await.unwrap();
+        soon("the end of its log", self.reader).await.unwrap();
+        let log = self.log.lock().unwrap().clone();
+        (status, log)
+    }
+}
+
+fn read(ready_file: &Path) -> Addresses {
+    serde_json::from_str(&std::fs::read_to_string(ready_file).unwrap()).unwrap()
+}

@@ -1,0 +1,236 @@
+//! The whole way over other transports: EWS by HTTPS, SIP by TCP and TLS.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ews::{GetPhoneCallInformation, PhoneCallState, ServerVersion};
+use onhook::client::Trust;
+use onhook::phone::{Ending, Phone, PhoneOptions, What};
+use onhook::sip::Transport;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::server::TlsStream;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+use crate::exchange::{self, PATIENT};
+use crate::peer::{Message, sdp};
+use crate::scene::{Plan, Scene, post_by, soon};
+
+/// An authority, and what it has signed for 127.0.0.1.
+struct Authority {
+    folder: TempDir,
+    roots: RootCertStore,
+    acceptor: TlsAcceptor,
+}
+
+impl Authority {
+    fn found() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        let cert = params.signed_by(&key, &authority).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        for (name, pem) in [
+            ("ca.pem", authority.pem()),
+            ("cert.pem", cert.pem()),
+            ("key.pem", key.serialize_pem()),
+        ] {
+            fs::write(folder.path().join(name), pem).unwrap();
+        }
+        let mut roots = RootCertStore::empty();
+        roots.add(authority.der().clone()).unwrap();
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let config = ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(vec![cert.der().clone()], key)
+            .unwrap();
+        Self {
+            folder,
+            roots,
+            acceptor: TlsAcceptor::from(Arc::new(config)),
+        }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_is_placed_followed_and_ended_over_https() {
+    let authority = Authority::found();
+    let (next_hop, _exchange) = exchange::open().await;
+    let scene = Scene::open(Plan {
+        more: format!(
+            "[[http.tls]]\nlisten = \"127.0.0.1:0\"\ncert = {:?}\nkey = {:?}\n",
+            authority.file("cert.pem"),
+            authority.file("key.pem")
+        ),
+        ..Plan::to(next_hop)
+    })
+    .await;
+    let address = scene.server.addresses().https[0];
+    let trust = Trust::File(authority.file("ca.pem"));
+    let anna = scene
+        .house
+        .anna(&format!("https://{address}/EWS/Exchange.asmx"), &trust);
+    let id = anna.play(PATIENT).await;
+    anna.reaches(&id, PhoneCallState::Connected).await;
+
+    for version in [&TLS12, &TLS13] {
+        let config = ClientConfig::builder_with_protocol_versions(&[version])
+            .with_root_certificates(authority.roots.clone())
+            .with_no_client_auth();
+        let stream = TcpStream::connect(address).await.unwrap();
+        let name = ServerName::try_from("127.0.0.1").unwrap();
+        let stream = TlsConnector::from(Arc::new(config))
+            .connect(name, stream)
+            .await
+            .unwrap();
+        let phone_call_id = id.clone();
+        let question = GetPhoneCallInformation { phone_call_id }.encode(ServerVersion::EXCHANGE_2013);
+        let answer = post_by(stream, "anna", &question).await;
+        assert!(answer.contains("Connected"), "{version:?}: {answer}");
+    }
+
+    anna.disconnect(&id).await.unwrap();
+    assert_eq!(anna.state(&id).await, PhoneCallState::Disconnected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_goes_over_tcp() {
+    let (phone, mut events) = Phone::start(PhoneOptions::default()).await.unwrap();
+    let scene = Scene::open(Plan {
+        sip_listen: "tcp:127.0.0.1:0".to_owned(),
+        ..Plan::to(format!("sip:{};transport=tcp", phone.address(Transport::Tcp).unwrap()))
+    })
+    .await;
+    let anna = scene.anna();
+    let id = anna.play("4711").await;
+    let mut by = None;
+    loop {
+        match soon("the ACK", events.recv()).await.unwrap().what {
+            What::Invited { transport, .. } => by = Some(transport),
+            What::Acked => break,
+            _ => {}
+        }
+    }
+    assert_eq!(by, Some(Transport::Tcp));
+    anna.disconnect(&id).await.unwrap();
+    assert_eq!(anna.state(&id).await, PhoneCallState::Disconnected);
+    loop {
+        if let What::Ended { why, .. } = soon("the end", events.recv()).await.unwrap().what {
+            assert_eq!(why, Ending::CallerHungUp);
+            break;
+        }
+    }
+}
+
+/// A peer at the other end of one TLS connection.
+struct TlsPeer {
+    stream: TlsStream<TcpStream>,
+    from: SocketAddr,
+    contact: String,
+    unread: String,
+}
+
+impl TlsPeer {
+    async fn accept(listener: &TcpListener, acceptor: &TlsAcceptor) -> Self {
+        let (stream, from) = soon("a connection", listener.accept()).await.unwrap();
+        Self {
+            stream: soon("the handshake", acceptor.accept(stream)).await.unwrap(),
+            from,
+            contact: format!("sip:phone@{};transport=tls", listener.local_addr().unwrap()),
+            unread: String::new(),
+        }
+    }
+
+    async fn expect(&mut self, method: &str) -> Message {
+        let text = loop {
+            if let Some(text) = self.take_message() {
+                break text;
+            }
+            let mut chunk = [0; 4096];
+            let length = soon(method, self.stream.read(&mut chunk)).await.unwrap();
+            assert_ne!(length, 0, "the connection ended");
+            self.unread.push_str(std::str::from_utf8(&chunk[..length]).unwrap());
+        };
+        let message = Message { text, from: self.from };
+        assert_eq!(message.method(), method, "{}", message.text);
+        message
+    }
+
+    fn take_message(&mut self) -> Option<String> {
+        let head = self.unread.find("\r\n\r\n")? + 4;
+        let (_, length) = self.unread[..head].split_once("Content-Length:").unwrap();
+        let body: usize = length.lines().next().unwrap().trim().parse().unwrap();
+        if self.unread.len() < head + body {
+            return None;
+        }
+        let rest = self.unread.split_off(head + body);
+        Some(std::mem::replace(&mut self.unread, rest))
+    }
+
+    async fn reply(&mut self, request: &Message, status: u16, more: &str) {
+        let text = request.answered(status, &self.contact, more);
+        self.stream.write_all(text.as_bytes()).await.unwrap();
+        self.stream.flush().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_goes_over_tls_on_one_connection() {
+    let authority = Authority::found();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let scene = Scene::open(Plan {
+        sip: format!("[sip.tls]\nca = {:?}", authority.file("ca.pem")),
+        ..Plan::to(format!("sip:{};transport=tls", listener.local_addr().unwrap()))
+    })
+    .await;
+    let anna = scene.anna();
+    let id = anna.play("4711").await;
+    let mut peer = TlsPeer::accept(&listener, &authority.acceptor).await;
+    let invite = peer.expect("INVITE").await;
+    assert!(invite.header("Via").starts_with("SIP/2.0/TLS "));
+    peer.reply(&invite, 180, "").await;
+    anna.reaches(&id, PhoneCallState::Alerted).await;
+    let rtp = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    peer.reply(&invite, 200, &sdp(rtp.local_addr().unwrap())).await;
+    peer.expect("ACK").await;
+    let mut packet = [0; 2048];
+    let (length, _) = soon("sound", rtp.recv_from(&mut packet)).await.unwrap();
+    assert_eq!(length, 12 + 160, "20 ms of PCMU");
+
+    let (user, asked) = (anna.clone(), id.clone());
+    let hung_up = tokio::spawn(async move { user.disconnect(&asked).await });
+    let bye = peer.expect("BYE").await;
+    peer.reply(&bye, 200, "").await;
+    hung_up.await.unwrap().unwrap();
+    assert_eq!(anna.state(&id).await, PhoneCallState::Disconnected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tls_trunk_that_nobody_vouches_for_gets_no_call() {
+    let (trusted, stranger) = (Authority::found(), Authority::found());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let scene = Scene::open(Plan {
+        sip: format!("[sip.tls]\nca = {:?}", trusted.file("ca.pem")),
+        ..Plan::to(format!("sip:{};transport=tls", listener.local_addr().unwrap()))
+    })
+    .await;
+    let anna = scene.anna();
+    let id = anna.play("4711").await;
+    let (stream, _) = soon("a connection", listener.accept()).await.unwrap();
+    assert!(soon("the handshake", stranger.acceptor.accept(stream)).await.is_err());
+    let information = anna.ended(&id).await;
+    assert_eq!(information.sip_response.unwrap().code, 503);
+}

@@ -1,0 +1,129 @@
+//! Promise 3: what must be on the disk before something else may happen. Another connection holds the store's write
+//! lock, as a busy disk would.
+
+use std::time::Instant;
+
+use rusqlite::Connection;
+
+use crate::peer::Peer;
+use crate::scene::{Plan, Scene};
+
+/// Keeps the journal from writing until it is dropped.
+struct Lock(Connection);
+
+impl Lock {
+    fn take(scene: &Scene) -> Self {
+        let connection = scene.house.journal();
+        connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+        Self(connection)
+    }
+
+    fn release(self) {
+        self.0.execute_batch("COMMIT").unwrap();
+    }
+}
+
+fn count(scene: &Scene, query: &str) -> i64 {
+    let journal = scene.house.journal();
+    journal.query_row(query, [], |row| row.get(0)).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invite_leaves_when_its_intent_is_durable_and_not_before() {
+    let mut peer = Peer::bind().await;
+    let scene = Scene::open(Plan::to(peer.uri())).await;
+    let anna = scene.anna();
+    let lock = Lock::take(&scene);
+    let placing = tokio::spawn(async move { anna.try_play("4711").await });
+    // The call is under way: it counts. Its INVITE waits.
+    while scene.server.live_calls().await == 0 {
+        tokio::task::yield_now().await;
+    }
+    peer.nothing_new(scene.sip()).await;
+    assert!(!placing.is_finished());
+    lock.release();
+    peer.expect("INVITE").await;
+    assert_eq!(count(&scene, "SELECT count(*) FROM call"), 1);
+    placing.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_durable_intent_there_is_no_call() {
+    let mut peer = Peer::bind().await;
+    let scene = Scene::open(Plan::to(peer.uri())).await;
+    let anna = scene.anna();
+    let lock = Lock::take(&scene);
+    let refused = anna.try_play("4711").await;
+    assert_eq!(refused.unwrap_err(), "ErrorInternalServerTransientError");
+    lock.release();
+    peer.nothing_new(scene.sip()).await;
+    assert_eq!(scene.server.live_calls().await, 0);
+
+    // It has passed, and so have its effects.
+    anna.play("4711").await;
+    peer.expect("INVITE").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hang_up_is_sent_at_once_and_promised_when_it_is_durable() {
+    let mut peer = Peer::bind().await;
+    let scene = Scene::open(Plan {
+        calls: "disconnect_wait = \"50ms\"",
+        ..Plan::to(peer.uri())
+    })
+    .await;
+    let anna = scene.anna();
+    let id = anna.play("4711").await;
+    peer.take_call().await;
+    let lock = Lock::take(&scene);
+    let asked = Instant::now();
+    let hanging_up = tokio::spawn(async move { anna.disconnect(&id).await });
+    let bye = peer.expect("BYE").await;
+    // The BYE's repetition comes long after disconnect_wait.
+    peer.repeated(&bye).await;
+    assert!(asked.elapsed().as_millis() > 50);
+    assert!(!hanging_up.is_finished(), "no answer before the wish is durable");
+    assert_eq!(count(&scene, "SELECT count(*) FROM call_state WHERE wish"), 0);
+    lock.release();
+    hanging_up.await.unwrap().unwrap();
+    assert_eq!(count(&scene, "SELECT count(*) FROM call_state WHERE wish"), 1);
+    peer.reply(&bye, 200).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hang_up_that_cannot_be_made_durable_is_not_promised() {
+    let mut peer = Peer::bind().await;
+    let scene = Scene::open(Plan {
+        calls: "disconnect_wait = \"50ms\"",
+        ..Plan::to(peer.uri())
+    })
+    .await;
+    let anna = scene.anna();
+    let id = anna.play("4711").await;
+    peer.take_call().await;
+    let lock = Lock::take(&scene);
+    let refused = anna.disconnect(&id).await;
+    assert_eq!(refused.unwrap_err(), "ErrorInternalServerTransientError");
+    // It was tried all the same; and once the phone has confirmed there is nothing left to promise.
+    let bye = peer.expect("BYE").await;
+    peer.reply(&bye, 200).await;
+    anna.ended(&id).await;
+    anna.disconnect(&id).await.unwrap();
+    lock.release();
+}
+
+/// A crash between 200 and ACK must leave a phone that still asks for its ACK.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ack_leaves_when_the_answer_is_durable() {
+    let mut peer = Peer::bind().await;
+    let scene = Scene::open(Plan::to(peer.uri())).await;
+    let anna = scene.anna();
+    anna.play("4711").await;
+    let invite = peer.expect("INVITE").await;
+    let lock = Lock::take(&scene);
+    peer.answer(&invite).await;
+    peer.nothing_new(scene.sip()).await;
+    lock.release();
+    peer.expect("ACK").await;
+    assert_eq!(count(&scene, "SELECT count(*) FROM call_state"), 1);
+}
