@@ -80,15 +80,6 @@ impl Server {
         let messages = Arc::new(StoredMessages(Arc::clone(&store)));
         let (journal, recovered) = Journal::open(&store, config.store.keep_records.0, config.calls.ended_retention.0)?;
 
-        let door = Door::open(&config.http)?;
-        let trunks = config
-            .trunk
-            .iter()
-            .map(|trunk| wiring::trunk(trunk, &config.sip.tls))
-            .collect();
-        let (sip, events) = Sip::start(wiring::listen(&config.sip, branch_key.clone()), trunks).await?;
-        let addresses = addresses(&door, &sip);
-
         let sounds = Sounds::new(
             messages.clone(),
             ClipCache::new(CLIP_CACHE_BYTES, media::Limits::default()),
@@ -100,6 +91,15 @@ impl Server {
             }),
             config.sip.external_address,
         );
+        let door = Door::open(&config.http)?;
+        let trunks = config
+            .trunk
+            .iter()
+            .map(|trunk| wiring::trunk(trunk, &config.sip.tls))
+            .collect();
+        let (sip, events) = Sip::start(wiring::listen(&config.sip, branch_key.clone()), trunks).await?;
+        let addresses = addresses(&door, &sip);
+
         let settings = wiring::calls(config, branch_key);
         let calls = Calls::start(settings, sip.clone(), events, sounds, journal.clone(), recovered);
 

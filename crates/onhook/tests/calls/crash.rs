@@ -2,6 +2,7 @@
 
 use ews::{ConnectionFailureCause, PhoneCallState};
 
+use crate::exchange::{self, AWAY, PATIENT};
 use crate::peer::Peer;
 use crate::program::Program;
 use crate::scene::{House, Plan, sip_address};
@@ -121,6 +122,43 @@ async fn no_error_means_that_a_crash_cannot_forget_the_wish() {
     let wishes = "SELECT count(*) FROM call JOIN call_state USING (k) WHERE wish";
     let wishes: i64 = house.journal().query_row(wishes, [], |row| row.get(0)).unwrap();
     assert_eq!(wishes, 1);
+}
+
+/// More than are ended at a time, half of them ringing; and new calls meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn all_phones_of_a_server_that_was_killed_are_hung_up() {
+    let (next_hop, _exchange) = exchange::open().await;
+    let house = House::build();
+    let plan = Plan {
+        calls: "max_live_per_mailbox = 1000",
+        ..Plan::to(next_hop)
+    };
+    let first = Program::serve(&house, &plan).await;
+    let anna = first.anna(&house);
+    let mut ids = Vec::new();
+    for _ in 0..80 {
+        ids.push(anna.play(PATIENT).await);
+        ids.push(anna.play(AWAY).await);
+    }
+    for pair in ids.chunks(2) {
+        anna.reaches(&pair[0], PhoneCallState::Connected).await;
+        anna.reaches(&pair[1], PhoneCallState::Alerted).await;
+    }
+    let plan = again(&plan, &first);
+    first.kill().await;
+
+    let second = Program::serve(&house, &plan).await;
+    let anna = second.anna(&house);
+    let new = anna.play(PATIENT).await;
+    for id in ids.iter().rev() {
+        let information = anna.ended(id).await;
+        assert_eq!(information.failure_cause, ConnectionFailureCause::None);
+    }
+    anna.reaches(&new, PhoneCallState::Connected).await;
+    assert!(second.terminate().await.0.success());
+    let records = "SELECT count(*) FROM cdr WHERE CAST(record AS TEXT) LIKE '%\"confirmed\":true%'";
+    let confirmed: i64 = house.journal().query_row(records, [], |row| row.get(0)).unwrap();
+    assert_eq!(confirmed, 161, "each was confirmed by its phone");
 }
 
 /// More calls than are ended at a time: those that wait for their turn are known all the same, and go ahead when

@@ -19,6 +19,7 @@ mod crash;
 mod endings;
 mod gate;
 mod hang_up;
+mod late_answers;
 mod ownership;
 mod secrets;
 mod stop;

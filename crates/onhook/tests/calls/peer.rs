@@ -148,8 +148,15 @@ impl Peer {
 
     /// Takes the call.
     pub(crate) async fn answer(&self, invite: &Message) {
+        self.answer_as("phone", invite).await;
+    }
+
+    /// Takes the call as the phone with this tag.
+    pub(crate) async fn answer_as(&self, tag: &str, invite: &Message) {
         let sdp = sdp(self.rtp.local_addr().unwrap());
-        self.reply_with(invite, 200, &sdp).await;
+        let answer = invite.answered(200, &self.contact(), &sdp);
+        self.send(&answer.replace(";tag=phone", &format!(";tag={tag}")), invite.from)
+            .await;
     }
 
     /// Takes the next call, up to the ACK.
