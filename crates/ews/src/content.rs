@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
+use crate::declaration::is_space;
 use crate::namespace::{Name, Namespace};
 use crate::violation::Violation;
-use crate::xml::{Attribute, Element, Node, Reader, is_space};
+use crate::xml::{Attribute, Element, Node, Reader};
 
 impl<'a> Reader<'a> {
     /// The next child of `parent`, if there is one; it has to be one of `expected`.

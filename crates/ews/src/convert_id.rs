@@ -5,7 +5,6 @@
 
 use crate::enumeration::enumeration;
 use crate::namespace::{MESSAGES, Name};
-use crate::operation::Operation;
 use crate::print::{print_attribute, request};
 use crate::response::{ResponseError, ResponseMessage};
 use crate::version::ServerVersion;
@@ -121,8 +120,8 @@ impl ConvertId {
         out
     }
 
-    pub(crate) fn example() -> Operation {
-        Operation::ConvertId(Self {
+    pub(crate) fn example() -> Self {
+        Self {
             destination_format: IdFormat::EntryId,
             source_ids: vec![
                 SourceId {
@@ -140,7 +139,7 @@ impl ConvertId {
                     },
                 },
             ],
-        })
+        }
     }
 }
 

@@ -1,7 +1,5 @@
 //! The XML declaration: version 1.0, UTF-8 if it names an encoding at all.
 
-use crate::xml::is_space;
-
 /// Checks what stands between `<?xml` and `?>` (XML 1.0 §2.8).
 ///
 /// # Errors
@@ -44,6 +42,11 @@ fn take<'a>(rest: &mut &'a str, name: &str) -> Option<&'a str> {
     let (value, left) = after_equals.strip_prefix(quote)?.split_once(quote)?;
     *rest = left;
     Some(value)
+}
+
+/// `S` of XML 1.0 §2.3.
+pub(crate) fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! `DisconnectPhoneCall`: ends a call.
 
-use crate::operation::Operation;
 use crate::phone_call_id::PhoneCallId;
 use crate::print::request;
 use crate::reply::{ReplyError, decode_reply};
@@ -45,9 +44,9 @@ impl DisconnectPhoneCall {
         response.encode(RESPONSE, |_, ()| {})
     }
 
-    pub(crate) fn example() -> Operation {
-        Operation::DisconnectPhoneCall(Self {
+    pub(crate) fn example() -> Self {
+        Self {
             phone_call_id: PhoneCallId::example(),
-        })
+        }
     }
 }

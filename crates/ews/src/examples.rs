@@ -54,11 +54,11 @@ impl Operation {
     /// One of each.
     pub fn examples() -> Vec<Self> {
         vec![
-            PlayOnPhone::example(),
-            GetPhoneCallInformation::example(),
-            DisconnectPhoneCall::example(),
-            GetServiceConfiguration::example(),
-            ConvertId::example(),
+            Self::PlayOnPhone(PlayOnPhone::example()),
+            Self::GetPhoneCallInformation(GetPhoneCallInformation::example()),
+            Self::DisconnectPhoneCall(DisconnectPhoneCall::example()),
+            Self::GetServiceConfiguration(GetServiceConfiguration::example()),
+            Self::ConvertId(ConvertId::example()),
         ]
     }
 }

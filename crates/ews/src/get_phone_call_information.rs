@@ -2,7 +2,6 @@
 
 use crate::enumeration::enumeration;
 use crate::namespace::{Name, TYPES};
-use crate::operation::Operation;
 use crate::phone_call_id::PhoneCallId;
 use crate::print::{print_element, request};
 use crate::reply::{ReplyError, decode_reply};
@@ -114,10 +113,10 @@ impl GetPhoneCallInformation {
         response.encode(RESPONSE, |out, information| information.print(out))
     }
 
-    pub(crate) fn example() -> Operation {
-        Operation::GetPhoneCallInformation(Self {
+    pub(crate) fn example() -> Self {
+        Self {
             phone_call_id: PhoneCallId::example(),
-        })
+        }
     }
 }
 

@@ -2,7 +2,6 @@
 
 use crate::enumeration::enumeration;
 use crate::namespace::{Name, TYPES};
-use crate::operation::Operation;
 use crate::print::{print_element, request};
 use crate::reply::{ReplyError, decode_message, decode_reply};
 use crate::response::ResponseMessage;
@@ -131,11 +130,11 @@ impl GetServiceConfiguration {
         })
     }
 
-    pub(crate) fn example() -> Operation {
-        Operation::GetServiceConfiguration(Self {
+    pub(crate) fn example() -> Self {
+        Self {
             acting_as: Some("anna@example.org".into()),
             requested: vec![ServiceConfiguration::UnifiedMessagingConfiguration],
-        })
+        }
     }
 }
 

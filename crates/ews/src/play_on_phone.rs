@@ -1,7 +1,6 @@
 //! `PlayOnPhone`: rings a phone and plays a message to it.
 
 use crate::namespace::Name;
-use crate::operation::Operation;
 use crate::phone_call_id::{PHONE_CALL_ID, PhoneCallId};
 use crate::print::{print_attribute, print_element, request};
 use crate::reply::{ReplyError, decode_reply};
@@ -89,13 +88,13 @@ impl PlayOnPhone {
         response.encode(RESPONSE, |out, id| id.print(out, "PhoneCallId"))
     }
 
-    pub(crate) fn example() -> Operation {
-        Operation::PlayOnPhone(Self {
+    pub(crate) fn example() -> Self {
+        Self {
             item_id: ItemId {
                 id: "bWVzc2FnZS1leGFtcGxlLTE".into(),
                 change_key: Some("CQAAAA==".into()),
             },
             dial_string: "4711".into(),
-        })
+        }
     }
 }

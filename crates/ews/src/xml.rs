@@ -11,7 +11,7 @@ use quick_xml::events::{BytesDecl, BytesStart, Event};
 use quick_xml::name::{NamespaceError, QName, ResolveResult};
 use quick_xml::{NsReader, escape};
 
-use crate::declaration;
+use crate::declaration::{self, is_space};
 use crate::namespace::{Name, Namespace};
 use crate::violation::Violation;
 
@@ -328,12 +328,6 @@ fn text_of(body: &[u8]) -> Result<&str, Violation> {
 pub(crate) fn is_character(character: char) -> bool {
     matches!(character, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
 }
-
-/// `S` of XML 1.0 §2.3.
-pub(crate) fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
-}
-
 /// `NCName` of Namespaces in XML 1.0 §3.
 fn is_name(text: &str) -> bool {
     let mut characters = text.chars();

@@ -9,6 +9,7 @@ mod answer;
 mod connection;
 mod description;
 mod endpoint;
+mod front;
 mod listener;
 mod router;
 mod service;

@@ -11,10 +11,10 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
 
 use super::error::Problem;
-use super::next_hop::{NextHop, Transport};
+use super::next_hop::NextHop;
 use super::read::Document;
 use super::sections::{Config, Trunk};
-use super::values::Secret;
+use super::values::{Secret, Transport};
 
 /// Makes every relative path relative to the folder of the file.
 pub(super) fn resolve(config: &mut Config, folder: &Path) {

@@ -16,11 +16,11 @@ use std::path::{Path, PathBuf};
 
 pub use error::{ConfigError, Finding, Findings};
 pub use example::example;
-pub use next_hop::{NextHop, Transport};
+pub use next_hop::NextHop;
 pub use sections::{Calls, Config, Dial, Http, HttpTls, Log, Media, Sip, SipTimers, SipTls, Store, Trunk};
 pub use values::{
     Codec, Level, ListenAddress, LogFormat, OneOrMany, Pattern, Period, PlainBasic, PortRange, SchemaVersion, Secret,
-    ServerVersion, SipToken, ValueError,
+    ServerVersion, SipToken, Transport, ValueError,
 };
 
 use error::Problem;

@@ -4,40 +4,9 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use super::values::{ValueError, from_text};
+use super::values::{Transport, ValueError, from_text};
 
 from_text!(NextHop);
-
-/// How SIP messages travel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Transport {
-    Udp,
-    Tcp,
-    Tls,
-}
-
-impl FromStr for Transport {
-    type Err = ValueError;
-
-    fn from_str(text: &str) -> Result<Self, ValueError> {
-        match text.to_ascii_lowercase().as_str() {
-            "udp" => Ok(Self::Udp),
-            "tcp" => Ok(Self::Tcp),
-            "tls" => Ok(Self::Tls),
-            _ => Err(ValueError::new(text, "udp, tcp or tls")),
-        }
-    }
-}
-
-impl fmt::Display for Transport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Udp => "udp",
-            Self::Tcp => "tcp",
-            Self::Tls => "tls",
-        })
-    }
-}
 
 /// A host, perhaps a port, and the transport to reach it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -11,8 +11,6 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 
-use super::next_hop::Transport;
-
 /// Why a text is not a value of its type.
 #[derive(Debug, Error)]
 #[error("{given:?} is not {expected}")]
@@ -78,6 +76,37 @@ impl FromStr for Period {
             .filter(|ms| *ms <= 36_500 * 86_400_000)
             .ok_or_else(refused)?;
         Ok(Self(Duration::from_millis(period)))
+    }
+}
+
+/// How SIP messages travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Transport {
+    Udp,
+    Tcp,
+    Tls,
+}
+
+impl FromStr for Transport {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        match text.to_ascii_lowercase().as_str() {
+            "udp" => Ok(Self::Udp),
+            "tcp" => Ok(Self::Tcp),
+            "tls" => Ok(Self::Tls),
+            _ => Err(ValueError::new(text, "udp, tcp or tls")),
+        }
+    }
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+        })
     }
 }
 

@@ -8,14 +8,13 @@ use axum::body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, rt};
+use hyper::{Request, Uri, rt};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use super::router::fold_case;
 use super::tls::Tls;
 
 /// How long a TLS handshake may take.
@@ -86,5 +85,35 @@ async fn serve_http<S>(
     };
     if let Err(error) = ended {
         tracing::debug!(peer = %connection.peer, %error, "the connection ended early");
+    }
+}
+
+/// Makes the path one that routes know: clients spell it in any case.
+fn fold_case<B>(request: &mut Request<B>) {
+    if !request.uri().path().bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return;
+    }
+    let mut parts = request.uri().clone().into_parts();
+    let path = request.uri().path().to_ascii_lowercase();
+    let folded = match request.uri().query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path,
+    };
+    parts.path_and_query = folded.parse().ok();
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_folded_and_queries_are_not() {
+        let mut request = Request::new(Body::empty());
+        *request.uri_mut() = Uri::from_static("/EWS/Exchange.ASMX?Wsdl");
+        fold_case(&mut request);
+        assert_eq!(request.uri(), "/ews/exchange.asmx?Wsdl");
     }
 }

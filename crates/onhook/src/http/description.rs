@@ -9,8 +9,7 @@ use axum::response::Response;
 use super::Service;
 use super::answer::{html, xml};
 use super::connection::Connection;
-use super::endpoint::authenticate;
-use super::router::Front;
+use super::front::{Front, authenticate};
 
 const ENDPOINT: &str = "/EWS/Exchange.asmx";
 

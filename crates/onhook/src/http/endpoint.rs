@@ -4,18 +4,17 @@ use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::{Extension, Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tokio::time::timeout;
 
-use super::answer::{Refusal, challenge, refuse, xml};
+use super::answer::{Refusal, refuse, xml};
 use super::connection::Connection;
-use super::router::Front;
-use super::{Service, Settings, Unauthenticated};
-use crate::auth::takes_basic;
+use super::front::{Front, authenticate};
+use super::{Service, Settings};
 
 pub(super) async fn serve<S: Service>(
     State(front): State<Front<S>>,
@@ -65,51 +64,6 @@ async fn answer<S: Service>(front: &Front<S>, caller: &S::Caller, body: &Bytes) 
             xml(StatusCode::INTERNAL_SERVER_ERROR, fault.encode(&settings.version))
         }
     }
-}
-
-/// Why the caller is not known.
-pub(super) enum Refused {
-    /// No credentials, or wrong ones.
-    Challenge,
-    Other(Refusal),
-}
-
-impl Refused {
-    /// The answer; `page` is what a browser shows when its user has no password to give.
-    pub(super) fn into_response(self, settings: &Settings, page: Option<String>) -> Response {
-        match self {
-            Self::Challenge => challenge(&settings.realm, page),
-            Self::Other(refusal) => refuse(refusal),
-        }
-    }
-}
-
-pub(super) async fn authenticate<S: Service>(
-    front: &Front<S>,
-    connection: Connection,
-    headers: &HeaderMap,
-) -> Result<S::Caller, Refused> {
-    let peer = connection.peer.ip();
-    if !takes_basic(front.settings.basic_over_plain_http, connection.is_tls, peer) {
-        // Without a challenge: a client that is asked would send the password.
-        return Err(Refused::Other(Refusal::NeedsTls));
-    }
-    let mut given = headers.get_all(AUTHORIZATION).iter();
-    let (Some(authorization), None) = (given.next(), given.next()) else {
-        return Err(Refused::Challenge);
-    };
-    let Ok(authorization) = authorization.to_str() else {
-        return Err(Refused::Challenge);
-    };
-    let authenticated = front.service.authenticate(authorization, peer).await;
-    authenticated.map_err(|unauthenticated| {
-        tracing::info!(peer = %connection.peer, "not let in: {unauthenticated}");
-        match unauthenticated {
-            Unauthenticated::Rejected => Refused::Challenge,
-            Unauthenticated::TryLater(wait) => Refused::Other(Refusal::TooManyAttempts(wait)),
-            Unauthenticated::Unavailable => Refused::Other(Refusal::Unavailable),
-        }
-    })
 }
 
 /// What the head says about the body: XML in UTF-8, not compressed, not too long.

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::header::CACHE_CONTROL;
-use axum::http::{HeaderName, HeaderValue, Uri};
+use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::get;
 use tracing::Instrument as _;
 
 use super::answer::{Refusal, refuse};
+use super::front::Front;
 use super::{Service, Settings, description, endpoint};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
@@ -20,22 +21,7 @@ const RETURN_CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("return-cli
 /// Longer ids than this are no ids, and are not echoed.
 const MAX_CLIENT_REQUEST_ID: usize = 128;
 
-/// What handlers share.
-pub(super) struct Front<S> {
-    pub(super) settings: Arc<Settings>,
-    pub(super) service: Arc<S>,
-}
-
-impl<S> Clone for Front<S> {
-    fn clone(&self) -> Self {
-        Self {
-            settings: Arc::clone(&self.settings),
-            service: Arc::clone(&self.service),
-        }
-    }
-}
-
-/// All routes, in lower case: [`fold_case`] comes first.
+/// All routes, in lower case: the connection has folded the path.
 pub(super) fn router<S: Service>(settings: Arc<Settings>, service: Arc<S>) -> Router {
     let endpoint = get(description::page::<S>).post(endpoint::serve::<S>);
     Router::new()
@@ -47,23 +33,6 @@ pub(super) fn router<S: Service>(settings: Arc<Settings>, service: Arc<S>) -> Ro
         .method_not_allowed_fallback(|| async { refuse(Refusal::MethodNotAllowed) })
         .layer(middleware::from_fn(identify))
         .with_state(Front { settings, service })
-}
-
-/// Makes the path one that routes know: clients spell it in any case.
-pub(super) fn fold_case(request: &mut Request) {
-    if !request.uri().path().bytes().any(|byte| byte.is_ascii_uppercase()) {
-        return;
-    }
-    let mut parts = request.uri().clone().into_parts();
-    let path = request.uri().path().to_ascii_lowercase();
-    let folded = match request.uri().query() {
-        Some(query) => format!("{path}?{query}"),
-        None => path,
-    };
-    parts.path_and_query = folded.parse().ok();
-    if let Ok(uri) = Uri::from_parts(parts) {
-        *request.uri_mut() = uri;
-    }
 }
 
 /// Gives the request an id, for the log and for the client.
@@ -122,13 +91,5 @@ mod tests {
         assert_eq!(id.as_bytes()[14], b'4');
         assert!(matches!(id.as_bytes()[19], b'8' | b'9' | b'a' | b'b'));
         assert_ne!(id, guid());
-    }
-
-    #[test]
-    fn paths_are_folded_and_queries_are_not() {
-        let mut request = Request::new(axum::body::Body::empty());
-        *request.uri_mut() = Uri::from_static("/EWS/Exchange.ASMX?Wsdl");
-        fold_case(&mut request);
-        assert_eq!(request.uri(), "/ews/exchange.asmx?Wsdl");
     }
 }
