@@ -9,17 +9,13 @@ use tokio::sync::{oneshot, watch};
 use super::{PhoneCallId, PlaceError};
 use crate::{journal::IdHash, messages::Message, sip::Incoming};
 
-/// How firmly a call's end is settled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Settled {
-    /// Nothing can be promised yet.
-    Live,
-    /// The wish to end is durable.
-    Wished,
-    /// The journal did not take the wish.
-    WishLost,
-    /// The call has ended.
-    Ended,
+/// How firmly a call's end is settled: what a disconnect waits for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Settled {
+    /// The call is over.
+    pub(super) ended: bool,
+    /// Whether the journal took the wish to end, or the end; nothing before it has said so.
+    pub(super) durable: Option<bool>,
 }
 
 /// A call whose machine is still needed.
@@ -68,7 +64,7 @@ impl Live {
             playing: None,
             agreed: None,
             stream: 0,
-            settled: watch::Sender::new(Settled::Live),
+            settled: watch::Sender::default(),
             placed: None,
             requests: HashMap::new(),
             ended_at: None,
@@ -91,16 +87,5 @@ impl Live {
     fn linger_until(&self, limits: &Limits) -> Option<Moment> {
         let until = self.ended_at? + limits.transaction();
         self.call.is_drained().then_some(until)
-    }
-
-    /// Settles more, never less.
-    pub(super) fn settle(&self, settled: Settled) {
-        self.settled.send_if_modified(|now| {
-            let firmer = settled as u8 > *now as u8;
-            if firmer {
-                *now = settled;
-            }
-            firmer
-        });
     }
 }

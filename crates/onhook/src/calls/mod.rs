@@ -169,8 +169,8 @@ impl Calls {
         answer.await.ok()?
     }
 
-    /// Ends a call. Returns when the far end has confirmed, or after the configured wait; the wish to end is durable
-    /// before either (promise 3). Ending a call that has ended is fine.
+    /// Ends a call. Returns when the far end has confirmed, or after the configured wait; the wish to end, or the end, is
+    /// durable before either (promise 3). Ending a call that has ended is fine.
     ///
     /// # Errors
     ///
@@ -188,18 +188,14 @@ impl Calls {
     }
 
     async fn settle(&self, mut settled: watch::Receiver<Settled>) -> Result<(), DisconnectError> {
-        let ended = settled.wait_for(|settled| *settled == Settled::Ended);
-        if tokio::time::timeout(self.disconnect_wait, ended)
-            .await
-            .is_ok_and(|ended| ended.is_ok())
-        {
-            return Ok(());
-        }
-        let settled = settled.wait_for(|settled| *settled != Settled::Live).await;
-        match settled.map(|settled| *settled) {
-            Ok(Settled::Wished | Settled::Ended) => Ok(()),
-            Ok(Settled::Live | Settled::WishLost) => Err(DisconnectError::NotJournaled),
-            Err(_) => Err(DisconnectError::Draining),
+        // Whether it has come to that or not: what counts then is what the journal says.
+        let _ = tokio::time::timeout(self.disconnect_wait, settled.wait_for(|settled| settled.ended)).await;
+        let settled = settled.wait_for(|settled| settled.durable.is_some()).await;
+        let settled = *settled.map_err(|_| DisconnectError::Draining)?;
+        if settled.ended || settled.durable == Some(true) {
+            Ok(())
+        } else {
+            Err(DisconnectError::NotJournaled)
         }
     }
 

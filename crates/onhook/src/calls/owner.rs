@@ -216,9 +216,11 @@ impl Owner {
                         });
                     }
                 }
-                (Save::Wish, true) => live.settle(Settled::Wished),
-                (Save::Wish, false) => live.settle(Settled::WishLost),
-                (Save::Answer | Save::End, _) => {}
+                // What is durable stays so, whatever becomes of later records.
+                (Save::Wish | Save::End, _) => live.settled.send_modify(|settled| {
+                    settled.durable = Some(done || settled.durable == Some(true));
+                }),
+                (Save::Answer, _) => {}
             }
         });
     }

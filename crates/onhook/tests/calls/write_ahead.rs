@@ -108,8 +108,29 @@ async fn a_hang_up_that_cannot_be_made_durable_is_not_promised() {
     let bye = peer.expect("BYE").await;
     peer.reply(&bye, 200).await;
     anna.ended(&id).await;
-    anna.disconnect(&id).await.unwrap();
     lock.release();
+    anna.disconnect(&id).await.unwrap();
+}
+
+/// That the phone is down is no reason to hurry: a crash now would leave a call that seems to be up.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_confirmed_hang_up_waits_for_the_disk_too() {
+    let mut peer = Peer::bind().await;
+    let scene = Scene::open(Plan::to(peer.uri())).await;
+    let anna = scene.anna();
+    let id = anna.play("4711").await;
+    peer.take_call().await;
+    let lock = Lock::take(&scene);
+    let (user, asked) = (anna.clone(), id.clone());
+    let hanging_up = tokio::spawn(async move { user.disconnect(&asked).await });
+    let bye = peer.expect("BYE").await;
+    peer.reply(&bye, 200).await;
+    anna.ended(&id).await;
+    assert!(!hanging_up.is_finished());
+    lock.release();
+    hanging_up.await.unwrap().unwrap();
+    let durable = "SELECT (SELECT count(*) FROM call_state WHERE wish) + (SELECT count(*) FROM cdr)";
+    assert_eq!(count(&scene, durable), 1);
 }
 
 /// A crash between 200 and ACK must leave a phone that still asks for its ACK.

@@ -9,7 +9,7 @@ use call::{
 use media::{Clip, PlayEnd, Remote};
 use serde::{Deserialize, Serialize};
 
-use super::{Key, Note, Owner, Settled, SoundUnavailable};
+use super::{Key, Note, Owner, SoundUnavailable};
 use crate::{
     calls::{live::Live, past},
     journal::{CallState, Written},
@@ -57,7 +57,7 @@ impl Owner {
         let Some(live) = self.live.get_mut(&key) else { return };
         live.playing = None;
         live.stage = None;
-        live.settle(Settled::Ended);
+        live.settled.send_modify(|settled| settled.ended = true);
         if let Some(end) = live.call.end() {
             let cause = past::cause(end);
             tracing::info!(call = %key, cause, confirmed = end.confirmed, "call ended");

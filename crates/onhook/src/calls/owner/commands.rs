@@ -129,7 +129,13 @@ impl Owner {
         self.with(key, |live| live.call.disconnect(now));
         match self.live.get(&key) {
             Some(live) => Some(live.settled.subscribe()),
-            None => Some(watch::channel(Settled::Ended).1),
+            None => {
+                let settled = Settled {
+                    ended: true,
+                    durable: Some(true),
+                };
+                Some(watch::channel(settled).1)
+            }
         }
     }
 }
