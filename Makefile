@@ -39,11 +39,11 @@ unit: ## The Rust tests alone
 	else set -x; cargo test --workspace --locked --no-fail-fast; fi
 
 interop: setup ## onhook against SIPp, Kamailio, baresip, zeep, exchangelib, node-ews (CASES='sipp/*' for some)
-	cargo build --locked --bin onhook
+	cargo test --workspace --locked --no-run --quiet # the same features as `unit`: nothing is built twice
 	$(INTEROP) $(if $(CASES),'$(CASES)')
 
 interop-baseline: setup ## Run the interop cases and make what they saw the baseline
-	cargo build --locked --bin onhook
+	cargo test --workspace --locked --no-run --quiet # the same features as `unit`: nothing is built twice
 	$(INTEROP) --bless $(if $(CASES),'$(CASES)')
 
 demo: ## See a call from end to end: EWS client, server and phone, on this machine alone
