@@ -103,6 +103,28 @@ async fn a_phone_that_answers_while_the_server_is_down_is_acked_and_byed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_call_whose_trunk_cannot_be_reached_is_left_to_a_later_server() {
+    let mut peer = Peer::bind().await;
+    let house = House::build();
+    let plan = Plan::to(peer.uri());
+    let first = Program::serve(&house, &plan).await;
+    let id = first.anna(&house).play("4711").await;
+    peer.take_call().await;
+    first.kill().await;
+
+    // It has no address for IPv6.
+    let second = Program::serve(&house, &Plan::to("sip:[::1]:5060")).await;
+    assert!(second.terminate().await.0.success());
+
+    let third = Program::serve(&house, &plan).await;
+    // Its port is another one, and so is its Via.
+    assert_eq!(peer.expect("ACK").await.header("CSeq"), "1 ACK");
+    let bye = peer.expect("BYE").await;
+    peer.reply(&bye, 200).await;
+    third.anna(&house).ended(&id).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_error_means_that_a_crash_cannot_forget_the_wish() {
     let mut peer = Peer::bind().await;
     let house = House::build();

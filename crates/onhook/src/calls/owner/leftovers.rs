@@ -1,6 +1,6 @@
 //! What an earlier server left: ids that can still be asked about, and calls whose phones may be off-hook.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use call::{Call, Record, sdp::LocalMedia};
 
@@ -10,6 +10,17 @@ use crate::journal::{Leftover, Recovered};
 /// Leftovers that are being ended at a time. More at once would overrun the peer, and what it drops is lost time.
 /// New calls are not counted: however many there are, the phones of old ones are hung up.
 const IN_FLIGHT: usize = 128;
+
+/// When to look again for a way to a phone.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Why a leftover is not being ended.
+enum Stuck {
+    /// We have no address towards its trunk: a name that cannot be looked up yet, say.
+    ForNow,
+    /// Its record cannot be read, or there is no trunk at all.
+    ForGood,
+}
 
 impl Owner {
     /// From here on every call that is known can be asked about.
@@ -42,6 +53,9 @@ impl Owner {
             && let Some(key) = self.leftovers.keys().next().copied()
         {
             self.take_up(key);
+            if self.leftovers.contains_key(&key) {
+                break;
+            }
         }
     }
 
@@ -50,43 +64,47 @@ impl Owner {
         let Some(leftover) = self.leftovers.remove(&key) else {
             return;
         };
-        let id = leftover.id_hash;
-        match self.leftover(leftover) {
-            Some(live) => {
+        match self.leftover(&leftover) {
+            Ok(live) => {
                 self.leftovers_ending.insert(key);
                 self.admit(key, live);
                 self.act(key);
             }
-            None => {
-                tracing::error!(call = %key, "a leftover call cannot be read, or its trunk is gone: its phone may be off-hook");
-                self.by_id.remove(&id);
+            Err(Stuck::ForNow) => {
+                self.leftovers.insert(key, leftover);
+                self.schedule.set(key, Some(self.now() + RETRY));
+            }
+            Err(Stuck::ForGood) => {
+                tracing::error!(call = %key, "a leftover call cannot be read, or there is no trunk: its phone may be off-hook");
+                self.by_id.remove(&leftover.id_hash);
             }
         }
     }
 
     /// The machine of a call that an earlier server left, on its way to the end.
-    fn leftover(&self, leftover: Leftover) -> Option<Live> {
-        let Intent { owner, started, record } = serde_json::from_slice(&leftover.intent).ok()?;
-        let record: Record = match leftover.state {
-            Some(state) => serde_json::from_slice(&state.dialog).ok()?,
-            None => record,
+    fn leftover(&self, leftover: &Leftover) -> Result<Live, Stuck> {
+        let intent: Intent = serde_json::from_slice(&leftover.intent).map_err(|_| Stuck::ForGood)?;
+        let record: Record = match &leftover.state {
+            Some(state) => serde_json::from_slice(&state.dialog).map_err(|_| Stuck::ForGood)?,
+            None => intent.record,
         };
         // A trunk that is no longer configured had a way out; any other may still reach the phone.
         let trunks = &self.settings.trunks;
         let trunk = trunks
             .iter()
             .find(|trunk| trunk.name == record.trunk)
-            .or(trunks.first())?;
-        let local = self.sip.local(&trunk.name).ok()?;
+            .or(trunks.first())
+            .ok_or(Stuck::ForGood)?;
+        let local = self.sip.local(&trunk.name).map_err(|_| Stuck::ForNow)?;
         // No offer will be made any more.
         let media = LocalMedia {
-            address: (local_ip(&local)?, 9).into(),
+            address: (local_ip(&local).ok_or(Stuck::ForNow)?, 9).into(),
             session_id: 0,
             version: 1,
             codecs: trunk.codecs.clone(),
         };
         let around = trunk.surroundings(local, media, &self.settings.branch_key, self.settings.limits);
         let call = Call::take_up(record, around, self.now());
-        Some(Live::new(owner, leftover.id_hash, call, started))
+        Ok(Live::new(intent.owner, leftover.id_hash, call, intent.started))
     }
 }
