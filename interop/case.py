@@ -27,7 +27,7 @@ class Case:
     body: Callable[["Run"], str]
 
 
-def case(name: str, limit: float = 30):
+def case(name: str, limit: float = 90):
     """Registers a function as the case `name`, which may take `limit` seconds."""
 
     def register(body):
@@ -116,19 +116,28 @@ class Run:
                     process.wait(3)
 
 
-def free_port() -> int:
-    """A port that is free now, as is the one above it, for peers that cannot ask the system for one themselves.
+BLOCK = 8
+claims = []
 
-    It lies below the ports the system gives out by itself and those onhook uses for sound, so that nothing but another such
-    peer could take it before its owner does.
+
+def free_port() -> int:
+    """The first of eight ports that are free, for peers that cannot ask the system for one themselves.
+
+    SIPp takes four for sound, whatever it is told. The block lies below the ports the system gives out by itself and those
+    onhook uses for sound, and is claimed by a name in the kernel for as long as this process lives, so that no other case
+    takes it before its owner does.
     """
     while True:
-        port = random.randrange(10_000, 16_000, 2)
+        port = random.randrange(10_000, 16_000, BLOCK)
+        claim = socket.socket(socket.AF_UNIX)
         try:
+            claim.bind(f"\0onhook-interop-{port}")
             for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
-                for one in (port, port + 1):
+                for one in range(port, port + BLOCK):
                     with socket.socket(socket.AF_INET, kind) as probe:
                         probe.bind(("127.0.0.1", one))
-            return port
         except OSError:
+            claim.close()
             continue
+        claims.append(claim)
+        return port
