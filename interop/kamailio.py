@@ -60,7 +60,7 @@ def wrong_secret(run: Run) -> str:
     return str(ended)
 
 
-@case("kamailio/down-then-up", limit=60)
+@case("kamailio/down-then-up", limit=120)
 def down_then_up(run: Run) -> str:
     """No call is tried while OPTIONS finds nobody; the proxy is used as soon as it is there."""
     phone = Sipp(run, "answer")

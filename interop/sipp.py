@@ -55,7 +55,7 @@ class Sipp:
         process = run.spawn(
             "sipp", "sipp", "-sf", SCENARIOS / f"{scenario}.xml", "-i", "127.0.0.1", "-p", self.port,
             "-t", f"{transport[0]}1", "-mi", "127.0.0.1", "-mp", free_port(), "-key", "ear", self.ear.port, "-m", 1, "-nostdin",
-            "-timeout", "40s", "-timeout_error", "-trace_msg", "-message_file", self.log,
+            "-timeout", "100s", "-timeout_error", "-trace_msg", "-message_file", self.log,
             "-trace_err", "-error_file", run.folder / "sipp-errors.log",
         )  # fmt: skip
         run.listening(process, self.port, transport)
