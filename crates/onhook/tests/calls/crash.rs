@@ -157,10 +157,15 @@ async fn all_phones_of_a_server_that_was_killed_are_hung_up() {
     };
     let first = Program::serve(&house, &plan).await;
     let anna = first.anna(&house);
+    let placing: Vec<_> = (0..160)
+        .map(|at| {
+            let anna = anna.clone();
+            tokio::spawn(async move { anna.play([PATIENT, AWAY][at % 2]).await })
+        })
+        .collect();
     let mut ids = Vec::new();
-    for _ in 0..80 {
-        ids.push(anna.play(PATIENT).await);
-        ids.push(anna.play(AWAY).await);
+    for placed in placing {
+        ids.push(placed.await.unwrap());
     }
     for pair in ids.chunks(2) {
         anna.reaches(&pair[0], PhoneCallState::Connected).await;
