@@ -21,6 +21,7 @@ use tokio::sync::mpsc;
 use super::{
     SipEvent,
     listen::Transport,
+    refuse,
     shared::{Core, random_text},
     wire,
 };
@@ -103,6 +104,13 @@ impl Replies {
     }
 }
 
+fn sound(message: &rsip::Request) -> Result<call::Request, Reply> {
+    match refuse::refusal(message) {
+        None => wire::request(message).ok_or_else(|| Reply::status(400)),
+        Some(refusal) => Err(refusal),
+    }
+}
+
 /// Sees one server transaction through.
 pub(super) async fn serve(core: &Arc<Core>, mut transaction: Transaction) {
     let connection = transaction.connection.clone();
@@ -114,8 +122,8 @@ pub(super) async fn serve(core: &Arc<Core>, mut transaction: Transaction) {
         let transport = connection.as_ref().map(|connection| connection.transport())?;
         Some((address.get_socketaddr().ok()?, wire::transport(transport)?))
     });
-    let (Some((source, transport)), Some(request)) = (from, wire::request(&transaction.original)) else {
-        return; // too broken to be answered
+    let Some((source, transport)) = from else {
+        return; // an address that no socket of ours has
     };
     let replies = Replies {
         request: transaction.original.clone(),
@@ -123,6 +131,14 @@ pub(super) async fn serve(core: &Arc<Core>, mut transaction: Transaction) {
         server: core.user_agent.clone(),
         sender: transaction.tu_sender.clone(),
         final_sent: AtomicBool::new(false),
+    };
+    let request = match sound(&transaction.original) {
+        Ok(request) => request,
+        Err(refusal) => {
+            replies.send(None, &refusal);
+            while transaction.receive().await.is_some() {}
+            return;
+        }
     };
     let is_invite = transaction.original.method == rsip::Method::Invite;
     if is_invite {

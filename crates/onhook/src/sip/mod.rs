@@ -10,7 +10,8 @@
 //! shared    what its tasks share
 //! drive     client transactions, one call's messages in order  wire     text, messages, views, URIs
 //! incoming  server transactions                                tap      sees each message before the library does
-//! connect   from a URI to a connection                         net, tls our sockets and certificates
+//! connect   from a URI to a connection                         refuse   requests that nobody could serve
+//! net, tls  our sockets and certificates
 //! trunk     keep-alive, state                                  register the binding of our Contact
 //! ```
 //!
@@ -22,6 +23,7 @@ mod drive;
 mod incoming;
 mod listen;
 mod net;
+mod refuse;
 mod register;
 mod shared;
 mod tap;
@@ -35,7 +37,7 @@ use std::{
     time::Duration,
 };
 
-use call::{CallIdHeader, Local, Outgoing, Tx};
+use call::{CallIdHeader, Local, Outgoing, Tag, Tx};
 use rsipstack::{
     EndpointBuilder,
     transaction::transaction::TransactionEvent,
@@ -167,6 +169,7 @@ impl Sip {
         let tap = tap::Tap {
             endpoint: tapped.clone(),
             branch_key: listen.branch_key.clone(),
+            stateless_tag: Tag::new(shared::random_text()),
             events: events.clone(),
             load: load.clone(),
         };

@@ -10,14 +10,14 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use call::{BranchKey, CSeq, Method, Tag};
+use call::{BranchKey, CSeq, Method, Reply, Tag};
 use rsipstack::{
     sip::{self as rsip, Header, SipMessage, prelude::*},
     transaction::{
         endpoint::{EndpointInner, MessageInspector, TransportEventInspector},
         key::{TransactionKey, TransactionRole},
     },
-    transport::{SipAddr, TransportEvent},
+    transport::{SipAddr, SipConnection, TransportEvent},
 };
 use subtle::ConstantTimeEq;
 use tokio::sync::mpsc;
@@ -40,10 +40,23 @@ pub(super) struct Load {
     pub(super) answers_dropped: AtomicUsize,
 }
 
+impl Load {
+    /// Counts one more request that is being answered, unless there are too many.
+    fn admit(&self) -> bool {
+        self.server_transactions
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |live| {
+                (live < SERVER_TRANSACTIONS).then_some(live + 1)
+            })
+            .is_ok()
+    }
+}
+
 pub(super) struct Tap {
     /// Weak: the endpoint owns the tap.
     pub(super) endpoint: Arc<OnceLock<Weak<EndpointInner>>>,
     pub(super) branch_key: BranchKey,
+    /// The same in every answer that has no transaction, so that repetitions are equal.
+    pub(super) stateless_tag: Tag,
     pub(super) events: mpsc::Sender<SipEvent>,
     pub(super) load: Arc<Load>,
 }
@@ -54,7 +67,9 @@ impl TransportEventInspector for Tap {
         let endpoint = self.endpoint.get()?.upgrade()?;
         let wanted = match &event {
             TransportEvent::Incoming(SipMessage::Response(response), ..) => self.wants_response(&endpoint, response),
-            TransportEvent::Incoming(SipMessage::Request(request), ..) => self.wants_request(&endpoint, request),
+            TransportEvent::Incoming(SipMessage::Request(request), connection, from) => {
+                self.wants_request(&endpoint, request, (connection, from))
+            }
             TransportEvent::New(_) => {
                 self.load.streams.fetch_add(1, Ordering::Relaxed);
                 true
@@ -70,6 +85,9 @@ impl TransportEventInspector for Tap {
 
 impl Tap {
     fn wants_response(&self, endpoint: &EndpointInner, message: &rsip::Response) -> bool {
+        if message.has_multiple_vias() {
+            return false; // it was meant for somebody behind us, and nobody is (RFC 3261 §8.1.3.3)
+        }
         let is_2xx = message.status_code.kind() == rsip::StatusCodeKind::Successful;
         let of_invite = message.cseq_header().and_then(|cseq| cseq.method()).ok() == Some(rsip::Method::Invite);
         if !is_2xx || !of_invite {
@@ -107,11 +125,17 @@ impl Tap {
     }
 
     /// Counts what will become a server transaction; [`Load::server_transactions`] falls again when it has ended.
-    fn wants_request(&self, endpoint: &EndpointInner, message: &rsip::Request) -> bool {
+    fn wants_request(
+        &self,
+        endpoint: &EndpointInner,
+        message: &rsip::Request,
+        from: (&SipConnection, &SipAddr),
+    ) -> bool {
         if matches!(message.method, rsip::Method::Ack | rsip::Method::Cancel) {
             return true;
         }
         let Ok(key) = TransactionKey::from_request(message, TransactionRole::Server) else {
+            self.refuse(endpoint, message, from);
             return false;
         };
         if endpoint.transactions.contains_key(&key) || endpoint.finished_transactions.contains_key(&key) {
@@ -121,12 +145,27 @@ impl Tap {
         if !in_dialog && endpoint.finished_transactions.len() >= REMEMBERED {
             return false;
         }
-        self.load
-            .server_transactions
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |live| {
-                (live < SERVER_TRANSACTIONS).then_some(live + 1)
-            })
-            .is_ok()
+        self.load.admit()
+    }
+
+    /// What lacks the parts of a transaction's key is told so each time it comes, without one (RFC 3261 §8.2.7).
+    fn refuse(
+        &self,
+        endpoint: &EndpointInner,
+        message: &rsip::Request,
+        (connection, from): (&SipConnection, &SipAddr),
+    ) {
+        if !self.load.admit() {
+            return;
+        }
+        let refusal = wire::reply(message, &self.stateless_tag, &Reply::status(400), &endpoint.user_agent);
+        let (connection, from, load) = (connection.clone(), from.clone(), self.load.clone());
+        tokio::spawn(async move {
+            if let Err(error) = connection.send(refusal.into(), Some(&from)).await {
+                tracing::debug!(%error, "a refusal could not be sent");
+            }
+            load.server_transactions.fetch_sub(1, Ordering::Relaxed);
+        });
     }
 }
 
