@@ -4,11 +4,17 @@
 //! better or worse. `UPDATE_BASELINE=1 cargo test -p onhook --test torture` writes it anew. What each verdict means is
 //! in `docs/torture.md`.
 
-//ANS
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod answers;
 mod baseline;
 mod catalogue;
 mod message;
-//MUT
+mod mutation;
 mod panics;
 mod peer;
 mod server;

@@ -74,7 +74,9 @@ pub(crate) async fn by_tcp(server: SocketAddr, message: &[u8], name: &str) -> Ou
         return outcome(heard);
     }
     let mut another = TcpStream::connect(server).await.unwrap();
-    converse(&mut another, name).await.expect("another connection is served");
+    converse(&mut another, name)
+        .await
+        .expect("another connection is served");
     Outcome::Closed
 }
 
