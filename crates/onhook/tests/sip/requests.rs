@@ -3,7 +3,7 @@
 use call::{Method, Reply, Tag};
 use onhook::sip::{InviteProgress, Transport};
 
-use crate::support::{Message, Room, UdpPeer, request, soon};
+use crate::support::{Message, Room, UdpPeer, listen, request, soon, timers};
 
 /// A request of `peer` that belongs to the INVITE it sent.
 fn following(method: &str, invite: &str, to_tag: &str) -> String {
@@ -176,4 +176,32 @@ async fn requests_beyond_the_bound_are_left_to_be_repeated() {
     .await;
     peer.send(&request("OPTIONS", "after", 1, ""), room.address()).await;
     assert_eq!(room.request().await.request.call_id.as_str(), "after");
+}
+
+#[tokio::test]
+async fn what_nobody_could_serve_is_refused_and_not_told() {
+    // Refusals are not repeated while this runs.
+    let mut listen = listen(&["udp:127.0.0.1:0"]);
+    listen.timers = timers(500);
+    let (mut room, peer) = (Room::open(listen, Vec::new()).await, UdpPeer::bind().await);
+    let sound = request("INVITE", "unsound", 1, "");
+    let unsound = [
+        (";tag=peer", "", 400), // no transaction without it
+        ("CSeq: 1 INVITE", "CSeq: 1 OPTIONS", 400),
+        (" SIP/2.0\r\n", " SIP/3.0\r\n", 505),
+        ("sip:onhook@127.0.0.1 SIP", "tel:+4930123 SIP", 416),
+        ("Contact:", "Require: 100rel\r\nContact:", 420),
+    ];
+    for (number, (part, instead, status)) in unsound.into_iter().enumerate() {
+        let text = sound
+            .replacen(part, instead, 1)
+            .replace("unsound", &format!("unsound-{number}"));
+        peer.send(&text, room.address()).await;
+        let refused = peer.receive_but(is_trying).await;
+        assert_eq!(refused.status(), Some(status), "{text}");
+        assert!(refused.header("To").contains(";tag="));
+        let tag = refused.header("To").split_once("tag=").unwrap().1;
+        peer.send(&following("ACK", &text, tag), room.address()).await;
+    }
+    room.fence(&peer).await;
 }
