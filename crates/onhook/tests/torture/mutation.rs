@@ -1,22 +1,27 @@
-//! Twenty thousand messages that no RFC describes: those of the catalogue, broken at random.
+//! Messages that no RFC describes: those of the catalogue, broken at random.
 //!
-//! The randomness has a seed, so a run that fails fails again. Nothing is asked of the answers; the server must not
+//! The randomness has a seed, so a run that fails fails again; `TORTURE_SEED` and `TORTURE_MESSAGES` try others, and more. Nothing is asked of the answers; the server must not
 //! panic, and after each handful it must answer a question.
 
-use std::time::{Duration, Instant};
+use std::env;
 
-use tokio::net::UdpSocket;
+use tokio::{
+    io::AsyncWriteExt as _,
+    net::{TcpStream, UdpSocket},
+};
 
 use crate::{catalogue::CASES, message, panics, peer, server::Tortured};
 
-const MESSAGES: usize = 20_000;
+const DATAGRAMS: usize = 20_000;
+/// A connection each.
+const STREAMS: usize = 2_000;
 /// Sent before the next question; small enough for any receive buffer.
 const HANDFUL: usize = 20;
 const SEED: u64 = 4475;
 /// The largest payload of a UDP datagram.
 const DATAGRAM: usize = 65_507;
-/// Hangs are minutes; this is a slow machine at most.
-const SLOWEST: Duration = Duration::from_secs(120);
+/// Short: a refused INVITE is repeated until 64 × T1, and nobody here acknowledges one.
+const TIMERS: &str = "t1 = \"10ms\"\nt2 = \"80ms\"\nt4 = \"100ms\"";
 
 /// What parsers trip over.
 const MORSELS: &[&[u8]] = &[
@@ -114,27 +119,48 @@ fn broken(originals: &[Vec<u8>], dice: &mut Dice) -> Vec<u8> {
     bytes
 }
 
+fn from_environment(name: &str) -> Option<u64> {
+    env::var(name).ok()?.parse().ok()
+}
+
+/// Broken messages, by the handful.
+fn handfuls(messages: usize) -> impl Iterator<Item = Vec<Vec<u8>>> {
+    let messages = from_environment("TORTURE_MESSAGES").map_or(messages, |number| number as usize);
+    let mut dice = Dice(from_environment("TORTURE_SEED").unwrap_or(SEED));
+    let originals: Vec<Vec<u8>> = CASES.iter().map(|case| message::load(case.name)).collect();
+    (0..messages / HANDFUL).map(move |_| (0..HANDFUL).map(|_| broken(&originals, &mut dice)).collect())
+}
+
 #[tokio::test]
-async fn twenty_thousand_broken_messages_neither_panic_nor_hang() {
+async fn broken_datagrams_neither_panic_nor_hang() {
     panics::watch();
     let before = panics::seen();
-    // Short timers: a refused INVITE is repeated until 64 × T1, and nobody here acknowledges one.
-    let server = Tortured::start("t1 = \"10ms\"\nt2 = \"80ms\"\nt4 = \"100ms\"").await;
-    let originals: Vec<Vec<u8>> = CASES.iter().map(|case| message::load(case.name)).collect();
-    let mut dice = Dice(SEED);
-    let started = Instant::now();
-    for handful in 0..MESSAGES / HANDFUL {
+    let server = Tortured::start(TIMERS).await;
+    for (number, handful) in handfuls(DATAGRAMS).enumerate() {
         // A socket each, so that repeated refusals do not fill the buffer in which the answer is awaited.
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        for _ in 0..HANDFUL {
-            socket
-                .send_to(&broken(&originals, &mut dice), server.udp)
-                .await
-                .unwrap();
+        for datagram in handful {
+            socket.send_to(&datagram, server.udp).await.unwrap();
         }
-        peer::ask(&socket, server.udp, &format!("handful-{handful}")).await;
-        assert_eq!(panics::seen(), before, "handful {handful} of seed {SEED} panics");
+        peer::ask(&socket, server.udp, &format!("handful-{number}")).await;
+        assert_eq!(panics::seen(), before, "handful {number} panics");
     }
-    assert!(started.elapsed() < SLOWEST, "answers became slow");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn broken_streams_neither_panic_nor_hang() {
+    panics::watch();
+    let before = panics::seen();
+    let server = Tortured::start(TIMERS).await;
+    for (number, handful) in handfuls(STREAMS).enumerate() {
+        for broken in handful {
+            let mut stream = TcpStream::connect(server.tcp).await.unwrap();
+            // The server may have closed it before all was written.
+            let _ = stream.write_all(&broken).await;
+        }
+        peer::by_tcp(server.tcp, b"\r\n", &format!("handful-{number}")).await;
+        assert_eq!(panics::seen(), before, "handful {number} panics");
+    }
     server.stop().await;
 }
