@@ -5,15 +5,22 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use onhook::journal::{CallKey, CallState, Ended, IdHash, Journal, JournalError, Recovered, WriteError, Written};
+use onhook::journal::{
+    CallKey, CallState, Ended, IdHash, Journal, JournalError, Recovered, Settings, WriteError, Written,
+};
 use onhook::store::Store;
 use rusqlite::Connection;
 
 const DAY: Duration = Duration::from_secs(86_400);
 const RETENTION: Duration = Duration::from_secs(900);
+const SETTINGS: Settings = Settings {
+    keep_records: DAY,
+    remember_ended: RETENTION,
+    ballast: 0,
+};
 
 fn open(path: &Path) -> (Journal, Recovered) {
-    Journal::open(&Store::open(path).unwrap(), DAY, RETENTION).unwrap()
+    Journal::open(&Store::open(path).unwrap(), SETTINGS).unwrap()
 }
 
 fn store_path() -> (tempfile::TempDir, PathBuf) {
@@ -132,7 +139,7 @@ async fn what_resolved_survives_without_an_orderly_close() {
 async fn a_closed_journal_leaves_everything_in_the_one_file() {
     let (_folder, path) = store_path();
     let store = Store::open(&path).unwrap();
-    let (journal, _) = Journal::open(&store, DAY, RETENTION).unwrap();
+    let (journal, _) = Journal::open(&store, SETTINGS).unwrap();
     let key = journal.next_key();
     journal.intent(key, IdHash::of("id"), b"intent".to_vec()).await.unwrap();
     journal.close().await.unwrap();
@@ -150,7 +157,7 @@ async fn a_closed_journal_leaves_everything_in_the_one_file() {
 async fn one_store_has_one_server() {
     let (_folder, path) = store_path();
     let (journal, _) = open(&path);
-    let second = Journal::open(&Store::open(&path).unwrap(), DAY, RETENTION);
+    let second = Journal::open(&Store::open(&path).unwrap(), SETTINGS);
     assert!(matches!(second, Err(JournalError::InUse(_))));
     journal.close().await.unwrap();
     open(&path);

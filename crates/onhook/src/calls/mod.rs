@@ -208,10 +208,19 @@ impl Calls {
         answer.await.unwrap_or(0)
     }
 
+    /// Takes no new calls from now on, and returns when none lives any more, each having ended by itself.
+    pub async fn drain(&self) {
+        self.stop_taking(|reply| Command::Drain { reply }).await;
+    }
+
     /// Takes no new calls, ends all that live, and returns when none does.
     pub async fn end_all(&self) {
+        self.stop_taking(|reply| Command::EndAll { reply }).await;
+    }
+
+    async fn stop_taking(&self, command: impl FnOnce(oneshot::Sender<()>) -> Command) {
         let (reply, ended) = oneshot::channel();
-        if self.inbox.send(Command::EndAll { reply }).await.is_ok() {
+        if self.inbox.send(command(reply)).await.is_ok() {
             let _ = ended.await;
         }
     }

@@ -62,6 +62,9 @@ pub(super) enum Command {
     Live {
         reply: oneshot::Sender<usize>,
     },
+    Drain {
+        reply: oneshot::Sender<()>,
+    },
     EndAll {
         reply: oneshot::Sender<()>,
     },

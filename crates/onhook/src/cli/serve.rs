@@ -1,8 +1,9 @@
 //! `onhook serve`: the server itself.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{ConfigFile, Exit, Failure};
 use crate::{
@@ -12,8 +13,11 @@ use crate::{
 };
 
 const ABOUT: &str = "\
-Runs until it is told to stop. SIGTERM or Ctrl-C: no new calls are taken, running calls are hung up and their end is
-confirmed, then it exits with 0. A second signal ends it at once.";
+Runs until it is told to stop.
+
+SIGTERM: no new calls are taken, and running ones may go on for [calls] drain_timeout; what is left then is hung up. A
+second SIGTERM, or Ctrl-C at any time: running calls are hung up now. In both cases it exits with 0 when every end is
+confirmed. One more signal ends it at once, with 1; the next start then hangs up what is left.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = ABOUT)]
@@ -35,9 +39,31 @@ pub(super) fn run(args: Args, file: &ConfigFile) -> Result<Exit, Failure> {
         .block_on(serve(&config, args.ready_file.as_deref()))
 }
 
+/// What the process is told by signals.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// The next one; `true` when it leaves running calls their time.
+    async fn next(&mut self) -> bool {
+        tokio::select! {
+            _ = self.terminate.recv() => true,
+            _ = self.interrupt.recv() => false,
+        }
+    }
+}
+
 async fn serve(config: &Config, ready_file: Option<&Path>) -> Result<Exit, Failure> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut signals = Signals::listen()?;
     let server = Server::start(config)
         .await
         .map_err(|error| Failure::new(Exit::Failed, error))?;
@@ -47,18 +73,40 @@ async fn serve(config: &Config, ready_file: Option<&Path>) -> Result<Exit, Failu
     }
     tracing::info!(http = ?addresses.http, https = ?addresses.https, sip = ?addresses.sip, "ready");
 
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    let patient = signals.next().await;
+    if let Some(path) = ready_file {
+        // Whoever looks whether there is a server finds none for new calls.
+        let _ = std::fs::remove_file(path);
     }
-    tracing::info!(calls = server.live_calls().await, "stopping: running calls are hung up");
+    if patient {
+        drain(&server, config.calls.drain_timeout.0, &mut signals).await;
+    }
+    let calls = server.live_calls().await;
+    tracing::info!(calls, "stopping: running calls are hung up");
     tokio::select! {
         () = server.stop() => {
             tracing::info!("stopped");
             Ok(Exit::Done)
         }
-        _ = terminate.recv() => Ok(Exit::Failed),
-        _ = interrupt.recv() => Ok(Exit::Failed),
+        _ = signals.next() => {
+            tracing::warn!("stopped at once: the next start hangs up what is left");
+            Ok(Exit::Failed)
+        }
+    }
+}
+
+/// Leaves running calls their time, but not more than `patience`, nor after another signal.
+async fn drain(server: &Server, patience: Duration, signals: &mut Signals) {
+    let calls = server.live_calls().await;
+    tracing::info!(
+        calls,
+        ?patience,
+        "draining: no new calls are taken, running ones may go on"
+    );
+    tokio::select! {
+        () = server.drain() => {}
+        () = tokio::time::sleep(patience) => {}
+        _ = signals.next() => {}
     }
 }
 

@@ -20,7 +20,7 @@ pub use next_hop::NextHop;
 pub use sections::{Calls, Config, Dial, Http, HttpTls, Log, Media, Sip, SipTimers, SipTls, Store, Trunk};
 pub use values::{
     Codec, Level, ListenAddress, LogFormat, OneOrMany, Pattern, Period, PlainBasic, PortRange, SchemaVersion, Secret,
-    ServerVersion, SipToken, Transport, ValueError,
+    ServerVersion, SipToken, Size, Transport, ValueError,
 };
 
 use error::Problem;

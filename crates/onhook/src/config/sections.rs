@@ -8,7 +8,7 @@ use super::next_hop::NextHop;
 use super::section::section;
 use super::values::{
     Codec, Level, ListenAddress, LogFormat, OneOrMany, Pattern, Period, PlainBasic, PortRange, SchemaVersion, Secret,
-    ServerVersion, SipToken,
+    ServerVersion, SipToken, Size,
 };
 
 section! {
@@ -169,6 +169,9 @@ section! {
         path: PathBuf = default("onhook.db"),
         /// How long the records of ended calls are kept.
         keep_records: Period = default("90d"),
+        /// Room kept in a file beside the database: when the disk is full the file goes, new calls are refused, and
+        /// running ones can still end durably. "0" for none.
+        ballast: Size = default("64 MiB"),
     }
 }
 
@@ -183,6 +186,8 @@ section! {
         disconnect_wait: Period = default("2s"),
         /// How long an ended call can still be asked about.
         ended_retention: Period = default("15m"),
+        /// How long running calls may go on after SIGTERM before they are hung up; "0s" for not at all.
+        drain_timeout: Period = default("60s"),
         /// How many calls may live at once; one more is told that the server is busy.
         max_live: u32 = default(1000),
         /// How many of them for one mailbox.

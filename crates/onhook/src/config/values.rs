@@ -42,6 +42,7 @@ pub(super) use from_text;
 
 from_text!(
     Period,
+    Size,
     ListenAddress,
     PortRange,
     Pattern,
@@ -107,6 +108,30 @@ impl fmt::Display for Transport {
             Self::Tcp => "tcp",
             Self::Tls => "tls",
         })
+    }
+}
+
+/// A number of bytes, written `"64 MiB"`, `"512 KiB"`, `"1 GiB"` or `"0"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Size(pub u64);
+
+impl FromStr for Size {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let refused = || ValueError::new(text, r#"a size like "64 MiB", "512 KiB" or "0", 64 GiB at most"#);
+        let unit_at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let (number, unit) = text.split_at(unit_at);
+        let number: u64 = number.parse().map_err(|_| refused())?;
+        let bytes: u64 = match unit.trim_start_matches(' ') {
+            "" if number == 0 => 0,
+            "KiB" => 1 << 10,
+            "MiB" => 1 << 20,
+            "GiB" => 1 << 30,
+            _ => return Err(refused()),
+        };
+        let size = number.checked_mul(bytes).filter(|size| *size <= 64 << 30);
+        size.map(Self).ok_or_else(refused)
     }
 }
 

@@ -1,53 +1,25 @@
-//! Moves what is in the write-ahead log into the database file, beside the writer instead of in its way.
-
-use std::io;
-use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
+//! Moves what is in the write-ahead log into the database file.
 
 use rusqlite::Connection;
-use tracing::warn;
+use tracing::debug;
 
-/// The pause between two checkpoints.
-const PAUSE: Duration = Duration::from_millis(50);
+use super::WriteError;
+use super::gate::Gate;
+use super::writer::{self, classify};
 
-/// The checkpoint thread. It ends when this is dropped.
-pub(super) struct Checkpoints {
-    written: SyncSender<()>,
-    /// Only ever dropped: it cuts the thread's pause short.
-    alive: SyncSender<()>,
-    thread: JoinHandle<()>,
-}
-
-impl Checkpoints {
-    /// Says that something was written.
-    pub(super) fn wake(&self) {
-        // Full means that it is awake already.
-        let _ = self.written.try_send(());
+/// One round, as far as it goes without waiting for readers or the writer; a busy moment only means less done this time.
+///
+/// A full disk leaves all of it in the log, which is no loss. Anything else that goes wrong may be a flush, after which
+/// the system holds for written what is not: no later round may be believed, and the log must stay as it is.
+pub(super) fn checkpoint(connection: &Connection, gate: &Gate) {
+    if gate.has_failed() {
+        return;
     }
-
-    /// Ends the thread and waits until it has gone: two checkpoints at a time do not work.
-    pub(super) fn stop(self) {
-        drop((self.written, self.alive));
-        if self.thread.join().is_err() {
-            warn!("the checkpoint thread panicked");
-        }
+    let Err(cause) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) else {
+        return;
+    };
+    match classify(&cause) {
+        WriteError::Failed => writer::fail(gate, connection, &cause),
+        error => debug!(%error, "the log stays where it is for now"),
     }
-}
-
-pub(super) fn start(connection: Connection) -> io::Result<Checkpoints> {
-    let (written, has_written) = mpsc::sync_channel::<()>(1);
-    let (alive, is_alive) = mpsc::sync_channel::<()>(0);
-    let thread = thread::Builder::new().name("checkpoint".to_owned()).spawn(move || {
-        while has_written.recv().is_ok() {
-            // PASSIVE never waits for readers or the writer, so a busy moment only means less done this time.
-            if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
-                warn!(%error, "checkpoint failed");
-            }
-            if is_alive.recv_timeout(PAUSE) == Err(RecvTimeoutError::Disconnected) {
-                return;
-            }
-        }
-    })?;
-    Ok(Checkpoints { written, alive, thread })
 }

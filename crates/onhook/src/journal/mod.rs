@@ -7,8 +7,11 @@
 //! To the journal an intent, a dialog and a record are bytes; it knows nothing of SIP or EWS. It also does not end the
 //! calls that it finds left over: it only lists them.
 
+mod ballast;
 mod checkpoint;
+mod gate;
 mod recover;
+mod upkeep;
 mod writer;
 
 use std::borrow::Cow;
@@ -25,9 +28,12 @@ use std::time::{Duration, SystemTime};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
+use tracing::warn;
 
 use crate::store::{Store, StoreError};
 
+use ballast::Ballast;
+use gate::Gate;
 pub use recover::{Leftover, Recovered};
 
 /// How many entries may wait for the disk.
@@ -36,6 +42,17 @@ const QUEUE: usize = 16_384;
 const KEPT_FOR_LIVE_CALLS: usize = QUEUE / 4;
 /// The longest intent, dialog or record, in bytes.
 const MAX_RECORD: usize = 64 * 1024;
+
+/// What the journal is told about its store.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Records that are older are swept.
+    pub keep_records: Duration,
+    /// Records that are younger are returned on opening.
+    pub remember_ended: Duration,
+    /// Bytes of disk kept for calls that are up when the rest of the disk is full; 0 for none.
+    pub ballast: u64,
+}
 
 /// A call's row: incarnation of the server << 40 | counter, so that keys ascend over restarts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -87,7 +104,7 @@ pub struct Ended {
 pub enum JournalError {
     #[error("another onhook is serving from {}: stop it, or give this one its own [store] path", .0.display())]
     InUse(PathBuf),
-    #[error("cannot lock {}: {source}", path.display())]
+    #[error("cannot lock {}: {source}: let the user that runs onhook write there", path.display())]
     Lock { path: PathBuf, source: io::Error },
     #[error("cannot start the journal's threads: {0}")]
     Thread(io::Error),
@@ -148,6 +165,7 @@ impl Future for Written {
 #[derive(Clone, Debug)]
 pub struct Journal {
     queue: mpsc::Sender<Entry>,
+    gate: Gate,
     last_key: Arc<AtomicI64>,
 }
 
@@ -178,29 +196,36 @@ enum Write {
 
 impl Journal {
     /// Opens the journal for the one server that may use this store, and tells what an earlier one left behind.
-    /// Records older than `keep_records` are swept; those of the last `remember_ended` are returned.
+    /// A ballast that cannot be made is warned of, and tried again when there is room.
     ///
     /// # Errors
     /// When another server has it open, or the store fails.
-    pub fn open(
-        store: &Store,
-        keep_records: Duration,
-        remember_ended: Duration,
-    ) -> Result<(Self, Recovered), JournalError> {
-        let lock = lock(store.path())?;
-        let writer_connection = crate::store::connect(store.path())?;
-        let checkpoint_connection = crate::store::connect(store.path())?;
-        let recovered = recover::recover(&writer_connection, remember_ended)?;
-        let incarnation: i64 =
-            writer_connection.query_row("UPDATE incarnation SET last = last + 1 RETURNING last", [], |row| {
-                row.get(0)
-            })?;
+    pub fn open(store: &Store, settings: Settings) -> Result<(Self, Recovered), JournalError> {
+        let path = store.path();
+        let lock = lock(path)?;
+        let connection = crate::store::connect(path)?;
+        let (recovered, incarnation) =
+            take_over(&connection, settings.remember_ended).map_err(|error| StoreError::from(error).at(path))?;
 
-        let checkpoints = checkpoint::start(checkpoint_connection).map_err(JournalError::Thread)?;
+        let ballast = Ballast::beside(path, settings.ballast);
+        if let Err(error) = ballast.keep() {
+            warn!(%error, file = %ballast.path().display(), size = ballast.size(),
+                "no ballast: on a full disk calls may not end durably; free that many bytes, or set [store] ballast");
+        }
+        let gate = Gate::default();
         let (queue, entries) = mpsc::channel(QUEUE);
-        writer::start(writer_connection, entries, checkpoints, keep_records, lock)?;
+        let upkeep = upkeep::start(
+            crate::store::connect(path)?,
+            queue.downgrade(),
+            ballast.clone(),
+            gate.clone(),
+        )
+        .map_err(JournalError::Thread)?;
+        let writer = writer::Writer::new(connection, path, settings.keep_records, ballast, gate.clone())?;
+        writer::start(writer, entries, upkeep, lock)?;
         let journal = Self {
             queue,
+            gate,
             last_key: Arc::new(AtomicI64::new(incarnation << 40)),
         };
         drop(journal.sweep());
@@ -214,6 +239,11 @@ impl Journal {
 
     /// Writes that a call is going to be placed. No INVITE may leave before this has resolved.
     pub fn intent(&self, key: CallKey, id_hash: IdHash, intent: Vec<u8>) -> Written {
+        if let Some(refusal) = self.gate.refusal()
+            && !self.queue.is_closed()
+        {
+            return Written(Outcome::Refused(refusal));
+        }
         if self.queue.capacity() <= KEPT_FOR_LIVE_CALLS && !self.queue.is_closed() {
             return Written(Outcome::Refused(WriteError::QueueFull));
         }
@@ -230,7 +260,8 @@ impl Journal {
         self.write(ended.record.len(), Write::Ended { key, ended })
     }
 
-    /// Removes some of the records that are too old. Opening and every end of a call do the same: this is for quiet times.
+    /// Removes some of the records that are too old. It is done on opening, at
+    /// every end of a call, and once a minute; nobody has to ask for it.
     pub fn sweep(&self) -> Written {
         self.write(0, Write::Sweep)
     }
@@ -260,6 +291,15 @@ impl Journal {
             Err(mpsc::error::TrySendError::Closed(_)) => Written(Outcome::Refused(WriteError::Closed)),
         }
     }
+}
+
+/// What the last server left, and the number of this one.
+fn take_over(connection: &rusqlite::Connection, remember_ended: Duration) -> rusqlite::Result<(Recovered, i64)> {
+    let recovered = recover::recover(connection, remember_ended)?;
+    let incarnation = connection.query_row("UPDATE incarnation SET last = last + 1 RETURNING last", [], |row| {
+        row.get(0)
+    })?;
+    Ok((recovered, incarnation))
 }
 
 /// Takes the lock that only one server can hold; the system frees it when the process is gone, however it went.

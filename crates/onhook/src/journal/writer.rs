@@ -1,14 +1,18 @@
 //! The one thread that writes the journal.
 
-use std::fs::File;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use rusqlite::{Connection, ErrorCode, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior, ffi, params};
 use tokio::sync::mpsc;
-use tracing::error;
+use tracing::{error, info};
 
-use super::checkpoint::Checkpoints;
+use super::ballast::Ballast;
+use super::checkpoint::checkpoint;
+use super::gate::Gate;
+use super::upkeep::Upkeep;
 use super::{Entry, JournalError, Write, WriteError};
 use crate::store::milliseconds;
 
@@ -16,42 +20,58 @@ use crate::store::milliseconds;
 const BATCH: usize = 2_048;
 /// How many old records one transaction removes at most.
 const SWEEP: i64 = 500;
-/// Pages in the write-ahead log at which the writer itself moves them, should the checkpoint thread not keep up.
-const AUTOCHECKPOINT: i64 = 4_000;
+/// Bytes in the write-ahead log from which on the writer itself moves them, should the upkeep not keep up.
+const LONG_LOG: u32 = 16 * 1024 * 1024;
 
 pub(super) struct Writer {
     connection: Connection,
+    /// The write-ahead log. Only ever looked at: opening it by hand would drop SQLite's locks.
+    log: PathBuf,
     keep_records: Duration,
-    /// Set by the first error that leaves doubt about what is on disk.
-    failed: bool,
+    ballast: Ballast,
+    gate: Gate,
+    /// A full disk has been told of, and no new call was written since.
+    told_full: bool,
 }
 
 pub(super) fn start(
-    connection: Connection,
+    writer: Writer,
     entries: mpsc::Receiver<Entry>,
-    checkpoints: Checkpoints,
-    keep_records: Duration,
+    upkeep: Upkeep,
     lock: File,
 ) -> Result<(), JournalError> {
-    let writer = Writer::new(connection, keep_records)?;
     thread::Builder::new()
         .name("journal".to_owned())
-        .spawn(move || writer.run(entries, checkpoints, lock))
+        .spawn(move || writer.run(entries, upkeep, lock))
         .map_err(JournalError::Thread)?;
     Ok(())
 }
 
 impl Writer {
-    fn new(connection: Connection, keep_records: Duration) -> rusqlite::Result<Self> {
-        connection.pragma_update(None, "wal_autocheckpoint", AUTOCHECKPOINT)?;
+    pub(super) fn new(
+        connection: Connection,
+        store: &Path,
+        keep_records: Duration,
+        ballast: Ballast,
+        gate: Gate,
+    ) -> rusqlite::Result<Self> {
+        // SQLite's own checkpoints keep their errors to themselves; ours are looked at.
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        // So that the length of the log tells how much is in it.
+        connection.pragma_update(None, "journal_size_limit", LONG_LOG)?;
+        let mut log = store.as_os_str().to_owned();
+        log.push("-wal");
         Ok(Self {
             connection,
+            log: log.into(),
             keep_records,
-            failed: false,
+            ballast,
+            gate,
+            told_full: false,
         })
     }
 
-    fn run(mut self, mut entries: mpsc::Receiver<Entry>, checkpoints: Checkpoints, lock: File) {
+    fn run(mut self, mut entries: mpsc::Receiver<Entry>, upkeep: Upkeep, lock: File) {
         let mut batch = Vec::new();
         let mut closing = Vec::new();
         while entries.blocking_recv_many(&mut batch, BATCH) > 0 {
@@ -63,32 +83,58 @@ impl Writer {
                 closing.extend(close);
             }
             self.write(writes);
-            checkpoints.wake();
+            upkeep.wake();
+            if fs::metadata(&self.log).is_ok_and(|log| log.len() > LONG_LOG.into()) {
+                checkpoint(&self.connection, &self.gate);
+            }
         }
-        checkpoints.stop();
-        // All into the one file, for whoever copies it now. What stays in the log is not lost: it is read at the next start.
-        let _ = self
-            .connection
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-        let closed = match self.connection.close() {
-            Ok(()) => Ok(()),
-            Err(_) => Err(WriteError::Failed),
-        };
+        upkeep.stop();
+        let closed = self.close();
         drop(lock);
         for entry in closing {
             let _ = entry.answer.send(closed);
         }
     }
 
+    fn close(self) -> Result<(), WriteError> {
+        if self.gate.has_failed() {
+            // The last connection to be closed moves the log into the file and removes it. Now the log is all there is
+            // to believe, and an open connection keeps every other one from touching it.
+            std::mem::forget(self.connection);
+            return Err(WriteError::Failed);
+        }
+        // All into the one file, for whoever copies it now. What stays in the log is not lost: it is read at the next start.
+        let _ = self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        self.connection.close().map_err(|_| WriteError::Failed)
+    }
+
     /// Makes a batch durable and answers each of its entries.
     fn write(&mut self, batch: Vec<Entry>) {
         let is_intent = |entry: &Entry| matches!(entry.write, Write::Intent { .. });
-        let outcome = self.commit(batch.iter());
         // The full disk of new calls must not keep running ones from ending.
-        let (intents, others) = match outcome {
-            Err(WriteError::DiskFull) => (outcome, self.commit(batch.iter().filter(|entry| !is_intent(entry)))),
-            outcome => (outcome, outcome),
+        let (intents, others) = match self.gate.refusal() {
+            Some(WriteError::DiskFull) => (
+                Err(WriteError::DiskFull),
+                self.commit(batch.iter().filter(|entry| !is_intent(entry))),
+            ),
+            Some(refusal) => (Err(refusal), Err(refusal)),
+            None => match self.commit(batch.iter()) {
+                Err(WriteError::DiskFull) => {
+                    self.make_room();
+                    (
+                        Err(WriteError::DiskFull),
+                        self.commit(batch.iter().filter(|entry| !is_intent(entry))),
+                    )
+                }
+                outcome => (outcome, outcome),
+            },
         };
+        if intents.is_ok() && self.told_full && batch.iter().any(is_intent) {
+            self.told_full = false;
+            info!("new calls are written again");
+        }
         for entry in batch {
             let outcome = if is_intent(&entry) { intents } else { others };
             // Whoever wrote it may not be waiting.
@@ -96,14 +142,37 @@ impl Writer {
         }
     }
 
-    fn commit<'e>(&mut self, entries: impl Iterator<Item = &'e Entry>) -> Result<(), WriteError> {
-        if self.failed {
-            return Err(WriteError::Failed);
+    /// Gives up the ballast. From then on new calls are refused, until the upkeep has made it again.
+    fn make_room(&mut self) {
+        let store = self.connection.path().unwrap_or_default();
+        match self.ballast.give_up() {
+            Ok(true) => {
+                self.gate.shut();
+                error!(
+                    store,
+                    ballast = self.ballast.size(),
+                    "the disk is full: the ballast is given up, so that running calls can end; new calls are refused until there are twice its bytes free"
+                );
+            }
+            Ok(false) if self.told_full => {}
+            Ok(false) => error!(
+                store,
+                "the disk is full, and there is no ballast to give up: new calls are refused, and hang-ups may be, too; free some room"
+            ),
+            Err(error) => error!(store, %error, file = %self.ballast.path().display(),
+                "the disk is full, and the ballast cannot be removed: new calls are refused, and hang-ups may be, too; free some room"),
         }
+        self.told_full = true;
+    }
+
+    fn commit<'e>(&mut self, entries: impl Iterator<Item = &'e Entry>) -> Result<(), WriteError> {
         self.transact(entries).map_err(|cause| {
             let error = classify(&cause);
-            error!(%cause, "the journal did not take a batch: {error}");
-            self.failed |= error == WriteError::Failed;
+            match error {
+                WriteError::Failed => fail(&self.gate, &self.connection, &cause),
+                WriteError::DiskFull if self.told_full => {}
+                error => error!(%cause, store = self.connection.path(), "the journal did not take a batch: {error}"),
+            }
             error
         })
     }
@@ -166,9 +235,20 @@ impl Writer {
     }
 }
 
-fn classify(error: &rusqlite::Error) -> WriteError {
+/// What failed once is not tried again: after a flush that went wrong the system holds for written what is not.
+pub(super) fn fail(gate: &Gate, connection: &Connection, cause: &rusqlite::Error) {
+    if gate.fail() {
+        error!(%cause, store = connection.path(),
+            "the journal has failed, and nothing is written any more: new calls are refused, running ones can still be hung up; check the disk and the system's log, then restart onhook");
+    }
+}
+
+pub(super) fn classify(error: &rusqlite::Error) -> WriteError {
+    let extended = error.sqlite_error().map(|error| error.extended_code);
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => WriteError::DiskFull,
+        // The index of the log could not grow. It is never flushed, so nothing can be half believed.
+        Some(_) if extended == Some(ffi::SQLITE_IOERR_SHMSIZE) => WriteError::DiskFull,
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => WriteError::Locked,
         Some(_) | None => WriteError::Failed,
     }
@@ -176,7 +256,6 @@ fn classify(error: &rusqlite::Error) -> WriteError {
 
 #[cfg(test)]
 mod tests {
-    use rusqlite::ffi;
     use tokio::sync::oneshot;
 
     use super::super::{CallKey, CallState, IdHash};
@@ -186,11 +265,36 @@ mod tests {
     type Answer = oneshot::Receiver<Result<(), WriteError>>;
 
     fn writer() -> (tempfile::TempDir, Writer) {
+        writer_with_ballast(0)
+    }
+
+    fn writer_with_ballast(size: u64) -> (tempfile::TempDir, Writer) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("onhook.db");
         Store::open(&path).unwrap();
-        let writer = Writer::new(connect(&path).unwrap(), Duration::from_secs(60)).unwrap();
+        let ballast = Ballast::beside(&path, size);
+        ballast.keep().unwrap();
+        let writer = Writer::new(
+            connect(&path).unwrap(),
+            &path,
+            Duration::from_secs(60),
+            ballast,
+            Gate::default(),
+        )
+        .unwrap();
         (folder, writer)
+    }
+
+    /// As if the disk had room for this many pages more.
+    fn leave_room(writer: &Writer, pages: i64) {
+        let used: i64 = writer
+            .connection
+            .pragma_query_value(None, "page_count", |row| row.get(0))
+            .unwrap();
+        writer
+            .connection
+            .pragma_update(None, "max_page_count", used + pages)
+            .unwrap();
     }
 
     fn entry(write: Write) -> (Entry, Answer) {
@@ -227,28 +331,44 @@ mod tests {
     #[test]
     fn a_full_disk_refuses_new_calls_and_still_takes_hang_ups() {
         let (_folder, mut writer) = writer();
-        let pages: i64 = writer
-            .connection
-            .pragma_query_value(None, "page_count", |row| row.get(0))
-            .unwrap();
-        writer
-            .connection
-            .pragma_update(None, "max_page_count", pages + 2)
-            .unwrap();
-
+        leave_room(&writer, 2);
         let ((new_call, mut refused), (hang_up, mut taken)) = (intent(1), state(2));
         writer.write(vec![new_call, hang_up]);
         assert_eq!(refused.try_recv().unwrap(), Err(WriteError::DiskFull));
         assert_eq!(taken.try_recv().unwrap(), Ok(()));
         assert_eq!((rows(&writer, "call"), rows(&writer, "call_state")), (0, 1));
 
-        writer
-            .connection
-            .pragma_update(None, "max_page_count", pages + 1000)
-            .unwrap();
+        leave_room(&writer, 1000);
         let (new_call, mut taken) = intent(3);
         writer.write(vec![new_call]);
         assert_eq!(taken.try_recv().unwrap(), Ok(()), "room again, calls again");
+    }
+
+    #[test]
+    fn the_ballast_goes_first_and_new_calls_wait_until_it_is_back() {
+        let (_folder, mut writer) = writer_with_ballast(100_000);
+        leave_room(&writer, 2);
+        let ((new_call, mut refused), (hang_up, mut taken)) = (intent(1), state(2));
+        writer.write(vec![new_call, hang_up]);
+        assert_eq!(refused.try_recv().unwrap(), Err(WriteError::DiskFull));
+        assert_eq!(taken.try_recv().unwrap(), Ok(()));
+        assert!(!writer.ballast.path().exists());
+
+        leave_room(&writer, 1000);
+        let ((new_call, mut refused), (hang_up, mut taken)) = (intent(3), state(4));
+        writer.write(vec![new_call, hang_up]);
+        assert_eq!(
+            refused.try_recv().unwrap(),
+            Err(WriteError::DiskFull),
+            "the room of the ballast is not for new calls"
+        );
+        assert_eq!(taken.try_recv().unwrap(), Ok(()));
+
+        writer.ballast.keep().unwrap();
+        writer.gate.reopen();
+        let (new_call, mut taken) = intent(5);
+        writer.write(vec![new_call]);
+        assert_eq!(taken.try_recv().unwrap(), Ok(()));
     }
 
     #[test]
@@ -277,6 +397,7 @@ mod tests {
     fn errors_of_the_disk_are_told_apart() {
         let of = |code| classify(&rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
         assert_eq!(of(ffi::SQLITE_FULL), WriteError::DiskFull);
+        assert_eq!(of(ffi::SQLITE_IOERR_SHMSIZE), WriteError::DiskFull);
         assert_eq!(of(ffi::SQLITE_BUSY), WriteError::Locked);
         assert_eq!(of(ffi::SQLITE_IOERR_FSYNC), WriteError::Failed);
         assert_eq!(of(ffi::SQLITE_CORRUPT), WriteError::Failed);

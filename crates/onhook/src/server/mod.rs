@@ -78,7 +78,7 @@ impl Server {
         let branch_key = BranchKey::new(store.branch_key()?);
         let authenticator = Authenticator::new(Arc::clone(&store), &config.http.realm)?;
         let messages = Arc::new(StoredMessages(Arc::clone(&store)));
-        let (journal, recovered) = Journal::open(&store, config.store.keep_records.0, config.calls.ended_retention.0)?;
+        let (journal, recovered) = Journal::open(&store, wiring::journal(config))?;
 
         let sounds = Sounds::new(
             messages.clone(),
@@ -134,6 +134,12 @@ impl Server {
     /// How many calls are up.
     pub async fn live_calls(&self) -> usize {
         self.calls.live().await
+    }
+
+    /// Takes no new calls from now on, and returns when none is up any more. Running ones can still be asked about and
+    /// ended.
+    pub async fn drain(&self) {
+        self.calls.drain().await;
     }
 
     /// Takes no new calls, ends the running ones, and closes every room.

@@ -5,7 +5,7 @@ use std::{net::IpAddr, time::Duration};
 use call::{BranchKey, Limits, digest::Credentials, sdp};
 
 use crate::{
-    calls, config,
+    calls, config, journal,
     sip::{Listen, Listener, Registration, Timers, TlsClient, TlsServer, Transport, Trunk},
 };
 
@@ -126,6 +126,14 @@ pub(super) fn calls(config: &config::Config, branch_key: BranchKey) -> calls::Se
         max_live_per_mailbox: calls.max_live_per_mailbox as usize,
         trunks: config.trunk.iter().map(route).collect(),
         branch_key,
+    }
+}
+
+pub(super) fn journal(config: &config::Config) -> journal::Settings {
+    journal::Settings {
+        keep_records: config.store.keep_records.0,
+        remember_ended: config.calls.ended_retention.0,
+        ballast: config.store.ballast.0,
     }
 }
 

@@ -30,8 +30,23 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 pub enum StoreError {
     #[error("the folder {} does not exist: make it, and let onhook write there", .0.display())]
     NoFolder(PathBuf),
-    #[error("cannot open the store {}: {source}", path.display())]
-    Unopenable { path: PathBuf, source: io::Error },
+    #[error(
+        "cannot make the store {}: {source}: let the user that runs onhook write in its folder, or give [store] path another one",
+        path.display()
+    )]
+    Unmakeable { path: PathBuf, source: io::Error },
+    #[error(
+        "cannot write the store {}: {source}: let the user that runs onhook own it, the files beside it and their folder",
+        path.display()
+    )]
+    Unwritable { path: PathBuf, source: rusqlite::Error },
+    #[error(
+        "the store {0} is damaged: {1}: restore a backup, or save what can be read with `sqlite3 {0} .recover`",
+        .path.display(), .source
+    )]
+    Damaged { path: PathBuf, source: rusqlite::Error },
+    #[error("no room on the disk for the store {}: free some and try again", .0.display())]
+    DiskFull(PathBuf),
     #[error("{} is not an onhook store: give [store] path another name", .0.display())]
     Foreign(PathBuf),
     #[error(
@@ -43,6 +58,22 @@ pub enum StoreError {
     Sqlite(#[from] rusqlite::Error),
     #[error("no random numbers from the system: {0}")]
     Random(#[from] getrandom::Error),
+}
+
+impl StoreError {
+    /// Says what can be done about a failure of the file at `path`, where SQLite's own words do not.
+    pub(crate) fn at(self, path: &Path) -> Self {
+        let Self::Sqlite(source) = self else { return self };
+        let path = path.to_owned();
+        match source.sqlite_error_code() {
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
+                Self::Unwritable { path, source }
+            }
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged { path, source },
+            Some(ErrorCode::DiskFull) => Self::DiskFull(path),
+            Some(_) | None => Self::Sqlite(source),
+        }
+    }
 }
 
 /// An open store. It can be shared; one call at a time goes through, and one that reads sound beside it.
@@ -58,16 +89,19 @@ impl Store {
     /// Opens the file, makes it if it is not there (readable by its owner only), and brings its schema up to date.
     ///
     /// # Errors
-    /// When the folder is missing, the file is no store or a newer one, or SQLite cannot work with it.
+    /// When the folder is missing, the file is no store, a newer or a damaged one, or cannot be written.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         create(path)?;
-        let mut connection = connect(path)?;
-        migrate::migrate(&mut connection, path)?;
-        Ok(Self {
-            path: path.to_owned(),
-            connection: Mutex::new(connection),
-            sounds: Mutex::new(connect(path)?),
-        })
+        let open = || {
+            let mut connection = connect(path)?;
+            migrate::migrate(&mut connection, path)?;
+            Ok(Self {
+                path: path.to_owned(),
+                connection: Mutex::new(connection),
+                sounds: Mutex::new(connect(path)?),
+            })
+        };
+        open().map_err(|error: StoreError| error.at(path))
     }
 
     /// Where the file is.
@@ -129,7 +163,7 @@ fn create(path: &Path) -> Result<(), StoreError> {
     match OpenOptions::new().create_new(true).write(true).mode(0o600).open(path) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(source) => Err(StoreError::Unopenable {
+        Err(source) => Err(StoreError::Unmakeable {
             path: path.to_owned(),
             source,
         }),

@@ -31,6 +31,10 @@ impl Owner {
             Command::Live { reply } => {
                 let _ = reply.send(self.up.values().sum());
             }
+            Command::Drain { reply } => {
+                self.draining = true;
+                self.ending.push(reply);
+            }
             Command::EndAll { reply } => {
                 self.draining = true;
                 self.ending.push(reply);

@@ -1,0 +1,187 @@
+//! What is done beside the writer instead of in its way: checkpoints, sweeping in quiet times, and making the ballast
+//! again when there is room.
+
+use std::io;
+use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use tokio::sync::mpsc::WeakSender;
+use tokio::sync::oneshot;
+use tracing::{info, warn};
+
+use super::ballast::Ballast;
+use super::checkpoint::checkpoint;
+use super::gate::Gate;
+use super::{Entry, Write};
+
+/// How often each thing is done.
+#[derive(Clone, Copy, Debug)]
+struct Rhythm {
+    /// Between two checkpoints, at least.
+    pause: Duration,
+    /// Between two looks at the clock and at the disk, at most.
+    look: Duration,
+    sweep: Duration,
+    /// After the ballast could not be made although there seemed to be room.
+    ballast_again: Duration,
+}
+
+const RHYTHM: Rhythm = Rhythm {
+    pause: Duration::from_millis(50),
+    look: Duration::from_secs(1),
+    sweep: Duration::from_secs(60),
+    ballast_again: Duration::from_secs(60),
+};
+
+/// The upkeep thread. It ends when this is dropped.
+pub(super) struct Upkeep {
+    written: SyncSender<()>,
+    /// Only ever dropped: it cuts the thread's pause short.
+    alive: SyncSender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Upkeep {
+    /// Says that something was written.
+    pub(super) fn wake(&self) {
+        // Full means that it is awake already.
+        let _ = self.written.try_send(());
+    }
+
+    /// Ends the thread and waits until it has gone: two checkpoints at a time do not work.
+    pub(super) fn stop(self) {
+        drop((self.written, self.alive));
+        if self.thread.join().is_err() {
+            warn!("the journal's upkeep thread panicked");
+        }
+    }
+}
+
+pub(super) fn start(
+    connection: Connection,
+    queue: WeakSender<Entry>,
+    ballast: Ballast,
+    gate: Gate,
+) -> io::Result<Upkeep> {
+    start_with(RHYTHM, connection, queue, ballast, gate)
+}
+
+fn start_with(
+    rhythm: Rhythm,
+    connection: Connection,
+    queue: WeakSender<Entry>,
+    ballast: Ballast,
+    gate: Gate,
+) -> io::Result<Upkeep> {
+    let (written, has_written) = mpsc::sync_channel::<()>(1);
+    let (alive, is_alive) = mpsc::sync_channel::<()>(0);
+    let mut next_sweep = Instant::now() + rhythm.sweep;
+    let mut next_look = Instant::now();
+    let thread = thread::Builder::new().name("upkeep".to_owned()).spawn(move || {
+        loop {
+            match has_written.recv_timeout(rhythm.look) {
+                Ok(()) => checkpoint(&connection, &gate),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            let now = Instant::now();
+            if next_sweep <= now {
+                next_sweep = now + rhythm.sweep;
+                sweep(&queue);
+            }
+            if next_look <= now {
+                let wait = if renew(&ballast, &gate) {
+                    rhythm.look
+                } else {
+                    rhythm.ballast_again
+                };
+                next_look = now + wait;
+            }
+            if is_alive.recv_timeout(rhythm.pause) == Err(RecvTimeoutError::Disconnected) {
+                return;
+            }
+        }
+    })?;
+    Ok(Upkeep { written, alive, thread })
+}
+
+/// Asks the writer to remove some old records; a queue that is full sweeps at the end of every call anyway.
+fn sweep(queue: &WeakSender<Entry>) {
+    if let Some(queue) = queue.upgrade() {
+        let (answer, _) = oneshot::channel();
+        let _ = queue.try_send(Entry {
+            write: Write::Sweep,
+            answer,
+        });
+    }
+}
+
+/// Makes the ballast again when there is room, and lets new calls in. False when that went wrong.
+fn renew(ballast: &Ballast, gate: &Gate) -> bool {
+    if gate.has_failed() || ballast.is_kept() || !ballast.has_room() {
+        return true;
+    }
+    if let Err(error) = ballast.keep() {
+        warn!(%error, file = %ballast.path().display(), "the ballast cannot be made, though there is room for it");
+        return false;
+    }
+    if gate.reopen() {
+        info!(file = %ballast.path().display(), "there is room on the disk again: the ballast is back, and new calls are taken");
+    } else {
+        info!(file = %ballast.path().display(), "the ballast is there now");
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::WriteError;
+    use super::*;
+    use crate::store::{Store, connect};
+
+    const FAST: Rhythm = Rhythm {
+        pause: Duration::from_millis(1),
+        look: Duration::from_millis(1),
+        sweep: Duration::from_millis(5),
+        ballast_again: Duration::from_millis(1),
+    };
+
+    #[test]
+    fn quiet_times_are_swept_and_a_lost_ballast_comes_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("onhook.db");
+        let _store = Store::open(&path).unwrap();
+        let (queue, mut entries) = tokio::sync::mpsc::channel(1);
+        let (ballast, gate) = (Ballast::beside(&path, 4096), Gate::default());
+        gate.shut();
+        let upkeep = start_with(
+            FAST,
+            connect(&path).unwrap(),
+            queue.downgrade(),
+            ballast.clone(),
+            gate.clone(),
+        )
+        .unwrap();
+
+        for _ in 0..2 {
+            assert!(matches!(entries.blocking_recv().unwrap().write, Write::Sweep));
+        }
+        // The first look comes before the second sweep.
+        assert!(ballast.is_kept());
+        assert_eq!(gate.refusal(), None);
+        drop(queue);
+        assert!(entries.blocking_recv().is_none(), "it does not keep the journal open");
+        upkeep.stop();
+    }
+
+    #[test]
+    fn nothing_lets_calls_in_again_after_a_failure() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ballast, gate) = (Ballast::beside(&folder.path().join("onhook.db"), 4096), Gate::default());
+        gate.fail();
+        assert!(renew(&ballast, &gate));
+        assert_eq!(gate.refusal(), Some(WriteError::Failed));
+    }
+}
