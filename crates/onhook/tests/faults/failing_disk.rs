@@ -1,0 +1,89 @@
+//! Writes and flushes that fail under a running server: the journal is shut for good, and calls can still be ended.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::Command;
+
+use crate::stage::{Serving, Stage, refused, run, stage};
+
+/// The signal for a file that grows too long would end the process before the write can fail.
+const WITHOUT_SIGXFSZ: [&str; 3] = ["sh", "-c", "trap '' XFSZ; exec \"$0\" \"$@\""];
+
+#[tokio::test]
+async fn after_a_failed_write_calls_end_and_none_begins() {
+    let mut stage = stage(Duration::from_secs(60), None).await;
+    let mut server = stage.serve_by(&WITHOUT_SIGXFSZ, "ballast = \"0\"", "").await;
+    let call = server.play().await.unwrap();
+    stage.answered().await;
+    run("prlimit", &["--pid", &server.pid(), "--fsize=0:0"]).await;
+    calls_end_and_none_begins(&mut stage, &mut server, &call).await;
+    server.signal("INT").await;
+    assert_eq!(server.exits().await, 0);
+    the_next_server_takes_over(&mut stage).await;
+}
+
+#[tokio::test]
+async fn after_a_failed_flush_calls_end_and_none_begins() {
+    let mut stage = stage(Duration::from_secs(60), None).await;
+    let mut server = stage.serve("ballast = \"0\"", "").await;
+    let call = server.play().await.unwrap();
+    stage.answered().await;
+    let args = [
+        "-f",
+        "-p",
+        &server.pid(),
+        "-e",
+        "trace=fsync,fdatasync",
+        "-e",
+        "inject=fsync,fdatasync:error=EIO:when=1",
+    ];
+    let strace = Command::new("strace")
+        .args(args)
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn();
+    let Ok(mut strace) = strace else {
+        eprintln!("not run: there is no strace");
+        return;
+    };
+    let mut lines = BufReader::new(strace.stderr.take().unwrap()).lines();
+    let attached = lines.next_line().await.unwrap().unwrap_or_default();
+    if !attached.contains("attached") {
+        eprintln!("not run: {attached}");
+        return;
+    }
+    // Only the first flush of each thread fails: a second try would succeed, and must not be made.
+    let reading = tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    calls_end_and_none_begins(&mut stage, &mut server, &call).await;
+    server.signal("INT").await;
+    assert_eq!(server.exits().await, 0);
+    strace.wait().await.unwrap();
+    reading.await.unwrap();
+    the_next_server_takes_over(&mut stage).await;
+}
+
+async fn calls_end_and_none_begins(stage: &mut Stage, server: &mut Serving, call: &ews::PhoneCallId) {
+    refused(server.play().await, "ErrorInternalServerTransientError");
+    let line = server.tells("the journal has failed").await;
+    assert!(line.contains("onhook.db") && line.contains("restart onhook"), "{line}");
+    refused(server.play().await, "ErrorInternalServerTransientError");
+    assert!(server.knows(call).await);
+    // NoError, for the phone has confirmed; the wish itself could not be written.
+    server.hang_up(call).await.unwrap();
+    stage.hung_up().await;
+    assert_eq!(stage.invited(), 0, "no INVITE without an intent");
+}
+
+/// The last server could not write down that its call has ended: the next one ends it again, which does no harm.
+async fn the_next_server_takes_over(stage: &mut Stage) {
+    let mut server = stage.serve("ballast = \"0\"", "").await;
+    server.play().await.unwrap();
+    stage.answered().await;
+    server.signal("TERM").await;
+    server.tells("draining").await;
+    server.signal("TERM").await;
+    assert_eq!(server.exits().await, 0);
+    assert_eq!(stage.causes().last().unwrap(), "drain");
+}

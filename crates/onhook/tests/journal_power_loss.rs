@@ -1,0 +1,115 @@
+//! A power cut, emulated: what is left of the files is what had been flushed, and any part of what was written after.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::time::Duration;
+
+use onhook::journal::{CallKey, CallState, IdHash, Journal, Recovered, Settings};
+use onhook::store::Store;
+use rusqlite::Connection;
+
+const SETTINGS: Settings = Settings {
+    keep_records: Duration::from_secs(86_400),
+    remember_ended: Duration::from_secs(900),
+    ballast: 0,
+};
+
+fn open(path: &Path) -> (Journal, Recovered) {
+    Journal::open(&Store::open(path).unwrap(), SETTINGS).unwrap()
+}
+
+/// Copies the files as they are at this moment, the log only up to a length.
+fn copy(from: &Path, to: &Path, log: Option<u64>) {
+    fs::copy(from, to).unwrap();
+    let log_copy = to.with_file_name("onhook.db-wal");
+    fs::copy(from.with_file_name("onhook.db-wal"), &log_copy).unwrap();
+    if let Some(length) = log {
+        File::options()
+            .write(true)
+            .open(log_copy)
+            .unwrap()
+            .set_len(length)
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn whatever_was_acknowledged_is_found_at_every_moment() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("onhook.db");
+    let (journal, _) = open(&path);
+    let mut acknowledged = Vec::new();
+    for n in 0..100_u8 {
+        let key = journal.next_key();
+        journal.intent(key, IdHash::of("id"), vec![n; 3000]).await.unwrap();
+        let state = CallState {
+            phase: n,
+            wish: true,
+            dialog: vec![n; 500],
+        };
+        journal.state(key, state.clone()).await.unwrap();
+        acknowledged.push((key, Some(state)));
+        if n % 5 == 4 {
+            // The log may be moved into the file meanwhile: whatever is moved has been flushed before. So the file is
+            // copied first, as it was at the latest when the log was.
+            let cut = tempfile::tempdir().unwrap();
+            let copied = cut.path().join("onhook.db");
+            copy(&path, &copied, None);
+            let (_, recovered) = open(&copied);
+            let found: Vec<_> = recovered
+                .leftovers
+                .into_iter()
+                .map(|call| (call.key, call.state))
+                .collect();
+            assert_eq!(found, acknowledged);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_log_cut_anywhere_holds_what_was_flushed_before_and_nothing_by_halves() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("onhook.db");
+    let (journal, _) = open(&path);
+    // A reader keeps the log from being begun anew, so that its length tells how far it had been flushed.
+    let reader = Connection::open(&path).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM call").unwrap();
+    let log = path.with_file_name("onhook.db-wal");
+    let mut acknowledged: Vec<(CallKey, u64)> = Vec::new();
+    for n in 0..60_u8 {
+        let key = journal.next_key();
+        journal.intent(key, IdHash::of("id"), vec![n; 5000]).await.unwrap();
+        acknowledged.push((key, fs::metadata(&log).unwrap().len()));
+    }
+
+    let longest = acknowledged.last().unwrap().1;
+    let around_flushes = acknowledged
+        .iter()
+        .step_by(7)
+        .flat_map(|(_, at)| [at - 1, *at, (at + 1).min(longest)]);
+    let anywhere = (1..40).map(|n: u64| n * 2_654_435_761 % longest);
+    for (round, length) in around_flushes.chain(anywhere).enumerate() {
+        let cut = tempfile::tempdir().unwrap();
+        let copied = cut.path().join("onhook.db");
+        copy(&path, &copied, Some(length));
+        if round % 2 == 1 {
+            // The file system may have made the file longer before it wrote what belongs there.
+            let log = File::options()
+                .write(true)
+                .open(cut.path().join("onhook.db-wal"))
+                .unwrap();
+            log.set_len(length + 10_000).unwrap();
+        }
+        let (_, recovered) = open(&copied);
+        let found: Vec<_> = recovered.leftovers.iter().map(|call| call.key).collect();
+        let all: Vec<_> = acknowledged.iter().map(|(key, _)| *key).collect();
+        assert!(all.starts_with(&found), "cut at {length}: no gap, nothing out of order");
+        let flushed = acknowledged.iter().filter(|(_, flushed)| *flushed <= length).count();
+        assert_eq!(found.len(), flushed, "cut at {length}");
+        for (n, call) in recovered.leftovers.iter().enumerate() {
+            assert_eq!(call.intent, vec![n as u8; 5000]);
+        }
+    }
+}
