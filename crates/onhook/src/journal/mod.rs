@@ -112,12 +112,6 @@ pub enum JournalError {
     Store(#[from] StoreError),
 }
 
-impl From<rusqlite::Error> for JournalError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Store(error.into())
-    }
-}
-
 /// Why an entry is not on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -175,6 +169,12 @@ struct Entry {
     answer: oneshot::Sender<Result<(), WriteError>>,
 }
 
+impl Entry {
+    fn is_intent(&self) -> bool {
+        matches!(self.write, Write::Intent { .. })
+    }
+}
+
 #[derive(Debug)]
 enum Write {
     Intent {
@@ -221,7 +221,8 @@ impl Journal {
             gate.clone(),
         )
         .map_err(JournalError::Thread)?;
-        let writer = writer::Writer::new(connection, path, settings.keep_records, ballast, gate.clone())?;
+        let writer = writer::Writer::new(connection, path, settings.keep_records, ballast, gate.clone())
+            .map_err(|error| StoreError::from(error).at(path))?;
         writer::start(writer, entries, upkeep, lock)?;
         let journal = Self {
             queue,

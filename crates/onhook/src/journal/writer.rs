@@ -30,8 +30,17 @@ pub(super) struct Writer {
     keep_records: Duration,
     ballast: Ballast,
     gate: Gate,
-    /// A full disk has been told of, and no new call was written since.
-    told_full: bool,
+    /// What has been told of a full disk, since a new call was last written.
+    told: Told,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Told {
+    Nothing,
+    /// New calls are not written.
+    Full,
+    /// Nor is anything else.
+    NoRoomAtAll,
 }
 
 pub(super) fn start(
@@ -67,7 +76,7 @@ impl Writer {
             keep_records,
             ballast,
             gate,
-            told_full: false,
+            told: Told::Nothing,
         })
     }
 
@@ -112,57 +121,63 @@ impl Writer {
 
     /// Makes a batch durable and answers each of its entries.
     fn write(&mut self, batch: Vec<Entry>) {
-        let is_intent = |entry: &Entry| matches!(entry.write, Write::Intent { .. });
-        // The full disk of new calls must not keep running ones from ending.
         let (intents, others) = match self.gate.refusal() {
-            Some(WriteError::DiskFull) => (
-                Err(WriteError::DiskFull),
-                self.commit(batch.iter().filter(|entry| !is_intent(entry))),
-            ),
+            Some(WriteError::DiskFull) => (Err(WriteError::DiskFull), self.commit_all_but_intents(&batch)),
             Some(refusal) => (Err(refusal), Err(refusal)),
             None => match self.commit(batch.iter()) {
                 Err(WriteError::DiskFull) => {
                     self.make_room();
-                    (
-                        Err(WriteError::DiskFull),
-                        self.commit(batch.iter().filter(|entry| !is_intent(entry))),
-                    )
+                    (Err(WriteError::DiskFull), self.commit_all_but_intents(&batch))
                 }
                 outcome => (outcome, outcome),
             },
         };
-        if intents.is_ok() && self.told_full && batch.iter().any(is_intent) {
-            self.told_full = false;
+        if intents.is_ok() && self.told > Told::Nothing && batch.iter().any(Entry::is_intent) {
+            self.told = Told::Nothing;
             info!("new calls are written again");
         }
         for entry in batch {
-            let outcome = if is_intent(&entry) { intents } else { others };
+            let outcome = if entry.is_intent() { intents } else { others };
             // Whoever wrote it may not be waiting.
             let _ = entry.answer.send(outcome);
         }
     }
 
+    /// The full disk of new calls must not keep running ones from ending.
+    fn commit_all_but_intents(&mut self, batch: &[Entry]) -> Result<(), WriteError> {
+        let outcome = self.commit(batch.iter().filter(|entry| !entry.is_intent()));
+        if outcome == Err(WriteError::DiskFull) && self.told < Told::NoRoomAtAll {
+            self.told = Told::NoRoomAtAll;
+            let store = self.connection.path();
+            error!(
+                store,
+                "no room at all is left on the disk: calls are hung up, but it cannot be promised over a restart; free some room"
+            );
+        }
+        outcome
+    }
+
     /// Gives up the ballast. From then on new calls are refused, until the upkeep has made it again.
     fn make_room(&mut self) {
-        let store = self.connection.path().unwrap_or_default();
+        let store = self.connection.path();
         match self.ballast.give_up() {
             Ok(true) => {
                 self.gate.shut();
                 error!(
                     store,
                     ballast = self.ballast.size(),
-                    "the disk is full: the ballast is given up, so that running calls can end; new calls are refused until there are twice its bytes free"
+                    "the disk is full: the ballast is given up, so that running calls can end; new calls are refused until twice its bytes are free"
                 );
             }
-            Ok(false) if self.told_full => {}
+            Ok(false) if self.told >= Told::Full => {}
             Ok(false) => error!(
                 store,
-                "the disk is full, and there is no ballast to give up: new calls are refused, and hang-ups may be, too; free some room"
+                "the disk is full, and there is no ballast to give up: new calls are refused; free some room"
             ),
             Err(error) => error!(store, %error, file = %self.ballast.path().display(),
-                "the disk is full, and the ballast cannot be removed: new calls are refused, and hang-ups may be, too; free some room"),
+                "the disk is full, and the ballast cannot be removed: new calls are refused; free some room"),
         }
-        self.told_full = true;
+        self.told = self.told.max(Told::Full);
     }
 
     fn commit<'e>(&mut self, entries: impl Iterator<Item = &'e Entry>) -> Result<(), WriteError> {
@@ -170,7 +185,8 @@ impl Writer {
             let error = classify(&cause);
             match error {
                 WriteError::Failed => fail(&self.gate, &self.connection, &cause),
-                WriteError::DiskFull if self.told_full => {}
+                // Told of where the ballast is given up.
+                WriteError::DiskFull => {}
                 error => error!(%cause, store = self.connection.path(), "the journal did not take a batch: {error}"),
             }
             error

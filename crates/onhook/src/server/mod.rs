@@ -75,7 +75,8 @@ impl Server {
     /// [`ServerError`]: which room could not be opened, and why.
     pub async fn start(config: &Config) -> Result<Self, ServerError> {
         let store = Arc::new(Store::open(&config.store.path)?);
-        let branch_key = BranchKey::new(store.branch_key()?);
+        let branch_key = store.branch_key().map_err(|error| error.at(store.path()))?;
+        let branch_key = BranchKey::new(branch_key);
         let authenticator = Authenticator::new(Arc::clone(&store), &config.http.realm)?;
         let messages = Arc::new(StoredMessages(Arc::clone(&store)));
         let (journal, recovered) = Journal::open(&store, wiring::journal(config))?;

@@ -80,7 +80,7 @@ impl Plan {
                 )
             });
         format!(
-            "[http]\nlisten = \"127.0.0.1:0\"\n[sip]\nlisten = [{:?}]\n{}\n[media]\n{}\n[store]\npath = {store:?}\n\
+            "[http]\nlisten = \"127.0.0.1:0\"\n[sip]\nlisten = [{:?}]\n{}\n[media]\n{}\n[store]\npath = {store:?}\nballast = \"0\"\n\
              [calls]\n{}\n[dial]\nallow = [\"^[0-9]{{3,7}}$\"]\n[log]\n{}\n{}\n{trunks}",
             self.sip_listen, self.sip, self.media, self.calls, self.log, self.more
         )

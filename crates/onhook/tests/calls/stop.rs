@@ -19,7 +19,7 @@ async fn sigterm_hangs_up_fifty_calls_and_exits_with_0() {
     let (phone, mut events) = Phone::start(options).await.unwrap();
     let house = House::build();
     let plan = Plan {
-        calls: "max_live_per_mailbox = 50",
+        calls: "max_live_per_mailbox = 50\ndrain_timeout = \"0s\"",
         ..Plan::to(format!("sip:{}", phone.address(Transport::Udp).unwrap()))
     };
     let program = Program::serve(&house, &plan).await;

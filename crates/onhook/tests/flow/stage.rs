@@ -36,7 +36,7 @@ pub(crate) async fn stage(options: PhoneOptions) -> Stage {
     let folder = tempfile::tempdir().unwrap();
     let item_id = fill_store(folder.path());
     let toml = format!(
-        "[http]\nlisten = \"127.0.0.1:0\"\n[sip]\nlisten = [\"udp:127.0.0.1:0\"]\n[store]\npath = {:?}\n\
+        "[http]\nlisten = \"127.0.0.1:0\"\n[sip]\nlisten = [\"udp:127.0.0.1:0\"]\n[store]\npath = {:?}\nballast = \"0\"\n\
          [[trunk]]\nname = \"phone\"\nnext_hop = \"sip:{}\"\n[dial]\nallow = [\"^[0-9]{{2,6}}$\"]\n",
         folder.path().join("onhook.db"),
         phone.address(Transport::Udp).unwrap()

@@ -116,7 +116,7 @@ fn sound(sample_rate: u32) -> Result<Vec<i16>, Failure> {
 /// The configuration an operator would write, with ports that the system chooses.
 fn config(folder: &Path, phone: SocketAddr) -> Result<Config, Failure> {
     let text = format!(
-        "[http]\nlisten = \"127.0.0.1:0\"\n[sip]\nlisten = [\"udp:127.0.0.1:0\"]\n\
+        "[http]\nlisten = \"127.0.0.1:0\"\n[sip]\nlisten = [\"udp:127.0.0.1:0\"]\n[store]\nballast = \"0\"\n\
          [[trunk]]\nname = \"phone\"\nnext_hop = \"sip:{phone}\"\nkeepalive = \"0s\"\n\
          [dial]\nallow = [\"^[0-9]{{2,6}}$\"]\n"
     );
