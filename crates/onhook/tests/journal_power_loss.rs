@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use onhook::journal::{CallKey, CallState, IdHash, Journal, Recovered, Settings};
@@ -112,4 +114,61 @@ async fn a_log_cut_anywhere_holds_what_was_flushed_before_and_nothing_by_halves(
             assert_eq!(call.intent, vec![n as u8; 5000]);
         }
     }
+}
+
+/// How many entries [`entries_one_after_the_other`] writes.
+const TRACED: usize = 30;
+
+#[tokio::test]
+#[ignore = "is run by the next one, under strace"]
+async fn entries_one_after_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, _) = open(&folder.path().join("onhook.db"));
+    for _ in 0..TRACED {
+        let key = journal.next_key();
+        journal.intent(key, IdHash::of("id"), vec![7; 500]).await.unwrap();
+        // A system call of its own, to be seen between the others.
+        std::io::stderr().write_all(b"acknowledged\n").unwrap();
+    }
+}
+
+#[test]
+fn nothing_is_acknowledged_before_it_was_flushed() {
+    let trace = tempfile::NamedTempFile::new().unwrap();
+    let traced = Command::new("strace")
+        .args(["-f", "-y", "-e", "trace=pwrite64,fdatasync,write", "-o"])
+        .arg(trace.path())
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "entries_one_after_the_other", "--ignored"])
+        .output();
+    let Some(traced) = traced.ok().filter(|traced| traced.status.success()) else {
+        eprintln!("not run: there is no strace, or it may not trace");
+        return;
+    };
+    let told = String::from_utf8(traced.stderr).unwrap();
+    assert_eq!(told.matches("acknowledged").count(), TRACED, "{told}");
+
+    let (mut acknowledged, mut written, mut flushing, mut flushed) = (0, None, None, false);
+    for line in fs::read_to_string(trace.path()).unwrap().lines() {
+        let (thread, call) = line.split_once(' ').unwrap();
+        let call = call.trim_start();
+        if call.starts_with("pwrite64") && call.contains("onhook.db-wal") {
+            (written, flushed) = (Some(thread.to_owned()), false);
+        } else if call.starts_with("fdatasync") && call.contains("onhook.db-wal") && written.as_deref() == Some(thread)
+        {
+            // The checkpoints' flushes, from another thread, count for nothing.
+            if call.contains("unfinished") {
+                flushing = Some(thread.to_owned());
+            } else {
+                flushed = call.ends_with("= 0");
+            }
+        } else if call.starts_with("<... fdatasync resumed") && flushing.as_deref() == Some(thread) {
+            (flushing, flushed) = (None, call.ends_with("= 0"));
+        } else if call.starts_with("write(2") && call.contains("acknowledged") {
+            assert!(flushed, "entry {acknowledged} was acknowledged before its flush");
+            acknowledged += 1;
+            flushed = false;
+        }
+    }
+    assert_eq!(acknowledged, TRACED);
 }

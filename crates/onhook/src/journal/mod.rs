@@ -238,6 +238,11 @@ impl Journal {
         CallKey(self.last_key.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
+    /// Whether a new call's intent would be tried. When not, it is better not begun: its end would be written, too.
+    pub fn takes_new_calls(&self) -> bool {
+        self.gate.refusal().is_none()
+    }
+
     /// Writes that a call is going to be placed. No INVITE may leave before this has resolved.
     pub fn intent(&self, key: CallKey, id_hash: IdHash, intent: Vec<u8>) -> Written {
         if let Some(refusal) = self.gate.refusal()

@@ -72,6 +72,9 @@ impl Owner {
         if self.draining {
             return Err(PlaceError::Draining);
         }
+        if !self.journal.takes_new_calls() {
+            return Err(PlaceError::NotJournaled);
+        }
         let up: usize = self.up.values().sum();
         let owner = *grant.owner();
         let own = self.up.get(&owner).copied().unwrap_or(0);
