@@ -136,7 +136,7 @@ async fn entries_one_after_the_other() {
 fn nothing_is_acknowledged_before_it_was_flushed() {
     let trace = tempfile::NamedTempFile::new().unwrap();
     let traced = Command::new("strace")
-        .args(["-f", "-y", "-e", "trace=pwrite64,fdatasync,write", "-o"])
+        .args(["-f", "-y", "-e", "trace=pwrite64,fsync,fdatasync,write", "-o"])
         .arg(trace.path())
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", "entries_one_after_the_other", "--ignored"])
@@ -148,21 +148,21 @@ fn nothing_is_acknowledged_before_it_was_flushed() {
     let told = String::from_utf8(traced.stderr).unwrap();
     assert_eq!(told.matches("acknowledged").count(), TRACED, "{told}");
 
+    let is_flush = |call: &str| call.starts_with("fsync") || call.starts_with("fdatasync");
     let (mut acknowledged, mut written, mut flushing, mut flushed) = (0, None, None, false);
     for line in fs::read_to_string(trace.path()).unwrap().lines() {
         let (thread, call) = line.split_once(' ').unwrap();
         let call = call.trim_start();
         if call.starts_with("pwrite64") && call.contains("onhook.db-wal") {
             (written, flushed) = (Some(thread.to_owned()), false);
-        } else if call.starts_with("fdatasync") && call.contains("onhook.db-wal") && written.as_deref() == Some(thread)
-        {
+        } else if is_flush(call) && call.contains("onhook.db-wal") && written.as_deref() == Some(thread) {
             // The checkpoints' flushes, from another thread, count for nothing.
             if call.contains("unfinished") {
                 flushing = Some(thread.to_owned());
             } else {
                 flushed = call.ends_with("= 0");
             }
-        } else if call.starts_with("<... fdatasync resumed") && flushing.as_deref() == Some(thread) {
+        } else if call.strip_prefix("<... ").is_some_and(is_flush) && flushing.as_deref() == Some(thread) {
             (flushing, flushed) = (None, call.ends_with("= 0"));
         } else if call.starts_with("write(2") && call.contains("acknowledged") {
             assert!(flushed, "entry {acknowledged} was acknowledged before its flush");

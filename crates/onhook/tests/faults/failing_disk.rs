@@ -18,7 +18,8 @@ async fn after_a_failed_write_calls_end_and_none_begins() {
     let call = server.play().await.unwrap();
     stage.answered().await;
     run("prlimit", &["--pid", &server.pid(), "--fsize=0:0"]).await;
-    calls_end_and_none_begins(&mut stage, &mut server, &call).await;
+    none_begins(&mut server).await;
+    calls_end(&mut stage, &server, &call).await;
     server.signal("INT").await;
     assert_eq!(server.exits().await, 0);
     the_next_server_takes_over(&mut stage).await;
@@ -56,19 +57,25 @@ async fn after_a_failed_flush_calls_end_and_none_begins() {
     }
     // Only the first flush of each thread fails: a second try would succeed, and must not be made.
     let reading = tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-    calls_end_and_none_begins(&mut stage, &mut server, &call).await;
-    server.signal("INT").await;
-    assert_eq!(server.exits().await, 0);
+    none_begins(&mut server).await;
+    // It has done its part, and slows everything down.
+    run("sh", &["-c", &format!("kill -TERM {}", strace.id().unwrap())]).await;
     strace.wait().await.unwrap();
     reading.await.unwrap();
+    calls_end(&mut stage, &server, &call).await;
+    server.signal("INT").await;
+    assert_eq!(server.exits().await, 0);
     the_next_server_takes_over(&mut stage).await;
 }
 
-async fn calls_end_and_none_begins(stage: &mut Stage, server: &mut Serving, call: &ews::PhoneCallId) {
+async fn none_begins(server: &mut Serving) {
     refused(server.play().await, "ErrorInternalServerTransientError");
     let line = server.tells("the journal has failed").await;
     assert!(line.contains("onhook.db") && line.contains("restart onhook"), "{line}");
     refused(server.play().await, "ErrorInternalServerTransientError");
+}
+
+async fn calls_end(stage: &mut Stage, server: &Serving, call: &ews::PhoneCallId) {
     assert!(server.knows(call).await);
     // NoError, for the phone has confirmed; the wish itself could not be written.
     server.hang_up(call).await.unwrap();
