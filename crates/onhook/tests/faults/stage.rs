@@ -93,7 +93,7 @@ impl Stage {
         let phone = self.phone.address(Transport::Udp).unwrap();
         let config = self.folder.path().join("onhook.toml");
         let toml = format!(
-            "[http]\nlisten = \"127.0.0.1:0\"\n[sip]\nlisten = [\"udp:127.0.0.1:0\"]\n\
+            "[http]\nlisten = \"127.0.0.1:0\"\n[sip]\nlisten = [\"udp:127.0.0.1:0\"]\n[sip.timers]\nt1 = \"100ms\"\n\
              [store]\npath = {:?}\n{store}\n[calls]\nmax_live_per_mailbox = 1000\n{calls}\n\
              [[trunk]]\nname = \"phone\"\nnext_hop = \"sip:{phone}\"\nkeepalive = \"0s\"\n\
              [dial]\nallow = [\"^[0-9]{{2,6}}$\"]\n",
