@@ -154,7 +154,7 @@ level = "loud"
 onhook.toml:5:1: unknown key `ring_limt`
   5 | ring_limt = "30s"
     | ^^^^^^^^^
-  allowed in [calls]: ring_limit, max_duration, disconnect_wait, ended_retention, max_live, max_live_per_mailbox
+  allowed in [calls]: ring_limit, max_duration, disconnect_wait, ended_retention, drain_timeout, max_live, max_live_per_mailbox
 
 onhook.toml:6:14: `calls.ring_limit`: invalid type: integer `30`, expected a string
   6 | ring_limit = 30
