@@ -4,7 +4,7 @@
 //! forger aim our requests at third parties. So a branch is a MAC over what the response itself carries, under a key
 //! that outlives the process.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -52,6 +52,23 @@ impl BranchKey {
     pub fn is_ours(&self, branch: &Branch, call_id: &CallIdHeader, cseq: &CSeq) -> bool {
         let ours = self.branch(call_id, cseq, None);
         ours.as_str().as_bytes().ct_eq(branch.as_str().as_bytes()).into()
+    }
+
+    /// Whether `branch` is the one we gave to an INVITE inside the dialog with the peer of this tag.
+    #[must_use]
+    pub fn is_ours_within(&self, branch: &Branch, call_id: &CallIdHeader, cseq: &CSeq, to_tag: &Tag) -> bool {
+        let ours = self.branch(call_id, cseq, Some(to_tag));
+        cseq.method == Method::Invite && bool::from(ours.as_str().as_bytes().ct_eq(branch.as_str().as_bytes()))
+    }
+
+    /// How long to wait after a 491 when the Call-ID is ours: 2.1 to 4 s in steps of 10 ms (RFC 3261 §14.1).
+    ///
+    /// Random to the peer, and no random source needed.
+    #[must_use]
+    pub fn glare(&self, call_id: &CallIdHeader, cseq: u32) -> Duration {
+        let mac = self.mac("glare", &[call_id.as_str(), &cseq.to_string()]);
+        let steps = u16::from_be_bytes([mac[0], mac[1]]) % 191;
+        Duration::from_millis(2100 + u64::from(steps) * 10)
     }
 
     /// A client nonce for a digest answer: unpredictable to a peer, and no random source needed (RFC 7616 §3.4).

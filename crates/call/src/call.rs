@@ -4,13 +4,15 @@
 //! for what happened outside; and `poll_*` for what is to be done. The order of calling them is: one command or
 //! input, then [`Call::poll_output`] until it is empty, then wait no longer than [`Call::poll_timeout`] says.
 //!
-//! States stand in [`Phase`] in the order a call lives. `invite` holds what happens up to the answer,
-//! `peer` what the far end may ask for after it, `ending` the wish to end and CANCEL, `bye` what ends an answered call.
+//! States stand in [`Phase`] in the order a call lives. `invite` holds what happens up to the answer, `peer` what the far
+//! end may ask for after it, `session` what tells that it is still there, `ending` the wish to end and CANCEL, `bye` what
+//! ends an answered call.
 
 mod bye;
 mod ending;
 mod invite;
 mod peer;
+mod session;
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -25,6 +27,7 @@ use crate::{
     timer::{Timer, TimerTable},
 };
 use bye::{Bye, Fork};
+use session::Session;
 pub use {bye::end_stray, ending::Silence};
 
 /// Everything a new call is made of. Randomness comes from the caller (promise 1).
@@ -63,6 +66,8 @@ pub struct Limits {
     pub ring: Duration,
     /// From answer to our BYE.
     pub max_duration: Duration,
+    /// The session interval to ask for (RFC 4028), at least 90 s; `None` for no session timers.
+    pub session_expires: Option<Duration>,
     /// SIP's T1 (RFC 3261 §17.1.1.1): a transaction lasts 64 of them.
     pub t1: Duration,
 }
@@ -101,7 +106,8 @@ pub enum Output {
 pub enum Save {
     /// Before every INVITE, also one repeated with credentials. [`Call::handle_saved`] lets it leave (promise 3).
     Intent,
-    /// Before the ACK, which [`Call::handle_saved`] lets leave; later, when the peer has moved its target.
+    /// Before the ACK, which [`Call::handle_saved`] lets leave; later, when the dialog has gone on: the peer has moved its
+    /// target, or a refresh has taken CSeq numbers.
     Answer,
     /// The call is to end. What was asked for may be confirmed once this is durable; the BYE does not wait.
     Wish,
@@ -129,11 +135,12 @@ pub struct Call {
     invite_auth: Authenticator,
     /// The credentials in the last INVITE: its ACK carries the same (RFC 3261 §22.1).
     invite_authorizations: Vec<Authorization>,
-    /// The offer in the INVITE.
-    offer: String,
+    /// What we said last about our end of the stream: the offer in the INVITE, later also an answer.
+    description: String,
     /// The 2xx that waits for its ACK.
     answer: Option<Response>,
     bye: Option<Bye>,
+    session: Option<Session>,
     /// Dialogs that other branches of the call opened: each is ended at once (RFC 3261 §13.2.2.4).
     forks: Vec<Fork>,
     agreed: Option<Agreed>,
@@ -190,7 +197,8 @@ impl Call {
 
     fn with(record: Record, around: Surroundings) -> Self {
         Self {
-            offer: crate::sdp::offer(&around.media),
+            description: crate::sdp::offer(&around.media),
+            session: around.limits.session_expires.map(Session::asking),
             record,
             around,
             timers: TimerTable::default(),
@@ -283,6 +291,8 @@ impl Call {
                 Timer::MaxDuration => self.wish(Wish::MaxDuration, now),
                 Timer::GiveUp => self.give_up_invite(now),
                 Timer::AnotherBye => self.bye_again(now),
+                Timer::Refresh => self.refresh(now),
+                Timer::SessionExpires => self.wish(Wish::SessionExpired, now),
             }
         }
     }
@@ -328,6 +338,7 @@ impl Call {
             return;
         }
         self.stop_media();
+        self.stop_refresh();
         self.timers.stop_all();
         // The call's own BYE no longer matters; those of the forks run on.
         self.bye = None;

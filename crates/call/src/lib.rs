@@ -12,6 +12,7 @@ mod message;
 mod moment;
 mod record;
 pub mod sdp;
+mod session_headers;
 mod timer;
 pub mod uri;
 
@@ -23,4 +24,5 @@ pub use message::{
 };
 pub use moment::Moment;
 pub use record::{End, EndCause, Phase, RECORD_VERSION, Record, Wish};
+pub use session_headers::{Refresher, SHORTEST_INTERVAL, SessionExpires, SessionHeaders};
 pub use timer::Timer;

@@ -7,6 +7,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::session_headers::SessionHeaders;
+
 /// A SIP method (RFC 3261 §7.1).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Method {
@@ -149,6 +151,7 @@ pub struct Response {
     pub challenges: Vec<Challenge>,
     /// `Retry-After`, in seconds.
     pub retry_after: Option<u32>,
+    pub session: SessionHeaders,
     pub content_type: Option<String>,
     pub body: Vec<u8>,
 }
@@ -181,6 +184,7 @@ pub struct Request {
     pub contact: Option<String>,
     /// `Record-Route` values in the order of the message, one a value.
     pub record_route: Vec<String>,
+    pub session: SessionHeaders,
     pub content_type: Option<String>,
     pub body: Vec<u8>,
 }

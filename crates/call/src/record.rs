@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::{dialog::Dialog, message::CSeq, message::Method};
 
 /// The form of [`Record`]; raised when an older program could not read a newer record.
-pub const RECORD_VERSION: u16 = 1;
+///
+/// 2: [`Wish::SessionExpired`]. What was written as 1 reads as ever.
+pub const RECORD_VERSION: u16 = 2;
 
 /// One call, as journaled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +82,8 @@ pub enum Wish {
     NoAck,
     /// The journal did not take the answer: a call that a crash would orphan is not kept.
     NotJournaled,
+    /// Nobody has refreshed the session in time, or the far end no longer knows it (RFC 4028 §10).
+    SessionExpired,
     /// The server is going away, or has gone and the next one found this call.
     Drain,
 }

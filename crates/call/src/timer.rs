@@ -13,16 +13,27 @@ pub enum Timer {
     GiveUp,
     /// A BYE was not confirmed: time for another one.
     AnotherBye,
+    /// It is our turn to refresh the session (RFC 4028 §7.4).
+    Refresh,
+    /// Nobody has refreshed the session in time (RFC 4028 §10).
+    SessionExpires,
 }
 
 /// All timers of one call; each is either off or due at a moment.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct TimerTable {
-    due: [Option<Moment>; 4],
+    due: [Option<Moment>; Self::ALL.len()],
 }
 
 impl TimerTable {
-    const ALL: [Timer; 4] = [Timer::NoAnswer, Timer::MaxDuration, Timer::GiveUp, Timer::AnotherBye];
+    const ALL: [Timer; 6] = [
+        Timer::NoAnswer,
+        Timer::MaxDuration,
+        Timer::GiveUp,
+        Timer::AnotherBye,
+        Timer::Refresh,
+        Timer::SessionExpires,
+    ];
 
     pub(crate) fn set(&mut self, timer: Timer, due: Moment) {
         self.due[timer as usize] = Some(due);
@@ -33,7 +44,7 @@ impl TimerTable {
     }
 
     pub(crate) fn stop_all(&mut self) {
-        self.due = [None; 4];
+        *self = Self::default();
     }
 
     pub(crate) fn due(&self, timer: Timer) -> Option<Moment> {

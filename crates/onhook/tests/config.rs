@@ -99,6 +99,7 @@ fn the_keys_of_the_manual_are_understood() {
         [calls]
         ring_limit = "30s"
         max_duration = "30m"
+        session_expires = "90s"
         disconnect_wait = "2s"
         ended_retention = "15m"
         max_live = 1000
@@ -154,7 +155,7 @@ level = "loud"
 onhook.toml:5:1: unknown key `ring_limt`
   5 | ring_limt = "30s"
     | ^^^^^^^^^
-  allowed in [calls]: ring_limit, max_duration, disconnect_wait, ended_retention, drain_timeout, max_live, max_live_per_mailbox
+  allowed in [calls]: ring_limit, max_duration, session_expires, disconnect_wait, ended_retention, drain_timeout, max_live, max_live_per_mailbox
 
 onhook.toml:6:14: `calls.ring_limit`: invalid type: integer `30`, expected a string
   6 | ring_limit = 30
@@ -221,6 +222,11 @@ fn keys_are_checked_against_each_other() {
             "t1 must be more than nothing and not more than t2",
         ),
         ("[calls]\nring_limit = \"0s\"", 2, "ring_limit cannot be nothing"),
+        (
+            "[calls]\nsession_expires = \"89s\"",
+            2,
+            "session_expires cannot be shorter than 90 s (RFC 4028)",
+        ),
         (
             "[media]\nrtp_ports = \"20000-20099\"",
             2,

@@ -104,7 +104,9 @@ impl Call {
     /// Hangs up a call that was answered and ACKed.
     pub(super) fn send_bye(&mut self, now: Moment) {
         self.stop_media();
-        self.timers.stop(Timer::MaxDuration);
+        for timer in [Timer::MaxDuration, Timer::Refresh, Timer::SessionExpires] {
+            self.timers.stop(timer);
+        }
         self.record.phase = Phase::Terminating;
         let outgoing = next_bye(&mut self.record.dialog, &[], &self.around.local, &self.around.key);
         self.bye = Some(Bye::sent(outgoing.tx.clone(), &self.around.limits, now));

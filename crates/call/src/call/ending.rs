@@ -126,16 +126,11 @@ impl Call {
     pub fn handle_response(&mut self, response: &Response, now: Moment) {
         match response.cseq.method {
             Method::Invite => self.handle_invite_response(response, now),
+            Method::Update => self.handle_refresh_response(response, now),
             Method::Bye => self.handle_bye_response(response, now),
             // Whatever CANCEL is answered with, the INVITE's own final response decides (RFC 3261 §9.1).
             Method::Cancel => {}
-            Method::Ack
-            | Method::Options
-            | Method::Register
-            | Method::Update
-            | Method::Info
-            | Method::Notify
-            | Method::Other(_) => {}
+            Method::Ack | Method::Options | Method::Register | Method::Info | Method::Notify | Method::Other(_) => {}
         }
     }
 
@@ -143,20 +138,18 @@ impl Call {
     pub fn handle_silence(&mut self, tx: &Tx, silence: Silence, now: Moment) {
         match tx.method {
             Method::Invite => self.handle_invite_silence(tx, silence, now),
+            Method::Update => self.handle_refresh_silence(tx, silence == Silence::TimedOut, now),
             Method::Bye => self.handle_bye_silence(tx, now),
             Method::Cancel => self.handle_cancel_silence(silence, now),
-            Method::Ack
-            | Method::Options
-            | Method::Register
-            | Method::Update
-            | Method::Info
-            | Method::Notify
-            | Method::Other(_) => {}
+            Method::Ack | Method::Options | Method::Register | Method::Info | Method::Notify | Method::Other(_) => {}
         }
     }
 
     fn handle_invite_silence(&mut self, tx: &Tx, silence: Silence, now: Moment) {
-        if *tx != self.invite_tx() || !self.awaits_answer() {
+        if *tx != self.invite_tx() {
+            return self.handle_refresh_silence(tx, silence == Silence::TimedOut, now);
+        }
+        if !self.awaits_answer() {
             return;
         }
         match (silence, &self.record.phase) {

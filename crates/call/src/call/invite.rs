@@ -1,6 +1,6 @@
 //! From the intent to the answer: INVITE, its responses, its ACK.
 
-use super::{Call, MediaCommand, Output, Save};
+use super::{Call, MediaCommand, Output, Save, session::Session};
 use crate::{
     dialog::Dialog,
     digest::Subject,
@@ -47,7 +47,9 @@ impl Call {
 
     pub(super) fn invite(&self) -> Outgoing {
         let contact = format!("<{}>", self.around.local.contact);
+        let session = self.session.as_ref().map(Session::headers);
         let mut headers = vec![("Contact", contact.as_str()), ("Allow", ALLOW)];
+        headers.extend(session.iter().flatten().map(|(name, value)| (*name, value.as_str())));
         headers.extend(
             self.invite_authorizations
                 .iter()
@@ -59,18 +61,19 @@ impl Call {
             destination: record.destination.clone(),
             text: record
                 .dialog
-                .print(&record.invite(), &record.invite_via, &headers, Some(&self.offer)),
+                .print(&record.invite(), &record.invite_via, &headers, Some(&self.description)),
         }
     }
 
     /// A provisional or a refusing response to the INVITE. Answers (2xx) go to [`Self::handle_answer`].
     pub(super) fn handle_invite_response(&mut self, response: &Response, now: Moment) {
         if response.cseq.number != self.record.invite_cseq {
-            return; // of an INVITE that was repeated with credentials
+            return self.handle_refresh_response(response, now); // or of an INVITE that was repeated
         }
         match response.status {
             100..200 => self.handle_provisional(response.status, now),
             401 | 407 if self.record.wish.is_none() => self.handle_invite_challenge(response),
+            422 if self.record.wish.is_none() => self.handle_too_small(response),
             _ => self.handle_refusal(response),
         }
     }
@@ -100,12 +103,28 @@ impl Call {
         if !self.awaits_answer() {
             return;
         }
-        let Some(credentials) = self.around.credentials.clone() else {
-            return self.handle_refusal(response);
-        };
-        if self.invite_auth.challenged(&response.challenges).is_err() {
+        let challenges = &response.challenges;
+        if self.around.credentials.is_none() || self.invite_auth.challenged(challenges).is_err() {
             return self.handle_refusal(response);
         }
+        self.repeat_invite();
+    }
+
+    /// 422: somebody on the way wants a longer session interval (RFC 4028 §7.3).
+    fn handle_too_small(&mut self, response: &Response) {
+        if !self.awaits_answer() {
+            return;
+        }
+        let min_se = response.session.min_se;
+        if self.session.as_mut().is_some_and(|session| session.raise(min_se)) {
+            self.repeat_invite();
+        } else {
+            self.handle_refusal(response);
+        }
+    }
+
+    /// The INVITE again, in the form that a refusal has asked for.
+    fn repeat_invite(&mut self) {
         self.next_invite();
         let cnonce = self
             .around
@@ -114,10 +133,12 @@ impl Call {
         let subject = Subject {
             method: &Method::Invite,
             uri: &self.record.dialog.request_uri(),
-            body: self.offer.as_bytes(),
+            body: self.description.as_bytes(),
             cnonce: &cnonce,
         };
-        self.invite_authorizations = self.invite_auth.authorize(&credentials, subject);
+        if let Some(credentials) = &self.around.credentials {
+            self.invite_authorizations = self.invite_auth.authorize(credentials, subject);
+        }
         // A new transaction: a crash must find its CSeq and Via, or could not CANCEL it (promise 3).
         self.record.phase = Phase::Placing;
         self.save(Save::Intent);
@@ -149,6 +170,9 @@ impl Call {
     ///
     /// One whose branch is not ours is passed over: a forged 2xx must not make us send anywhere.
     pub fn handle_answer(&mut self, response: &Response, now: Moment) {
+        if self.handle_reinvite_answer(response, now) {
+            return;
+        }
         let (record, key) = (&self.record, &self.around.key);
         if response.to_tag.is_none() || response.cseq.method != Method::Invite {
             return; // no dialog can come of it (RFC 3261 §12.1.2)
@@ -195,8 +219,10 @@ impl Call {
         self.record.phase = Phase::Confirmed;
         self.timers
             .set(Timer::MaxDuration, now + self.around.limits.max_duration);
-        let body = self.answer.take().map(|response| response.body).unwrap_or_default();
-        match sdp::accept(&self.around.media, &body) {
+        let Some(answer) = self.answer.take() else { return };
+        // The interval began when the answer came; what the disk took of it is little beside the lead that a BYE has.
+        self.start_session(&answer, now);
+        match sdp::accept(&self.around.media, &answer.body) {
             Ok(agreed) => {
                 self.agreed = Some(agreed);
                 self.outputs.push_back(Output::Media(MediaCommand::Start(agreed)));
@@ -216,6 +242,7 @@ impl Call {
             .invite_authorizations
             .iter()
             .filter(|_| number == self.record.invite_cseq)
+            .chain(self.refresh_authorizations(number))
             .map(|header| (header.name, header.value.as_str()))
             .collect();
         let cseq = CSeq {

@@ -16,18 +16,18 @@ impl Call {
     }
 
     /// A request of the peer inside the dialog; `id` comes back with the [`Output::Reply`].
-    pub fn handle_request(&mut self, id: u64, request: &Request) {
+    pub fn handle_request(&mut self, id: u64, request: &Request, now: Moment) {
         if matches!(request.method, Method::Ack | Method::Cancel) {
             return; // ACK ends a transaction below; there is nothing to CANCEL here
         }
         let reply = match self.reply_in_fork(request) {
             Some(reply) => reply,
-            None => self.reply_in_dialog(request),
+            None => self.reply_in_dialog(request, now),
         };
         self.outputs.push_back(Output::Reply(id, reply));
     }
 
-    fn reply_in_dialog(&mut self, request: &Request) -> Reply {
+    fn reply_in_dialog(&mut self, request: &Request, now: Moment) -> Reply {
         if !self.was_answered() || !self.record.dialog.owns(request) {
             return Reply::status(481);
         }
@@ -37,7 +37,7 @@ impl Call {
         match request.method {
             Method::Bye => self.handle_bye(),
             _ if self.end().is_some() => Reply::status(481),
-            Method::Invite | Method::Update => self.handle_reoffer(request),
+            Method::Invite | Method::Update => self.handle_reoffer(request, now),
             Method::Options => Reply::status(200).with("Allow", ALLOW).with("Accept", APPLICATION_SDP),
             Method::Info => Reply::status(200),
             // We never subscribed to anything (RFC 6665 §4.1.3).
@@ -73,10 +73,11 @@ impl Call {
         Reply::status(200)
     }
 
-    /// re-INVITE or UPDATE: moves the stream, holds it, takes it back, or only refreshes the target.
-    fn handle_reoffer(&mut self, request: &Request) -> Reply {
+    /// re-INVITE or UPDATE: moves the stream, holds it, takes it back, or only refreshes the session or the target.
+    fn handle_reoffer(&mut self, request: &Request, now: Moment) -> Reply {
+        let offers = request.method == Method::Invite || !request.body.is_empty();
         match self.record.phase {
-            Phase::Confirmed if !self.offered => {}
+            Phase::Confirmed if !(offers && self.is_offering()) => {}
             // An offer of ours is not settled yet (RFC 3261 §14.2, RFC 3311 §5.2).
             Phase::Confirmed | Phase::Answered => return Reply::status(491),
             // A dialog that we have said BYE to takes nothing but BYE.
@@ -87,6 +88,10 @@ impl Call {
             | Phase::Early
             | Phase::Cancelling { .. } => return Reply::status(481),
         }
+        let terms = match self.terms(request) {
+            Ok(terms) => terms,
+            Err(too_small) => return too_small,
+        };
         let mut reply = Reply::status(200)
             .with("Contact", format!("<{}>", self.around.local.contact))
             .with("Allow", ALLOW);
@@ -101,22 +106,31 @@ impl Call {
                 return Reply::status(488); // the session stays as it was (RFC 3261 §14.2)
             };
             self.change_media(agreed);
+            self.description.clone_from(&answer);
             reply.body = Some((APPLICATION_SDP, answer));
             self.around.media = media;
         } else if request.method == Method::Invite {
             // An INVITE without an offer asks for ours; the answer comes in its ACK (RFC 3261 §14.2).
-            reply.body = Some((APPLICATION_SDP, sdp::offer(&media)));
+            self.description = sdp::offer(&media);
+            reply.body = Some((APPLICATION_SDP, self.description.clone()));
             self.around.media = media;
             self.offered = true;
         }
-        if let Some(contact) = &request.contact
-            && *contact != self.record.dialog.remote_target
-        {
-            // Target refresh (RFC 3261 §12.2.2): a BYE after a crash must find the peer where it is now.
-            self.record.dialog.remote_target.clone_from(contact);
-            self.save(Save::Answer);
+        self.retarget(request.contact.as_deref());
+        if let Some(terms) = terms {
+            self.agree(terms, now);
+            reply = terms.told(reply);
         }
         reply
+    }
+
+    /// Target refresh (RFC 3261 §12.2): a BYE after a crash must find the peer where it is now.
+    pub(super) fn retarget(&mut self, contact: Option<&str>) {
+        let target = &mut self.record.dialog.remote_target;
+        if let Some(contact) = contact.filter(|contact| contact != target) {
+            contact.clone_into(target);
+            self.save(Save::Answer);
+        }
     }
 
     /// The ACK to our 200 of a re-INVITE; carries the answer when the re-INVITE carried no offer.
@@ -132,7 +146,7 @@ impl Call {
         }
     }
 
-    fn change_media(&mut self, agreed: sdp::Agreed) {
+    pub(super) fn change_media(&mut self, agreed: sdp::Agreed) {
         let command = match self.agreed.replace(agreed) {
             Some(before) if before == agreed => return,
             Some(_) => MediaCommand::Change(agreed),

@@ -9,7 +9,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use call::{
     Branch, BranchKey, CSeq, Call, CallIdHeader, Challenge, Limits, Local, MediaCommand, Method, Moment, Outgoing,
-    Output, Phase, Placement, Reply, Request, Response, Save, Silence, Surroundings, Tag, Tx,
+    Output, Phase, Placement, Reply, Request, Response, Save, SessionHeaders, Silence, Surroundings, Tag, Tx,
     digest::Credentials,
     sdp::{Codec, LocalMedia},
     uri,
@@ -18,6 +18,7 @@ use call::{
 pub const T1: Duration = Duration::from_millis(500);
 pub const RING: Duration = Duration::from_secs(30);
 pub const MAX_DURATION: Duration = Duration::from_secs(1800);
+pub const SESSION_EXPIRES: Duration = Duration::from_secs(300);
 /// 64·T1, the life of a transaction.
 pub const TRANSACTION: Duration = Duration::from_secs(32);
 
@@ -66,6 +67,7 @@ pub fn surroundings() -> Surroundings {
         limits: Limits {
             ring: RING,
             max_duration: MAX_DURATION,
+            session_expires: Some(SESSION_EXPIRES),
             t1: T1,
         },
     }
@@ -173,6 +175,7 @@ impl Sent {
             record_route: Vec::new(),
             challenges: Vec::new(),
             retry_after: None,
+            session: SessionHeaders::default(),
             content_type: None,
             body: Vec::new(),
         }
@@ -365,6 +368,7 @@ impl Rig {
             method,
             contact: None,
             record_route: Vec::new(),
+            session: SessionHeaders::default(),
             content_type: (!body.is_empty()).then(|| "application/sdp".to_owned()),
             body: body.as_bytes().to_vec(),
         }
@@ -376,7 +380,8 @@ impl Rig {
     }
 
     pub fn receive(&mut self, request: &Request) -> &mut Self {
-        self.call.handle_request(u64::from(request.cseq.number), request);
+        self.call
+            .handle_request(u64::from(request.cseq.number), request, self.now);
         self
     }
 

@@ -86,6 +86,7 @@ pub(super) fn cause(end: &End) -> &'static str {
         EndCause::Wished(Wish::MediaRefused) => "media-refused",
         EndCause::Wished(Wish::MediaFailed) => "media-failed",
         EndCause::Wished(Wish::NoAck) => "no-ack",
+        EndCause::Wished(Wish::SessionExpired) => "session-expired",
         EndCause::Wished(Wish::NotJournaled) | EndCause::NotJournaled => "not-journaled",
         EndCause::Wished(Wish::Drain) => "drain",
         EndCause::RemoteHangup => "remote-hangup",

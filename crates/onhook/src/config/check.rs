@@ -195,6 +195,19 @@ fn limits(document: &Document<'_>, problems: &mut Vec<Problem>) {
             ));
         }
     }
+    let session_expires = calls.session_expires.0;
+    if !session_expires.is_zero() && session_expires.as_secs() < call::SHORTEST_INTERVAL.into() {
+        problems.push(
+            Problem::new(
+                document.place("calls.session_expires"),
+                format!(
+                    "session_expires cannot be shorter than {} s (RFC 4028)",
+                    call::SHORTEST_INTERVAL
+                ),
+            )
+            .help(r#"for no session timers: session_expires = "0s""#),
+        );
+    }
     // Even RTP ports with an odd RTCP port beside each.
     let pairs = u32::from(*media.rtp_ports.0.end()).div_ceil(2) - u32::from(*media.rtp_ports.0.start()).div_ceil(2);
     if pairs < calls.max_live {

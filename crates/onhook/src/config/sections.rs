@@ -182,6 +182,9 @@ section! {
         ring_limit: Period = default("30s"),
         /// How long a call may last.
         max_duration: Period = default("30m"),
+        /// How soon onhook notices that an answered phone has vanished without hanging up (session timers, RFC 4028):
+        /// at least "90s", or "0s" for never. A phone that knows no session timers is bound by max_duration alone.
+        session_expires: Period = default("5m"),
         /// How long DisconnectPhoneCall waits for the phone's confirmation before it answers.
         disconnect_wait: Period = default("2s"),
         /// How long an ended call can still be asked about.

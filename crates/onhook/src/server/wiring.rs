@@ -118,6 +118,7 @@ pub(super) fn calls(config: &config::Config, branch_key: BranchKey) -> calls::Se
         limits: Limits {
             ring: calls.ring_limit.0,
             max_duration: calls.max_duration.0,
+            session_expires: Some(calls.session_expires.0).filter(|interval| !interval.is_zero()),
             t1: config.sip.timers.t1.0,
         },
         disconnect_wait: calls.disconnect_wait.0,

@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use call::{Branch, CSeq, CallIdHeader, Challenge, Method, Reply, Tag, uri};
+use call::{Branch, CSeq, CallIdHeader, Challenge, Method, Reply, SessionHeaders, Tag, uri};
 use rsipstack::{
     sip::{self as rsip, Header, Host, HostWithPort, prelude::*},
     transport::SipAddr,
@@ -130,6 +130,7 @@ pub(super) fn response(message: &rsip::Response) -> Option<call::Response> {
             Header::RetryAfter(value) => leading_number(value.value()),
             _ => None,
         }),
+        session: session(message),
         content_type: content_type(message),
         body: message.body.clone(),
     })
@@ -149,6 +150,7 @@ pub(super) fn request(message: &rsip::Request) -> Option<call::Request> {
         cseq: common.cseq,
         contact: contact(message),
         record_route: record_route(message),
+        session: session(message),
         content_type: content_type(message),
         body: message.body.clone(),
     })
@@ -280,6 +282,14 @@ fn record_route(message: &impl HeadersExt) -> Vec<String> {
         .collect()
 }
 
+fn session(message: &impl HeadersExt) -> SessionHeaders {
+    let mut session = SessionHeaders::default();
+    for header in message.headers().iter() {
+        session.note(header.name(), header.value());
+    }
+    session
+}
+
 fn content_type(message: &impl HeadersExt) -> Option<String> {
     find(message, |header| match header {
         Header::ContentType(value) => Some(value.value().to_owned()),
@@ -336,6 +346,30 @@ mod tests {
         assert_eq!(view.record_route, ["<sip:p2;lr>", "<sip:p1;lr>", "<sip:p0;lr>"]);
         assert_eq!(view.to_tag, Some(Tag::new("t")));
         assert_eq!(view.retry_after, Some(30));
+    }
+
+    /// In full and in compact form (RFC 4028 §4, RFC 3261 §20.37).
+    #[test]
+    fn session_timers_reach_the_call() {
+        for (supported, expires) in [("Supported", "Session-Expires"), ("k", "x")] {
+            let timer = format!("{supported}: 100rel, timer\r\n{expires}: 1800;refresher=uas\r\nMin-SE: 120\r\n");
+            let text = OK.replace(
+                "Retry-After",
+                &format!("{timer}Allow: INVITE, ACK, BYE, UPDATE\r\nRetry-After"),
+            );
+            let session = response(&rsip::Response::try_from(text.as_str()).unwrap())
+                .unwrap()
+                .session;
+            let expires = session.expires.unwrap();
+            assert_eq!(
+                (expires.interval, expires.refresher),
+                (1800, Some(call::Refresher::Uas))
+            );
+            assert_eq!(session.min_se, Some(120));
+            assert!(session.timer && session.update);
+        }
+        let bare = response(&rsip::Response::try_from(OK).unwrap()).unwrap();
+        assert_eq!(bare.session, SessionHeaders::default());
     }
 
     #[test]

@@ -59,12 +59,13 @@ impl Owner {
         let Some(key) = owned else {
             return requests::answer_stranger(&incoming);
         };
+        let now = self.now();
         self.next_request += 1;
         let id = self.next_request;
         self.with(key, |live| {
             let request = incoming.request.clone();
             live.requests.insert(id, incoming);
-            live.call.handle_request(id, &request);
+            live.call.handle_request(id, &request, now);
         });
     }
 }
