@@ -128,6 +128,29 @@ mod tests {
     }
 
     #[test]
+    fn an_invite_inside_the_dialog_is_ours_for_its_own_peer() {
+        let key = BranchKey::new([7; 32]);
+        let call_id = CallIdHeader::new("a@onhook");
+        let (invite, phone, other) = (cseq(3, Method::Invite), Tag::new("phone"), Tag::new("other"));
+        let branch = key.branch(&call_id, &invite, Some(&phone));
+        assert!(key.is_ours_within(&branch, &call_id, &invite, &phone));
+        assert!(!key.is_ours_within(&branch, &call_id, &invite, &other));
+        assert!(!key.is_ours(&branch, &call_id, &invite));
+    }
+
+    /// RFC 3261 §14.1.
+    #[test]
+    fn the_wait_after_a_491_is_that_of_whoever_made_the_call_id() {
+        let key = BranchKey::new([7; 32]);
+        let call_id = CallIdHeader::new("a@onhook");
+        let waits: Vec<_> = (0..1000)
+            .map(|number| key.glare(&call_id, number).as_millis())
+            .collect();
+        assert!(waits.iter().all(|wait| (2100..=4000).contains(wait) && wait % 10 == 0));
+        assert!(waits.contains(&2100) && waits.contains(&4000));
+    }
+
+    #[test]
     fn byes_of_two_forks_have_two_branches() {
         let key = BranchKey::new([7; 32]);
         let call_id = CallIdHeader::new("a@onhook");

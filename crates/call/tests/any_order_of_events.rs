@@ -4,7 +4,7 @@ mod rig;
 
 use std::collections::HashMap;
 
-use call::{End, Method, Moment, Phase, Save, Silence, Tag, Tx};
+use call::{End, Method, Moment, Phase, Save, SessionHeaders, Silence, Tag, Tx};
 use proptest::prelude::*;
 use rig::{ANSWER, Rig, T1, TRANSACTION, www};
 
@@ -20,13 +20,16 @@ enum Event {
         to: usize,
         status: u16,
         phone: u8,
-        challenged: bool,
+        /// Whether it says what it would take: credentials, or a longer session interval.
+        helpful: bool,
+        session: u8,
     },
     /// A 2xx to one of the INVITEs sent so far.
     Answer {
         to: usize,
         phone: u8,
         usable: bool,
+        session: u8,
     },
     Silence {
         of: usize,
@@ -36,6 +39,7 @@ enum Event {
         method: u8,
         phone: u8,
         body: bool,
+        session: u8,
     },
     Ack {
         body: bool,
@@ -47,16 +51,18 @@ enum Event {
 
 fn event() -> impl Strategy<Value = Event> {
     let status = prop::sample::select(vec![
-        100, 180, 183, 200, 302, 401, 407, 408, 481, 486, 487, 491, 500, 503, 603,
+        100, 180, 183, 200, 302, 401, 405, 407, 408, 422, 481, 486, 487, 491, 500, 503, 603,
     ]);
     let which = 0..8_usize;
     prop_oneof![
         4 => (which.clone(), prop::bool::weighted(0.9)).prop_map(|(which, done)| Event::Saved { which, done }),
-        5 => (which.clone(), status, 0..3_u8, any::<bool>())
-            .prop_map(|(to, status, phone, challenged)| Event::Response { to, status, phone, challenged }),
-        3 => (which.clone(), 0..3_u8, prop::bool::weighted(0.8)).prop_map(|(to, phone, usable)| Event::Answer { to, phone, usable }),
+        5 => (which.clone(), status, 0..3_u8, any::<bool>(), 0..6_u8)
+            .prop_map(|(to, status, phone, helpful, session)| Event::Response { to, status, phone, helpful, session }),
+        3 => (which.clone(), 0..3_u8, prop::bool::weighted(0.8), 0..6_u8)
+            .prop_map(|(to, phone, usable, session)| Event::Answer { to, phone, usable, session }),
         1 => (which, any::<bool>()).prop_map(|(of, timed_out)| Event::Silence { of, timed_out }),
-        2 => (0..8_u8, 0..3_u8, any::<bool>()).prop_map(|(method, phone, body)| Event::Request { method, phone, body }),
+        2 => (0..8_u8, 0..3_u8, any::<bool>(), 0..6_u8)
+            .prop_map(|(method, phone, body, session)| Event::Request { method, phone, body, session }),
         1 => any::<bool>().prop_map(|body| Event::Ack { body }),
         1 => Just(Event::NeverAcked),
         1 => (0..4_u8).prop_map(Event::Wish),
@@ -73,6 +79,8 @@ struct World {
     acks: HashMap<String, usize>,
     /// The BYE under way, by phone, and since when.
     byes: HashMap<String, (Tx, Moment)>,
+    /// The refresh of the session under way.
+    refreshing: Option<Tx>,
     sounding: bool,
     ended: Option<End>,
     wished: bool,
@@ -87,6 +95,7 @@ impl World {
             answers: HashMap::new(),
             acks: HashMap::new(),
             byes: HashMap::new(),
+            refreshing: None,
             sounding: false,
             ended: None,
             wished: false,
@@ -124,7 +133,8 @@ impl World {
                 to,
                 status,
                 phone,
-                challenged,
+                helpful,
+                session,
             } => {
                 let Some(sent) = self.sent(to, None) else { return };
                 if sent.method == "INVITE" && status == 200 {
@@ -132,34 +142,47 @@ impl World {
                         to: 0,
                         phone,
                         usable: true,
+                        session,
                     });
                 }
                 let mut response = sent.response(status, Some(&name(phone)));
-                if challenged {
+                response.session = timers(session);
+                if helpful {
                     response.challenges.push(www(rig::MD5));
+                    response.session.min_se = Some(200 + u32::from(session) * 200);
                 }
                 if status >= 200 {
-                    self.byes.retain(|_, (tx, _)| *tx != sent.tx);
+                    self.over(&sent.tx);
                 }
                 self.rig.deliver(&response);
             }
-            Event::Answer { to, phone, usable } => {
+            Event::Answer {
+                to,
+                phone,
+                usable,
+                session,
+            } => {
                 let Some(sent) = self.sent(to, Some("INVITE")) else {
                     return;
                 };
                 let mut response = sent.response(200, Some(&name(phone)));
+                // A re-INVITE goes to the phone that has answered.
+                let tag = response.to_tag.as_ref().map(Tag::as_str).unwrap_or_default().to_owned();
+                response.session = timers(session);
                 if usable {
                     response.body = ANSWER.as_bytes().to_vec();
                 }
                 // A phone makes a new tag for a new INVITE (RFC 3261 §19.3): this one has answered another.
-                if *self.answers.entry(name(phone)).or_insert(sent.cseq()) != sent.cseq() {
+                let first = *self.answers.entry(tag.clone()).or_insert(sent.cseq());
+                if sent.to_tag().is_none() && first != sent.cseq() {
                     return;
                 }
-                let acks = self.acks.get(&name(phone)).copied().unwrap_or(0);
+                self.over(&sent.tx);
+                let acks = self.acks.get(&tag).copied().unwrap_or(0);
                 self.rig.deliver(&response);
                 self.drain("an answer");
-                if !self.waits_for_the_disk(&name(phone)) {
-                    assert_eq!(self.acks.get(&name(phone)), Some(&(acks + 1)), "each 2xx has its ACK");
+                if !self.waits_for_the_disk(&tag) {
+                    assert_eq!(self.acks.get(&tag), Some(&(acks + 1)), "each 2xx has its ACK");
                 }
             }
             Event::Silence { of, timed_out } => {
@@ -169,16 +192,22 @@ impl World {
                 } else {
                     Silence::Unreachable
                 };
-                self.byes.retain(|_, (tx, _)| *tx != sent.tx);
+                self.over(&sent.tx);
                 self.rig.call.handle_silence(&sent.tx, silence, now);
             }
-            Event::Request { method, phone, body } => {
+            Event::Request {
+                method,
+                phone,
+                body,
+                session,
+            } => {
                 let methods = [
                     "BYE", "INVITE", "UPDATE", "OPTIONS", "INFO", "NOTIFY", "CANCEL", "MESSAGE",
                 ];
                 let method = Method::parse(methods[usize::from(method)]);
                 let mut request = self.rig.peer_request(method, if body { ANSWER } else { "" });
                 request.from_tag = Some(Tag::new(name(phone)));
+                request.session = timers(session);
                 if request.method == Method::Bye && self.rig.call.owns(&request) {
                     self.byes.remove(&name(phone));
                 }
@@ -215,6 +244,12 @@ impl World {
         );
     }
 
+    /// A transaction has had its final response, or has ended without.
+    fn over(&mut self, ended: &Tx) {
+        self.byes.retain(|_, (tx, _)| tx != ended);
+        self.refreshing.take_if(|tx| tx == ended);
+    }
+
     fn drain(&mut self, event: &str) -> Vec<String> {
         let sent_before = self.rig.sent.len();
         let outputs = self.rig.drain();
@@ -238,6 +273,7 @@ impl World {
                     assert!(!over && self.sounding != (fields[1] == "start"), "{event}: {output}");
                     self.sounding = fields[1] != "stop";
                 }
+                "UPDATE" => assert!(!self.wished && !over, "{event}: an UPDATE after the wish to end"),
                 "BYE" | "reply" | "stop" => {}
                 "resume" => panic!("{event}: nothing was left by a crash"),
                 other => panic!("unknown output {other}"),
@@ -251,6 +287,7 @@ impl World {
                 assert!(waited >= TRANSACTION, "{event}: two BYEs at once, after {waited:?}");
             }
         }
+        self.check_refreshes(event, sent_before);
         self.wished |= self.rig.call.record().wish.is_some();
         match (&self.ended, self.rig.call.end()) {
             (Some(before), after) => assert_eq!(Some(before), after, "{event}: the end has changed"),
@@ -259,6 +296,19 @@ impl World {
         }
         self.check_acks(event);
         outputs
+    }
+
+    /// A session is refreshed by one request at a time and in the call's own dialog.
+    fn check_refreshes(&mut self, event: &str, sent_before: usize) {
+        let own = self.rig.call.record().dialog.remote_tag.clone();
+        for sent in &self.rig.sent[sent_before..] {
+            let refresh = sent.method == "UPDATE" || (sent.method == "INVITE" && sent.to_tag().is_some());
+            if refresh {
+                assert_eq!(sent.to_tag(), own.as_ref().map(Tag::as_str), "{event}: {}", sent.text);
+                assert!(self.refreshing.is_none(), "{event}: two refreshes at once");
+                self.refreshing = Some(sent.tx.clone());
+            }
+        }
     }
 
     /// Every phone that has answered is ACKed; only the call's own waits for the disk.
@@ -305,6 +355,25 @@ impl World {
     }
 }
 
+/// What a peer says of session timers.
+fn timers(session: u8) -> SessionHeaders {
+    let expires = [
+        "300;refresher=uac",
+        "90;refresher=uac",
+        "90;refresher=uas",
+        "1",
+        "0;refresher=uac",
+    ];
+    match expires.get(usize::from(session)) {
+        Some(expires) => SessionHeaders {
+            update: session != 0,
+            timer: session != 3,
+            ..rig::session(expires)
+        },
+        None => SessionHeaders::default(),
+    }
+}
+
 fn name(phone: u8) -> String {
     ["phone", "other", "third"][usize::from(phone)].to_owned()
 }
@@ -323,11 +392,11 @@ proptest! {
 
     /// The same, but from a call that is up, which random events seldom reach.
     #[test]
-    fn a_call_that_is_up_keeps_its_promises(events in prop::collection::vec(event(), 0..40)) {
+    fn a_call_that_is_up_keeps_its_promises(session in 0..6_u8, events in prop::collection::vec(event(), 0..40)) {
         let mut world = World::new();
         for event in [
             Event::Saved { which: 0, done: true },
-            Event::Answer { to: 0, phone: 0, usable: true },
+            Event::Answer { to: 0, phone: 0, usable: true, session },
             Event::Saved { which: 0, done: true },
         ] {
             world.happen(&event);

@@ -22,7 +22,7 @@ fn answered_and_wished() -> Rig {
     rig
 }
 
-const PHASES: [(&str, &str, Start); 10] = [
+const PHASES: [(&str, &str, Start); 13] = [
     (
         "Placing",
         "The intent is on its way to the disk; nothing was sent.",
@@ -48,10 +48,23 @@ const PHASES: [(&str, &str, Start); 10] = [
         answered_and_wished,
     ),
     ("Confirmed", "ACK sent; the phone hears the message.", Rig::confirmed),
+    (
+        "Confirmed, ours to refresh",
+        "The 2xx named a session interval, and us as the refresher.",
+        || Rig::in_session("300;refresher=uac", true),
+    ),
+    ("Confirmed, UPDATE sent", "The session is being refreshed.", || {
+        Rig::refreshing(true)
+    }),
+    (
+        "Confirmed, re-INVITE sent",
+        "The same with a phone that takes no UPDATE.",
+        || Rig::refreshing(false),
+    ),
     ("Terminating", "BYE sent.", Rig::terminating),
 ];
 
-const INPUTS: [(&str, Input); 45] = [
+const INPUTS: [(&str, Input); 59] = [
     ("hang-up", |rig| done(rig.disconnect())),
     ("message finished", |rig| command(rig, Call::media_finished)),
     ("no sound for it", |rig| command(rig, Call::media_failed)),
@@ -71,7 +84,10 @@ const INPUTS: [(&str, Input); 45] = [
     ("INVITE: 100", |rig| response(rig, "INVITE", 100)),
     ("INVITE: 180", |rig| response(rig, "INVITE", 180)),
     ("INVITE: 2xx of the phone", |rig| answer(rig, "phone")),
-    ("INVITE: 2xx of another fork", |rig| answer(rig, "fork")),
+    ("INVITE: 2xx of another fork", |rig| {
+        // A re-INVITE goes to one phone alone.
+        rig.count("INVITE") > 0 && rig.last("INVITE").to_tag().is_none() && answer(rig, "fork")
+    }),
     ("INVITE: 2xx, branch not ours", |rig| {
         rig.count("INVITE") > 0 && {
             let mut forged = rig.answer_of("forger");
@@ -84,6 +100,10 @@ const INPUTS: [(&str, Input); 45] = [
     ("INVITE: 487", |rig| response(rig, "INVITE", 487)),
     ("INVITE: 401/407, answerable", |rig| challenge(rig, "INVITE", 401)),
     ("INVITE: 401/407, not answerable", |rig| response(rig, "INVITE", 401)),
+    ("INVITE: 408 or 481", |rig| response(rig, "INVITE", 481)),
+    ("INVITE: 422, a longer interval", |rig| too_small(rig, "INVITE", 600)),
+    ("INVITE: 422, no use", |rig| too_small(rig, "INVITE", 90)),
+    ("INVITE: 491", |rig| response(rig, "INVITE", 491)),
     ("INVITE: timer B", |rig| silence(rig, "INVITE", Silence::TimedOut)),
     ("INVITE: not sendable", |rig| {
         silence(rig, "INVITE", Silence::Unreachable)
@@ -93,6 +113,16 @@ const INPUTS: [(&str, Input); 45] = [
     ("CANCEL: timer F", |rig| silence(rig, "CANCEL", Silence::TimedOut)),
     ("CANCEL: not sendable", |rig| {
         silence(rig, "CANCEL", Silence::Unreachable)
+    }),
+    ("UPDATE: 2xx", |rig| response(rig, "UPDATE", 200)),
+    ("UPDATE: 408 or 481", |rig| response(rig, "UPDATE", 481)),
+    ("UPDATE: 405 or 501", |rig| response(rig, "UPDATE", 405)),
+    ("UPDATE: 422, a longer interval", |rig| too_small(rig, "UPDATE", 600)),
+    ("UPDATE: 401/407, answerable", |rig| challenge(rig, "UPDATE", 407)),
+    ("UPDATE: other refusal", |rig| response(rig, "UPDATE", 500)),
+    ("UPDATE: timer F", |rig| silence(rig, "UPDATE", Silence::TimedOut)),
+    ("UPDATE: not sendable", |rig| {
+        silence(rig, "UPDATE", Silence::Unreachable)
     }),
     ("BYE: 2xx", |rig| response(rig, "BYE", 200)),
     ("BYE: 408 or 481", |rig| response(rig, "BYE", 481)),
@@ -118,6 +148,12 @@ const INPUTS: [(&str, Input); 45] = [
     ("UPDATE with an offer", |rig| {
         let moved = ANSWER.replace("4000", "4002");
         done(rig.peer(Method::Update, &moved))
+    }),
+    ("UPDATE without", |rig| done(rig.peer(Method::Update, ""))),
+    ("UPDATE, interval too short", |rig| {
+        let mut update = rig.peer_request(Method::Update, "");
+        update.session = rig::session("30");
+        done(rig.receive(&update))
     }),
     ("OPTIONS or INFO", |rig| done(rig.peer(Method::Options, ""))),
     ("NOTIFY", |rig| done(rig.peer(Method::Notify, ""))),
@@ -154,6 +190,14 @@ fn response(rig: &mut Rig, method: &str, status: u16) -> bool {
 
 fn challenge(rig: &mut Rig, method: &str, status: u16) -> bool {
     rig.count(method) > 0 && done(rig.challenge(method, status, &[www(MD5)]))
+}
+
+fn too_small(rig: &mut Rig, method: &str, min_se: u32) -> bool {
+    rig.count(method) > 0 && {
+        let mut response = rig.last(method).response(422, Some("phone"));
+        response.session.min_se = Some(min_se);
+        done(rig.deliver(&response))
+    }
 }
 
 fn silence(rig: &mut Rig, method: &str, silence: Silence) -> bool {

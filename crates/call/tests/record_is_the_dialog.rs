@@ -29,6 +29,17 @@ fn it_reads_back_as_it_was_in_every_phase() {
     }
 }
 
+/// A server that is updated while calls are up ends what the one before has written.
+#[test]
+fn a_record_of_the_version_before_is_read() {
+    let now = through_the_journal(Rig::terminating().call.record());
+    let text = serde_json::to_string(&now).unwrap_or_default();
+    let before = text.replacen(r#""version":2"#, r#""version":1"#, 1);
+    assert_ne!(text, before);
+    let read = serde_json::from_str::<Record>(&before).ok();
+    assert_eq!(read, Some(Record { version: 1, ..now }));
+}
+
 #[test]
 fn the_bye_printed_from_the_record_is_the_bye_of_the_call() {
     let mut rig = Rig::confirmed();

@@ -336,7 +336,8 @@ impl Call {
         }))
     }
 
-    /// The end has come: a refresh under way is of no use any more.
+    /// The end has come: a refresh under way is of no use any more. Should a refusal of a re-INVITE still come, its ACK is
+    /// missed, and the phone repeats it for a while; a transaction that waits for ever is worse.
     pub(super) fn stop_refresh(&mut self) {
         let refresh = self.session.as_mut().and_then(|session| session.refresh.as_mut());
         if let Some(refresh) = refresh.filter(|refresh| refresh.pending) {

@@ -9,7 +9,8 @@ use std::{net::SocketAddr, time::Duration};
 
 use call::{
     Branch, BranchKey, CSeq, Call, CallIdHeader, Challenge, Limits, Local, MediaCommand, Method, Moment, Outgoing,
-    Output, Phase, Placement, Reply, Request, Response, Save, SessionHeaders, Silence, Surroundings, Tag, Tx,
+    Output, Phase, Placement, Reply, Request, Response, Save, SessionExpires, SessionHeaders, Silence, Surroundings,
+    Tag, Tx,
     digest::Credentials,
     sdp::{Codec, LocalMedia},
     uri,
@@ -189,6 +190,15 @@ impl Sent {
     }
 }
 
+/// What a message with this `Session-Expires` of a peer that knows session timers says.
+pub fn session(expires: &str) -> SessionHeaders {
+    SessionHeaders {
+        expires: Some(SessionExpires::parse(expires).expect("Session-Expires")),
+        timer: true,
+        ..SessionHeaders::default()
+    }
+}
+
 pub fn www(value: &str) -> Challenge {
     Challenge {
         proxy: false,
@@ -274,6 +284,25 @@ impl Rig {
     pub fn confirmed() -> Self {
         let mut rig = Self::answered();
         rig.saved(Save::Answer).gives(["ACK 1 phone", "media start"]);
+        rig
+    }
+
+    /// A call that is up, whose 2xx spoke of session timers.
+    pub fn in_session(expires: &str, update: bool) -> Self {
+        let mut rig = Self::early();
+        let mut answer = rig.answer_of("phone");
+        answer.session = session(expires);
+        answer.session.update = update;
+        rig.deliver(&answer).gives(["save Answer"]);
+        rig.saved(Save::Answer).gives(["ACK 1 phone", "media start"]);
+        rig
+    }
+
+    /// The same, and half of the interval has gone by.
+    pub fn refreshing(update: bool) -> Self {
+        let mut rig = Self::in_session("300;refresher=uac", update);
+        let refresh = if update { "UPDATE 2 phone" } else { "INVITE 2 phone" };
+        rig.pass(SESSION_EXPIRES / 2).gives([refresh, "save Answer"]);
         rig
     }
 
