@@ -306,3 +306,20 @@ def hold_resume(run: Run) -> str:
 @case("sipp/update")
 def update(run: Run) -> str:
     return held(run, "update", "UPDATE", "INVITE> <200 ACK> <UPDATE 200> <UPDATE 200> BYE> <200")
+
+
+@case("sipp/session-timer")
+def session_timer(run: Run) -> str:
+    phone = Sipp(run, "session-timer")
+    call = Onhook(run, phone.uri).play()
+    call.until("Connected")
+    run.until("the phone has refreshed", lambda: any(message.name == "UPDATE" for message in phone.messages()))
+    hear(run, phone)
+    call.hang_up()
+    wire = phone.finish("INVITE> <422 ACK> INVITE> <200 ACK> <UPDATE 200> BYE> <200")
+    asked = [(phone.only("INVITE", index).header("Session-Expires"), phone.only("INVITE", index).header("Min-SE")) for index in (0, 1)]
+    check("the interval asked for", asked, [("300", "90"), ("600", "600")])
+    refreshed = next(message for message in phone.messages() if message.ours and message.name == "200")
+    told = refreshed.header("Session-Expires"), refreshed.header("Require")
+    check("our answer to the refresh", told, ("600;refresher=uac", "timer"))
+    return f"{told[0]}, {call.info().state} | {wire}"

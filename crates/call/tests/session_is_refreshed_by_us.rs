@@ -80,7 +80,8 @@ fn the_answer_to_a_reinvite_may_move_the_stream() {
     answer.body = ANSWER.replace("4000", "4002").into_bytes();
     answer.contact = Some("sip:moved@192.0.2.10".to_owned());
     rig.deliver(&answer)
-        .gives(["ACK 2 phone", "save Answer", "media change"]);
+        .gives(["save Answer", "ACK 2 phone", "media change"]);
+    assert_eq!(rig.last("ACK").request_uri, "sip:moved@192.0.2.10");
     rig.disconnect().gives(BYE);
     assert_eq!(rig.last("BYE").request_uri, "sip:moved@192.0.2.10");
 }

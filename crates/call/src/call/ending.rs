@@ -138,7 +138,7 @@ impl Call {
     pub fn handle_silence(&mut self, tx: &Tx, silence: Silence, now: Moment) {
         match tx.method {
             Method::Invite => self.handle_invite_silence(tx, silence, now),
-            Method::Update => self.handle_refresh_silence(tx, silence == Silence::TimedOut, now),
+            Method::Update => self.handle_refresh_silence(tx, silence, now),
             Method::Bye => self.handle_bye_silence(tx, now),
             Method::Cancel => self.handle_cancel_silence(silence, now),
             Method::Ack | Method::Options | Method::Register | Method::Info | Method::Notify | Method::Other(_) => {}
@@ -147,7 +147,7 @@ impl Call {
 
     fn handle_invite_silence(&mut self, tx: &Tx, silence: Silence, now: Moment) {
         if *tx != self.invite_tx() {
-            return self.handle_refresh_silence(tx, silence == Silence::TimedOut, now);
+            return self.handle_refresh_silence(tx, silence, now);
         }
         if !self.awaits_answer() {
             return;

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use super::{Call, Output, Save};
+use super::{Call, Output, Save, Silence};
 use crate::{
     digest::{Authenticator, Authorization, Subject},
     message::{ALLOW, CSeq, Method, Reply, Request, Response, Tx},
@@ -222,7 +222,7 @@ impl Call {
     }
 
     /// A refresh of ours will never be answered.
-    pub(super) fn handle_refresh_silence(&mut self, tx: &Tx, timed_out: bool, now: Moment) {
+    pub(super) fn handle_refresh_silence(&mut self, tx: &Tx, silence: Silence, now: Moment) {
         let refresh = self.session.as_mut().and_then(|session| session.refresh.as_mut());
         let Some(refresh) = refresh.filter(|refresh| refresh.pending && refresh.tx == *tx) else {
             return;
@@ -231,10 +231,9 @@ impl Call {
         if self.record.phase != Phase::Confirmed {
             return;
         }
-        if timed_out {
-            self.wish(Wish::SessionExpired, now); // RFC 4028 §10
-        } else {
-            self.refresh_refused(None, now); // as if 503 had come (RFC 3261 §8.1.3.1)
+        match silence {
+            Silence::TimedOut => self.wish(Wish::SessionExpired, now), // RFC 4028 §10
+            Silence::Unreachable => self.refresh_refused(None, now),   // as if 503 had come (RFC 3261 §8.1.3.1)
         }
     }
 
@@ -252,7 +251,11 @@ impl Call {
         if !key.is_ours_within(&response.branch, &dialog.call_id, &response.cseq, tag) {
             return false;
         }
-        let ack = self.ack_of(dialog, response.cseq.number);
+        let pending = self.session.as_ref().and_then(Session::pending);
+        if self.record.phase == Phase::Confirmed && pending.is_some_and(|refresh| refresh.tx == response.tx()) {
+            self.retarget(response.contact.as_deref()); // the ACK goes to the new target already (RFC 3261 §12.2.1.2)
+        }
+        let ack = self.ack_of(&self.record.dialog, response.cseq.number);
         self.send(ack);
         self.handle_refresh_response(response, now);
         true
