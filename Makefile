@@ -12,8 +12,13 @@ INTEROP := build/venv/bin/python interop/run.py --onhook $(TARGET)/debug/onhook
 # Which cases, for `make interop` and how long, for `make fuzz`.
 CASES ?=
 SECONDS_EACH ?= 20
+# For `make crash-test`: kills at random, kills at each point of the journal; for `make loss-test`: calls. For both: where to start.
+RUNS ?= 100
+POINT_RUNS ?= 10
+CALLS ?= 10000
+SEED ?= 1
 
-.PHONY: help setup check test unit interop interop-baseline demo bench fuzz clean
+.PHONY: help setup check test unit interop interop-baseline crash-test loss-test demo bench fuzz clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +50,20 @@ interop: setup ## onhook against SIPp, Kamailio, baresip, zeep, exchangelib, nod
 interop-baseline: setup ## Run the interop cases and make what they saw the baseline
 	cargo test --workspace --locked --no-run --quiet # the same features as `unit`: nothing is built twice
 	$(INTEROP) --bless $(if $(CASES),'$(CASES)')
+
+crash-test: ## kill -9 and restart: count phones off-hook (RUNS=100 POINT_RUNS=10 SEED=1)
+	@scripts/setup build
+	cargo build --locked --release --package onhook --package proving --features onhook/crash-points
+	$(TARGET)/release/proving --seed $(SEED) crash --at-once 1 --kills $(RUNS) --at-each-point $(POINT_RUNS)
+	$(TARGET)/release/proving --seed $(SEED) crash --at-once 50 --kills $(RUNS) --at-each-point $(POINT_RUNS)
+	$(TARGET)/release/proving --seed $(SEED) restart --calls 1000
+
+loss-test: ## Hang up over a line that loses packets: count phones off-hook (CALLS=10000 SEED=1)
+	@scripts/setup build
+	cargo build --locked --release --package onhook --package proving
+	for loss in 0 20 30 40; do \
+		$(TARGET)/release/proving --seed $(SEED) loss --calls $$(( $(CALLS) / 4 )) --loss $$loss; done
+	$(TARGET)/release/proving --seed $(SEED) loss --calls $$(( $(CALLS) / 50 )) --at-once 200 --t1 500 --loss 30
 
 demo: ## See a call from end to end: EWS client, server and phone, on this machine alone
 	@scripts/setup build

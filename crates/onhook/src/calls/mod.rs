@@ -6,6 +6,8 @@
 //!
 //! A call belongs to the key of who placed it: for anyone else it does not exist (promise 7).
 
+#[cfg(feature = "crash-points")]
+mod crash_points;
 mod id;
 mod information;
 mod live;

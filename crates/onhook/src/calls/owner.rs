@@ -203,6 +203,8 @@ impl Owner {
     }
 
     fn handle_saved(&mut self, key: Key, save: Save, done: bool, now: Moment) {
+        #[cfg(feature = "crash-points")]
+        crate::calls::crash_points::after(save);
         self.with(key, |live| {
             if done {
                 live.call.handle_saved(save, now);

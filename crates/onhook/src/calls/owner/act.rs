@@ -74,6 +74,8 @@ impl Owner {
 
     fn save(&self, key: Key, save: Save) {
         let Some(live) = self.live.get(&key) else { return };
+        #[cfg(feature = "crash-points")]
+        crate::calls::crash_points::before(save);
         let durable = self.write(key, live, save);
         let notes = self.notes.clone();
         tokio::spawn(async move {

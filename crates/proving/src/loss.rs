@@ -1,0 +1,217 @@
+//! Hang-ups over a line that loses packets: once DisconnectPhoneCall has answered, no phone of the call may be up for long.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::{task::JoinSet, time::sleep};
+
+use crate::{
+    ProvingError,
+    client::{Access, Client},
+    phones::{Habits, Phones, Quality},
+    random::Random,
+    report::Report,
+    server::{Setting, Site},
+};
+
+/// The numbers that are dialled start here; those that look for leaked grants, well above.
+const NUMBERS: u64 = 10_000_000;
+const LATER_NUMBERS: u64 = 90_000_000;
+/// What counts as confirmed by too few, of a hundred calls.
+const UNCONFIRMED: f64 = 2.0;
+const POLL: Duration = Duration::from_millis(20);
+
+#[derive(Clone, Debug)]
+pub struct LossRun {
+    pub onhook: PathBuf,
+    pub seed: u64,
+    pub calls: u64,
+    /// How many are placed, and hung up, side by side.
+    pub at_once: u64,
+    pub t1: Duration,
+    pub quality: Quality,
+}
+
+#[derive(Default)]
+struct Tally {
+    next: AtomicU64,
+    placed: AtomicU64,
+    not_placed: AtomicU64,
+    hung_up: AtomicU64,
+    /// DisconnectPhoneCall that did not answer with success.
+    not_hung_up: AtomicU64,
+    still_up: AtomicU64,
+}
+
+impl LossRun {
+    /// # Errors
+    /// When the run could not be made; what it found is in the report.
+    pub async fn run(&self) -> Result<Report, ProvingError> {
+        let habits = Habits {
+            seed: self.seed,
+            t1: self.t1,
+            rings_up_to: Duration::from_millis(500),
+            hang_up: 25,
+            hang_up_within: Duration::from_millis(500),
+            fork: 5,
+            challenge: 5,
+            take_sound: 20,
+        };
+        let phones = Arc::new(Phones::switch_on(habits, self.quality).await?);
+        let setting = Setting {
+            onhook: self.onhook.clone(),
+            t1: self.t1,
+            max_live: usize::try_from(self.at_once * 4 + 100).unwrap_or(usize::MAX),
+        };
+        let site = Site::furnish(setting.clone(), phones.address()).await?;
+        let serving = site.serve(None).await?;
+
+        let tally = Arc::new(Tally::default());
+        let started = Instant::now();
+        let mut callers = JoinSet::new();
+        for _ in 0..self.at_once.min(self.calls) {
+            callers.spawn(call_and_hang_up(
+                self.clone(),
+                serving.access.clone(),
+                Arc::clone(&phones),
+                Arc::clone(&tally),
+            ));
+        }
+        callers.join_all().await;
+        let took = started.elapsed();
+
+        let facts = phones.facts();
+        all_ended(&site, self.t1 * 400 + Duration::from_secs(5)).await?;
+        let records = site.records()?;
+        let leaked = leaked_grants(&serving.access, &phones, setting.max_live).await?;
+        all_ended(&site, self.t1 * 400 + Duration::from_secs(5)).await?;
+
+        let Quality {
+            loss,
+            duplicates,
+            delay,
+        } = self.quality;
+        let mut report = Report::new(format!(
+            "{} calls, {} at a time, T1 {} ms, {loss} % lost, {duplicates} % doubled, held up to {} ms, seed {}",
+            self.calls,
+            self.at_once,
+            self.t1.as_millis(),
+            delay.as_millis(),
+            self.seed
+        ));
+        let of = |counter: &AtomicU64| counter.load(Relaxed);
+        report.tell("calls placed", of(&tally.placed));
+        report.none("calls refused", of(&tally.not_placed));
+        report.tell("hang-ups answered with success", of(&tally.hung_up));
+        report.none("hang-ups answered otherwise", of(&tally.not_hung_up));
+        report.none("phones up 2·64·T1 after such an answer", of(&tally.still_up));
+        let share = 100.0 * f64::from(records.unconfirmed) / f64::from(records.ended.max(1));
+        report.hold(
+            "ended, but not confirmed (< 2 % up to 30 % loss)",
+            format!("{} ({share:.2} %)", records.unconfirmed),
+            share < UNCONFIRMED || loss > 30,
+        );
+        report.none("second BYE transactions", facts.double_byes);
+        report.none("INVITEs after the hang-up", facts.invites_after_hang_up);
+        report.hold("grants leaked", leaked, leaked == 0);
+        report.hold(
+            "calls with a record",
+            records.ended,
+            u64::from(records.ended) >= of(&tally.placed),
+        );
+        report.none("phones up at the end", phones.all_up() as u64);
+        report.tell("packets, both ways", format!("{} ({} lost)", facts.packets, facts.lost));
+        let rate = of(&tally.placed) as f64 / took.as_secs_f64();
+        report.tell("time", format!("{:.0} s ({rate:.0}/s)", took.as_secs_f64()));
+        Ok(report)
+    }
+}
+
+/// Places call after call, and hangs up each at some moment.
+async fn call_and_hang_up(run: LossRun, access: Access, phones: Arc<Phones>, tally: Arc<Tally>) {
+    let mut client = Client::new(access);
+    let mut looks = JoinSet::new();
+    loop {
+        let nth = tally.next.fetch_add(1, Relaxed);
+        if nth >= run.calls {
+            break;
+        }
+        let number = (NUMBERS + nth).to_string();
+        let Ok(id) = client.play(&number).await else {
+            tally.not_placed.fetch_add(1, Relaxed);
+            continue;
+        };
+        tally.placed.fetch_add(1, Relaxed);
+        sleep(Random::part(run.seed, !nth).up_to(Duration::from_millis(700))).await;
+        if client.disconnect(&id).await.is_err() {
+            tally.not_hung_up.fetch_add(1, Relaxed);
+            continue;
+        }
+        phones.hung_up(&number);
+        tally.hung_up.fetch_add(1, Relaxed);
+        let (phones, tally, bound) = (Arc::clone(&phones), Arc::clone(&tally), run.t1 * 128);
+        looks.spawn(async move {
+            sleep(bound).await;
+            tally.still_up.fetch_add(phones.up(&number) as u64, Relaxed);
+        });
+        while looks.try_join_next().is_some() {}
+    }
+    looks.join_all().await;
+}
+
+/// Waits until the journal has no call left.
+async fn all_ended(site: &Site, patience: Duration) -> Result<(), ProvingError> {
+    let deadline = Instant::now() + patience;
+    while site.records()?.open > 0 {
+        if Instant::now() > deadline {
+            return Err(ProvingError::Stuck("calls did not end within 400·T1"));
+        }
+        sleep(POLL).await;
+    }
+    Ok(())
+}
+
+/// Places as many calls as there are grants: fewer mean that some were lost, more that some were given back twice.
+async fn leaked_grants(access: &Access, phones: &Phones, grants: usize) -> Result<i64, ProvingError> {
+    phones.change_line(Quality::default());
+    phones.change_habits(|habits| {
+        habits.hang_up = 0;
+        // Not even for want of an ACK: only the server ends these.
+        habits.t1 = Duration::from_secs(60);
+        habits.rings_up_to = Duration::ZERO;
+        habits.take_sound = 0;
+    });
+    const SIDE_BY_SIDE: u64 = 20;
+    let mut callers = JoinSet::new();
+    for caller in 0..SIDE_BY_SIDE {
+        let mut client = Client::new(access.clone());
+        callers.spawn(async move {
+            let mut ids = Vec::new();
+            for nth in (caller..grants as u64 + SIDE_BY_SIDE).step_by(SIDE_BY_SIDE as usize) {
+                ids.extend(client.play(&(LATER_NUMBERS + nth).to_string()).await);
+            }
+            (client, ids)
+        });
+    }
+    let callers = callers.join_all().await;
+    let placed: usize = callers.iter().map(|(_, ids)| ids.len()).sum();
+    let mut enders = JoinSet::new();
+    for (mut client, ids) in callers {
+        enders.spawn(async move {
+            for id in ids {
+                client.disconnect(&id).await?;
+            }
+            Ok::<_, ProvingError>(())
+        });
+    }
+    for ended in enders.join_all().await {
+        ended?;
+    }
+    Ok(grants as i64 - placed as i64)
+}

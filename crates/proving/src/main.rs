@@ -1,0 +1,120 @@
+//! `proving crash`, `proving loss`, `proving restart`: see `make crash-test` and `make loss-test`.
+
+use std::{path::PathBuf, process::ExitCode, time::Duration};
+
+use clap::{Parser, Subcommand};
+use proving::{ProvingError, crash::CrashRun, loss::LossRun, phones::Quality, report::Report, restart::RestartRun};
+
+/// Proves from outside that disconnected means disconnected
+#[derive(Parser)]
+struct Args {
+    /// The program to prove; without it, the `onhook` beside this one
+    #[arg(long)]
+    onhook: Option<PathBuf>,
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Kill the server at random moments and at the journal's points, start it again, count phones
+    Crash {
+        /// Kills at random moments
+        #[arg(long, default_value_t = 100)]
+        kills: u64,
+        /// Kills at each point around the journal's entries; needs a program built with the feature crash-points
+        #[arg(long, default_value_t = 0)]
+        at_each_point: u64,
+        /// Calls at each kill
+        #[arg(long, default_value_t = 50)]
+        at_once: u64,
+    },
+    /// Lose packets, hang up, count phones
+    Loss {
+        #[arg(long, default_value_t = 2000)]
+        calls: u64,
+        /// Calls side by side
+        #[arg(long, default_value_t = 100)]
+        at_once: u64,
+        /// SIP's T1, in milliseconds
+        #[arg(long, default_value_t = 10)]
+        t1: u64,
+        /// Packets lost, of a hundred
+        #[arg(long, default_value_t = 30)]
+        loss: u64,
+        /// Packets that arrive twice, of a hundred
+        #[arg(long, default_value_t = 5)]
+        duplicates: u64,
+        /// Packets are held up for at most this many milliseconds, and so overtake each other
+        #[arg(long, default_value_t = 5)]
+        delay: u64,
+    },
+    /// Kill the server with calls up, time the BYEs of the next one
+    Restart {
+        #[arg(long, default_value_t = 1000)]
+        calls: u64,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match prove(Args::parse()).await {
+        Ok(report) => {
+            println!("{report}");
+            ExitCode::from(u8::from(!report.holds()))
+        }
+        Err(error) => {
+            eprintln!("proving: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn prove(args: Args) -> Result<Report, ProvingError> {
+    let seed = args.seed;
+    let onhook = match args.onhook {
+        Some(onhook) => onhook,
+        None => std::env::current_exe()?.with_file_name("onhook"),
+    };
+    match args.command {
+        Command::Crash {
+            kills,
+            at_each_point,
+            at_once,
+        } => {
+            let run = CrashRun {
+                onhook,
+                seed,
+                kills,
+                kills_at_each_point: at_each_point,
+                at_once,
+            };
+            run.run().await
+        }
+        Command::Loss {
+            calls,
+            at_once,
+            t1,
+            loss,
+            duplicates,
+            delay,
+        } => {
+            let run = LossRun {
+                onhook,
+                seed,
+                calls,
+                at_once,
+                t1: Duration::from_millis(t1),
+                quality: Quality {
+                    loss,
+                    duplicates,
+                    delay: Duration::from_millis(delay),
+                },
+            };
+            run.run().await
+        }
+        Command::Restart { calls } => RestartRun { onhook, seed, calls }.run().await,
+    }
+}

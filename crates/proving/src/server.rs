@@ -1,0 +1,237 @@
+//! The server as an operator has it: the built program, a configuration file, a store, one user and one message.
+
+use std::{
+    io::Write as _,
+    net::{SocketAddr, UdpSocket},
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use rusqlite::{Connection, OpenFlags};
+use serde::Deserialize;
+use tempfile::TempDir;
+use tokio::{
+    process::{Child, Command},
+    time::sleep,
+};
+
+use crate::{ProvingError, client::Access};
+
+const USER: &str = "proving";
+const PASSWORD: &str = "proving-ground";
+/// How long a start may take before it is called a failure.
+const START: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(5);
+
+/// What differs between runs.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// The program to prove.
+    pub onhook: PathBuf,
+    /// SIP's T1; T2 and T4 keep their proportion to it.
+    pub t1: Duration,
+    pub max_live: usize,
+}
+
+/// The folder in which a server lives, and its successors after it.
+pub struct Site {
+    folder: TempDir,
+    setting: Setting,
+    sip: SocketAddr,
+    item_id: String,
+}
+
+impl Site {
+    /// Writes the configuration and fills the store by onhook's own commands. Calls go to `phones`.
+    ///
+    /// # Errors
+    /// When the program cannot be run or refuses.
+    pub async fn furnish(setting: Setting, phones: SocketAddr) -> Result<Self, ProvingError> {
+        let folder = tempfile::tempdir()?;
+        let site = Self {
+            sip: UdpSocket::bind("127.0.0.1:0")?.local_addr()?,
+            setting,
+            folder,
+            item_id: String::new(),
+        };
+        let t1 = site.setting.t1.as_millis();
+        let max_live = site.setting.max_live;
+        let text = format!(
+            "[http]\nlisten = \"127.0.0.1:0\"\n\
+             [sip]\nlisten = [\"udp:{}\"]\n[sip.timers]\nt1 = \"{t1}ms\"\nt2 = \"{}ms\"\nt4 = \"{}ms\"\n\
+             [media]\nrtp_ports = \"10000-30999\"\n\
+             [[trunk]]\nname = \"phones\"\nnext_hop = \"sip:{phones}\"\nkeepalive = \"0s\"\n\
+             username = \"proving\"\npassword = \"{PASSWORD}\"\n\
+             [calls]\nmax_live = {max_live}\nmax_live_per_mailbox = {max_live}\n\
+             [dial]\nallow = [\"^[0-9]{{2,12}}$\"]\n[log]\nlevel = \"warn\"\n",
+            site.sip,
+            t1 * 8,
+            t1 * 10,
+        );
+        std::fs::write(site.path("onhook.toml"), text)?;
+        std::fs::write(site.path("message.wav"), tone())?;
+        site.run(&["user", "add", USER], &format!("{PASSWORD}\n")).await?;
+        let message = site.path("message.wav").display().to_string();
+        let item_id = site.run(&["voicemail", "add", "--mailbox", USER, &message], "").await?;
+        Ok(Self { item_id, ..site })
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Where the server's warnings went.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.path("onhook.log")
+    }
+
+    async fn run(&self, arguments: &[&str], input: &str) -> Result<String, ProvingError> {
+        let input_path = self.path("input");
+        std::fs::write(&input_path, input)?;
+        let output = Command::new(&self.setting.onhook)
+            .arg("--config")
+            .arg(self.path("onhook.toml"))
+            .args(arguments)
+            .stdin(std::fs::File::open(input_path)?)
+            .output()
+            .await?;
+        if !output.status.success() {
+            return Err(ProvingError::Command {
+                command: arguments.join(" "),
+                said: String::from_utf8_lossy(&output.stderr).into_owned(),
+            });
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
+    /// Starts a server here and waits until it is ready.
+    ///
+    /// `crash_point` is one that a program built with the feature `crash-points` dies at: `after-wish:3`.
+    ///
+    /// # Errors
+    /// When it ends before, or takes longer than a minute.
+    pub async fn serve(&self, crash_point: Option<&str>) -> Result<Serving, ProvingError> {
+        let ready_file = self.path("ready");
+        let _ = std::fs::remove_file(&ready_file);
+        let log = std::fs::File::options().create(true).append(true).open(self.log())?;
+        let started = Instant::now();
+        let mut command = Command::new(&self.setting.onhook);
+        command
+            .arg("--config")
+            .arg(self.path("onhook.toml"))
+            .args(["serve", "--ready-file"])
+            .arg(&ready_file)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .kill_on_drop(true);
+        if let Some(point) = crash_point {
+            command.env("ONHOOK_CRASH_POINT", point);
+        }
+        let mut child = command.spawn()?;
+        let said = || std::fs::read_to_string(self.log()).unwrap_or_default();
+        loop {
+            if let Ok(text) = std::fs::read(&ready_file) {
+                let ready: Ready = serde_json::from_slice(&text).map_err(std::io::Error::other)?;
+                let address = *ready.http.first().ok_or_else(|| ProvingError::NotReady(said()))?;
+                let access = Access {
+                    address,
+                    user: USER,
+                    password: PASSWORD.to_owned(),
+                    item_id: self.item_id.clone(),
+                };
+                return Ok(Serving { child, access, started });
+            }
+            if child.try_wait()?.is_some() || started.elapsed() > START {
+                return Err(ProvingError::NotReady(said()));
+            }
+            sleep(POLL).await;
+        }
+    }
+
+    /// What the store's call detail records say.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn records(&self) -> Result<Records, ProvingError> {
+        read_records(&self.path("onhook.db"))
+    }
+}
+
+/// A running server. It is killed when this is dropped.
+pub struct Serving {
+    child: Child,
+    /// How to ask it.
+    pub access: Access,
+    /// When its process was started.
+    pub started: Instant,
+}
+
+impl Serving {
+    /// SIGKILL, and the end of the process awaited.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub async fn kill(mut self) -> Result<(), ProvingError> {
+        Ok(self.child.kill().await?)
+    }
+
+    /// Waits until it ends by itself; `None` when it does not within `patience`.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub async fn ended(&mut self, patience: Duration) -> Result<Option<ExitStatus>, ProvingError> {
+        match tokio::time::timeout(patience, self.child.wait()).await {
+            Ok(status) => Ok(Some(status?)),
+            Err(_) => Ok(None),
+        }
+    }
+}
+
+/// The part of `--ready-file` that is needed.
+#[derive(Deserialize)]
+struct Ready {
+    http: Vec<SocketAddr>,
+}
+
+/// Counts over the store's tables of calls.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Records {
+    /// Calls that have ended.
+    pub ended: u32,
+    /// Of these, the ones whose end the far end has not confirmed.
+    pub unconfirmed: u32,
+    /// Calls without an end.
+    pub open: u32,
+}
+
+fn read_records(store: &Path) -> Result<Records, ProvingError> {
+    let connection = Connection::open_with_flags(store, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    let count = |of: &str| connection.query_row(&format!("SELECT count(*) FROM {of}"), [], |row| row.get::<_, u32>(0));
+    Ok(Records {
+        ended: count("cdr")?,
+        unconfirmed: count("cdr WHERE NOT json_extract(CAST(record AS TEXT), '$.end.confirmed')")?,
+        open: count("call")?,
+    })
+}
+
+/// Twenty seconds of a quiet hum, 8 kHz, 16 bits: longer than any call here is listened to.
+fn tone() -> Vec<u8> {
+    const RATE: u32 = 8000;
+    let samples = (0..RATE * 20).map(|n| if n / 20 % 2 == 0 { 1000_i16 } else { -1000 });
+    let data: Vec<u8> = samples.flat_map(i16::to_le_bytes).collect();
+    let mut wav = Vec::with_capacity(data.len() + 44);
+    let length = u32::try_from(data.len()).unwrap_or(u32::MAX);
+    let _ = wav.write_all(b"RIFF");
+    let _ = wav.write_all(&(length + 36).to_le_bytes());
+    let _ = wav.write_all(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
+    let _ = wav.write_all(&RATE.to_le_bytes());
+    let _ = wav.write_all(&(RATE * 2).to_le_bytes());
+    let _ = wav.write_all(b"\x02\0\x10\0data");
+    let _ = wav.write_all(&length.to_le_bytes());
+    let _ = wav.write_all(&data);
+    wav
+}
