@@ -71,7 +71,7 @@ struct Tally {
 
 struct Round<'r> {
     run: &'r CrashRun,
-    site: &'r Site,
+    site: Site,
     phones: &'r Arc<Phones>,
     tally: Tally,
     random: Random,
@@ -98,16 +98,16 @@ impl CrashRun {
             t1: T1,
             max_live: 1000,
         };
-        let site = Site::furnish(setting, phones.address()).await?;
+        let site = Site::furnish(setting.clone(), phones.address()).await?;
         let mut round = Round {
             run: self,
-            site: &site,
+            site,
             phones: &phones,
             tally: Tally::default(),
             random: Random::new(self.seed),
             next_number: 10_000_000,
         };
-        let mut serving = site.serve(None).await?;
+        let mut serving = round.site.serve(None).await?;
         log_in(&serving.access).await;
         for _ in 0..self.kills {
             let moment = round.random.up_to(ROUND);
@@ -119,6 +119,8 @@ impl CrashRun {
         for point in POINTS {
             for _ in 0..self.kills_at_each_point {
                 serving.kill().await?;
+                // In a store of its own: the calls that are still being ended would come to the point before any new one.
+                round.site = Site::furnish(setting.clone(), phones.address()).await?;
                 serving = round.die_at(point).await?;
             }
         }
@@ -225,9 +227,7 @@ impl Round<'_> {
             tally.left += self.phones.all_up() as u64;
             tally.kills_with_phones_left += 1;
             if !all_down(self.phones, LATER).await {
-                return Err(ProvingError::Stuck(
-                    "phones stayed up after a restart, however long they were waited for",
-                ));
+                return Err(ProvingError::LeftUp(self.phones.who_is_up()));
             }
         }
         tally.longest = tally.longest.max(ready.elapsed());

@@ -1,6 +1,9 @@
 //! One phone: rings, answers, hangs up or is hung up, and repeats what was lost, as RFC 3261 §13.3 and §17.2 have it.
 
-use std::time::{Duration, Instant};
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
 use super::{Habits, message::Message};
 use crate::random::Random;
@@ -63,7 +66,7 @@ pub(super) struct Doings {
     pub(super) later: Vec<(Duration, Alarm)>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Ringing,
     Answered,
@@ -74,6 +77,7 @@ enum Stage {
 }
 
 /// An answered phone.
+#[derive(Debug)]
 struct Leg {
     tag: String,
     off_hook: bool,
@@ -166,7 +170,7 @@ impl PhoneCall {
             Some("ACK") => match &mut self.stage {
                 Stage::Refused { acked } => *acked = true,
                 Stage::Answered => {
-                    if let Some(leg) = self.legs.iter_mut().find(|leg| leg.tag == message.to_tag()) {
+                    if let Some(leg) = self.legs.iter_mut().find(|leg| leg.tag == message.tag_of_to()) {
                         leg.acked = true;
                     }
                 }
@@ -177,7 +181,7 @@ impl PhoneCall {
             None => {
                 let is_final = message.status().is_some_and(|status| status >= 200);
                 if is_final && message.of_method() == "BYE" {
-                    let leg = self.legs.iter_mut().find(|leg| leg.tag == message.from_tag());
+                    let leg = self.legs.iter_mut().find(|leg| leg.tag == message.tag_of_from());
                     if let Some(leg) = leg {
                         leg.bye = None;
                     }
@@ -187,7 +191,7 @@ impl PhoneCall {
     }
 
     fn bye(&mut self, message: &Message) -> String {
-        let Some(leg) = self.legs.iter_mut().find(|leg| leg.tag == message.to_tag()) else {
+        let Some(leg) = self.legs.iter_mut().find(|leg| leg.tag == message.tag_of_to()) else {
             return message.response("481 Call Does Not Exist", "", "", "");
         };
         if let Some((branch, answer)) = &leg.byed
@@ -329,5 +333,14 @@ impl PhoneCall {
         };
         self.invite
             .response("200 OK", tag, &extra, &format!("{}{direction}", self.sdp))
+    }
+}
+
+impl fmt::Debug for PhoneCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PhoneCall")
+            .field("stage", &self.stage)
+            .field("legs", &self.legs)
+            .finish_non_exhaustive()
     }
 }

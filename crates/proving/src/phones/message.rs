@@ -45,11 +45,11 @@ impl Message {
         self.header("Via").map_or("", |via| parameter(via, "branch"))
     }
 
-    pub(super) fn to_tag(&self) -> &str {
+    pub(super) fn tag_of_to(&self) -> &str {
         self.header("To").map_or("", |to| parameter(to, "tag"))
     }
 
-    pub(super) fn from_tag(&self) -> &str {
+    pub(super) fn tag_of_from(&self) -> &str {
         self.header("From").map_or("", |from| parameter(from, "tag"))
     }
 
@@ -70,7 +70,7 @@ impl Message {
             }
         }
         let to = self.header("To").unwrap_or("");
-        let tag = if self.to_tag().is_empty() && !tag.is_empty() {
+        let tag = if self.tag_of_to().is_empty() && !tag.is_empty() {
             format!(";tag={tag}")
         } else {
             String::new()
@@ -104,11 +104,11 @@ mod tests {
         )
         .unwrap();
         assert_eq!((invite.method(), invite.number()), (Some("INVITE"), Some("4711")));
-        assert_eq!((invite.branch(), invite.to_tag()), ("z9hG4bKa", ""));
+        assert_eq!((invite.branch(), invite.tag_of_to()), ("z9hG4bKa", ""));
         let answer = invite.response("200 OK", "t", "", "");
         let answer = Message::parse(answer.as_bytes()).unwrap();
         assert_eq!(
-            (answer.status(), answer.to_tag(), answer.from_tag()),
+            (answer.status(), answer.tag_of_to(), answer.tag_of_from()),
             (Some(200), "t", "f")
         );
         assert_eq!((answer.of_method(), answer.branch()), ("INVITE", "z9hG4bKa"));

@@ -128,6 +128,15 @@ impl Phones {
         answered.map(PhoneCall::up).sum()
     }
 
+    /// Each call with a phone that is ringing or off-hook, in words, for whoever has to find out why.
+    #[must_use]
+    pub fn who_is_up(&self) -> Vec<String> {
+        let exchange = lock(&self.exchange);
+        let up = exchange.calls.iter().filter(|(_, call)| call.up() > 0);
+        up.map(|(call_id, call)| format!("Call-ID {call_id}: {call:?}"))
+            .collect()
+    }
+
     /// From now on the line is like this.
     pub fn change_line(&self, quality: Quality) {
         lock(&self.exchange).line.quality = quality;

@@ -62,7 +62,7 @@ impl Witness {
                 }
             }
             Some("BYE") => {
-                let dialog = (call_id.to_owned(), message.to_tag().to_owned());
+                let dialog = (call_id.to_owned(), message.tag_of_to().to_owned());
                 let (branch, life) = (message.branch().to_owned(), self.life);
                 let answers_challenge =
                     message.header("Authorization").is_some() || message.header("Proxy-Authorization").is_some();
