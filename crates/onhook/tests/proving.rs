@@ -1,7 +1,5 @@
 //! `make crash-test` and `make loss-test`, in small: the built server killed, its packets lost, phones counted.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
-
 use std::{path::PathBuf, time::Duration};
 
 use proving::{crash::CrashRun, loss::LossRun, phones::Quality};
