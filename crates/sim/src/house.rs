@@ -1,0 +1,583 @@
+//! Our side: the real call machine, and a model of what stands around it: the owner of calls, the journal with its
+//! delay, the transactions below, and the death and return of the process.
+
+use std::{collections::VecDeque, rc::Rc, time::Duration};
+
+use call::{
+    BranchKey, Call, CallIdHeader, Limits, Local, MediaCommand, Method, Moment, Outgoing, Output, Phase, Placement,
+    Record, Reply, Save, Silence, Surroundings, Tag, Tx,
+    digest::Credentials,
+    sdp::{Codec, LocalMedia},
+};
+
+use crate::{
+    message::{CALL_ID, Message, Node},
+    sabotage::Sabotage,
+    scenario::{CrashAt, Millis, T1, TRANSACTION},
+    world::{Event, Purpose, World},
+};
+
+/// One process after the other.
+pub(crate) struct House {
+    pub(crate) up: bool,
+    /// Counts processes: what an earlier one had ordered is not delivered to the next.
+    pub(crate) incarnation: u32,
+    pub(crate) live: Option<Live>,
+    pub(crate) disk: Journal,
+    clients: Vec<Client>,
+    served: Vec<(Rc<Message>, Option<Rc<Message>>)>,
+    outputs: u64,
+    woken_for: Option<Millis>,
+}
+
+/// What the owner keeps about a call.
+pub(crate) struct Live {
+    pub(crate) call: Call,
+    pub(crate) settled: Settled,
+    linger_until: Option<Millis>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Settled {
+    Open,
+    Wished,
+    WishLost,
+    Ended,
+}
+
+#[derive(Default)]
+pub(crate) struct Journal {
+    /// What a crash leaves.
+    pub(crate) durable: Option<Record>,
+    pending: VecDeque<Pending>,
+    /// When the last save in the queue will be done.
+    busy_until: Millis,
+}
+
+struct Pending {
+    save: Save,
+    record: Record,
+    fails: bool,
+}
+
+/// A client transaction.
+struct Client {
+    tx: Tx,
+    request: Rc<Message>,
+    to: Node,
+    repeat: Option<usize>,
+    /// A final response has come; of an INVITE, each one more is ACKed again.
+    completed: bool,
+}
+
+impl Default for House {
+    fn default() -> Self {
+        Self {
+            up: true,
+            incarnation: 0,
+            live: None,
+            disk: Journal::default(),
+            clients: Vec::new(),
+            served: Vec::new(),
+            outputs: 0,
+            woken_for: None,
+        }
+    }
+}
+
+impl House {
+    pub(crate) fn phase(&self) -> String {
+        match &self.live {
+            Some(live) => format!("the call is {:?}", live.call.phase()),
+            None => "no call is live".to_owned(),
+        }
+    }
+
+    pub(crate) fn answer_is_pending(&self) -> bool {
+        self.disk.pending.iter().any(|pending| pending.save == Save::Answer)
+    }
+}
+
+fn key() -> BranchKey {
+    BranchKey::new([7; 32])
+}
+
+fn local() -> Local {
+    Local {
+        via: "SIP/2.0/UDP 192.0.2.1:5060".to_owned(),
+        contact: "sip:onhook@192.0.2.1:5060".to_owned(),
+        transport: "udp".to_owned(),
+    }
+}
+
+impl World {
+    pub(crate) fn moment(&self) -> Moment {
+        Moment::after_start(Duration::from_millis(self.now))
+    }
+
+    fn surroundings(&self) -> Surroundings {
+        Surroundings {
+            local: local(),
+            media: LocalMedia {
+                address: ([192, 0, 2, 1], 30_000).into(),
+                session_id: 1,
+                version: 1,
+                codecs: vec![Codec::Pcma],
+            },
+            credentials: (self.sabotage != Sabotage::NoCredentials).then(|| Credentials {
+                username: "onhook".to_owned(),
+                password: "secret".to_owned(),
+            }),
+            key: key(),
+            limits: Limits {
+                ring: Duration::from_millis(self.scenario.ring_limit),
+                max_duration: Duration::from_millis(self.scenario.max_duration),
+                t1: Duration::from_millis(T1),
+            },
+        }
+    }
+
+    /// PlayOnPhone.
+    pub(crate) fn place(&mut self) {
+        let placement = Placement {
+            trunk: "pbx".to_owned(),
+            request_uri: "sip:4711@pbx.example".to_owned(),
+            from: "<sip:onhook@example.org>".to_owned(),
+            routes: Vec::new(),
+            destination: "sip:192.0.2.5:5060".to_owned(),
+            call_id: CallIdHeader::new(CALL_ID),
+            local_tag: Tag::new("ours"),
+        };
+        let call = Call::place(placement, self.surroundings());
+        self.admit(call);
+    }
+
+    fn admit(&mut self, call: Call) {
+        self.watch.admitted();
+        self.house.live = Some(Live {
+            call,
+            settled: Settled::Open,
+            linger_until: None,
+        });
+        self.act();
+    }
+
+    /// One input, then all that the machine wants done for it.
+    fn with(&mut self, input: impl FnOnce(&mut Call, Moment)) -> bool {
+        let now = self.moment();
+        let Some(live) = &mut self.house.live else { return false };
+        input(&mut live.call, now);
+        self.act();
+        true
+    }
+
+    fn act(&mut self) {
+        let was_over = self.house.live.as_ref().is_some_and(|live| live.linger_until.is_some());
+        loop {
+            let Some(output) = self.house.live.as_mut().and_then(|live| live.call.poll_output()) else {
+                break;
+            };
+            self.house.outputs += 1;
+            let due = CrashAt::Output(self.house.outputs);
+            if self.scenario.crashes.iter().any(|crash| crash.at == due) {
+                return self.crash();
+            }
+            self.check_output(&output, was_over);
+            self.put(output);
+        }
+        self.check_call();
+        let now = self.now;
+        let Some(live) = &mut self.house.live else { return };
+        if live.linger_until.is_none() && live.call.end().is_some() {
+            live.linger_until = Some(now + TRANSACTION);
+            live.settled = Settled::Ended;
+            self.watch.returned();
+        }
+        self.promise();
+        self.schedule_wake();
+    }
+
+    fn put(&mut self, output: Output) {
+        match output {
+            Output::Save(save) => self.save(save),
+            Output::Send(outgoing) => self.house_sends(&outgoing),
+            Output::Resume(invite) => {
+                let request = Rc::new(Message::of(&invite));
+                self.ladder.note(self.now, || "INVITE taken up again".to_owned());
+                let to = self.entry();
+                self.house.clients.push(Client {
+                    tx: invite.tx,
+                    request,
+                    to,
+                    repeat: None,
+                    completed: false,
+                });
+            }
+            Output::Stop(tx) => {
+                if let Some(at) = self.house.clients.iter().position(|client| client.tx == tx) {
+                    let client = self.house.clients.swap_remove(at);
+                    self.stop_repeat(client.repeat);
+                }
+            }
+            Output::Reply(id, reply) => self.reply(id, &reply),
+            Output::Media(MediaCommand::Start(_)) => {
+                let incarnation = self.house.incarnation;
+                self.after(self.scenario.message, Event::Finished(incarnation));
+            }
+            Output::Media(MediaCommand::Change(_) | MediaCommand::Stop) => {}
+        }
+    }
+
+    fn schedule_wake(&mut self) {
+        let Some(live) = &self.house.live else { return };
+        let timer = live
+            .call
+            .poll_timeout()
+            .map(|(due, _)| due.since_start().as_millis() as Millis);
+        let due = match live.linger_until.filter(|_| live.call.is_drained()) {
+            Some(until) => Some(timer.map_or(until, |due| due.min(until))),
+            None => timer,
+        };
+        if let Some(due) = due
+            && self.house.woken_for != Some(due)
+        {
+            self.house.woken_for = Some(due);
+            self.after(due.saturating_sub(self.now), Event::Wake);
+        }
+    }
+
+    pub(crate) fn wake(&mut self) {
+        let (now, moment) = (self.now, self.moment());
+        let Some(live) = &mut self.house.live else { return };
+        let due = live.call.poll_timeout().is_some_and(|(due, _)| due <= moment);
+        if live.linger_until.is_some_and(|until| until <= now) && live.call.is_drained() {
+            self.ladder.note(now, || "the call is forgotten".to_owned());
+            if self.sabotage == Sabotage::GrantTwice {
+                self.watch.returned();
+            }
+            self.house.live = None;
+        } else if due {
+            self.house.woken_for = None;
+            self.with(|call, moment| call.handle_timeout(moment));
+        } else {
+            self.schedule_wake();
+        }
+    }
+
+    /// DisconnectPhoneCall. A client that reaches nobody asks again.
+    pub(crate) fn hang_up(&mut self) {
+        if !self.house.up {
+            return self.after(500, Event::HangUp);
+        }
+        self.ladder.note(self.now, || "DisconnectPhoneCall".to_owned());
+        self.watch.asked(self.now);
+        if self.sabotage == Sabotage::EarlyPromise {
+            self.watch.promise(self.now);
+        }
+        if self.sabotage == Sabotage::WishForgotten && self.house.live.is_some() {
+            return;
+        }
+        if !self.with(Call::disconnect) {
+            self.watch.promise(self.now);
+        }
+    }
+
+    /// `NoError`, once it is true.
+    fn promise(&mut self) {
+        let settled = self.house.live.as_ref().map(|live| live.settled);
+        if matches!(settled, Some(Settled::Wished | Settled::Ended)) && self.watch.awaits_promise() {
+            self.ladder.note(self.now, || "NoError".to_owned());
+            self.watch.promise(self.now);
+        }
+    }
+
+    pub(crate) fn message_finished(&mut self, incarnation: u32) {
+        if incarnation == self.house.incarnation && self.house.up {
+            self.ladder.note(self.now, || "the message has played".to_owned());
+            let fails = self.scenario.sound_fails;
+            self.with(if fails {
+                Call::media_failed
+            } else {
+                Call::media_finished
+            });
+        }
+    }
+
+    // The journal.
+
+    fn save(&mut self, save: Save) {
+        let Some(live) = &self.house.live else { return };
+        let record = live.call.record().clone();
+        let disk = self.scenario.disk;
+        let fails = disk.fails > 0 && self.tape.chance(disk.fails);
+        let delay = 1 + self.tape.below(disk.delay);
+        let done = (self.now + delay).max(self.house.disk.busy_until);
+        self.house.disk.busy_until = done;
+        self.house.disk.pending.push_back(Pending { save, record, fails });
+        self.ladder.note(self.now, || format!("save {save:?}"));
+        self.after(done - self.now, Event::Journal(self.house.incarnation));
+        if self.sabotage == Sabotage::EarlyInvite && save == Save::Intent {
+            let now = self.moment();
+            if let Some(live) = &mut self.house.live {
+                live.call.handle_saved(save, now);
+            }
+        }
+    }
+
+    pub(crate) fn journal_done(&mut self, incarnation: u32) {
+        if incarnation != self.house.incarnation || !self.house.up {
+            return;
+        }
+        let Some(Pending { save, record, fails }) = self.house.disk.pending.pop_front() else {
+            return;
+        };
+        self.ladder.note(self.now, || {
+            format!("{save:?} {}", if fails { "is not saved" } else { "is durable" })
+        });
+        if !fails {
+            self.house.disk.durable = Some(record);
+        }
+        if let Some(live) = self.house.live.as_mut().filter(|_| save == Save::Wish) {
+            let settled = if fails { Settled::WishLost } else { Settled::Wished };
+            live.settled = live.settled.max(settled);
+        }
+        self.with(|call, now| {
+            if fails {
+                call.handle_save_failed(save, now);
+            } else {
+                call.handle_saved(save, now);
+            }
+        });
+    }
+
+    // Death and return.
+
+    pub(crate) fn crash(&mut self) {
+        if !self.house.up {
+            return;
+        }
+        self.ladder.note(self.now, || "the process is killed".to_owned());
+        self.watch.crashed();
+        // Some of what was under way may have reached the disk, though nobody was told.
+        let pending = std::mem::take(&mut self.house.disk.pending);
+        let reached = self.tape.below(pending.len() as u64 + 1) as usize;
+        if let Some(last) = pending.into_iter().take(reached).last() {
+            self.house.disk.durable = Some(last.record);
+        }
+        let house = &mut self.house;
+        house.up = false;
+        house.live = None;
+        house.clients.clear();
+        house.served.clear();
+        house.disk.busy_until = 0;
+        house.woken_for = None;
+        for repeat in &mut self.repeats {
+            repeat.alive &= repeat.from() != Node::House;
+        }
+        let crashes = &self.scenario.crashes;
+        let nth = (self.house.incarnation as usize).min(crashes.len().saturating_sub(1));
+        let down = crashes.get(nth).map_or(1, |crash| crash.down);
+        self.after(down, Event::Restart);
+    }
+
+    pub(crate) fn restart(&mut self) {
+        self.house.up = true;
+        self.house.incarnation += 1;
+        self.watch.restarted(self.now);
+        let left = self.house.disk.durable.clone();
+        self.ladder.note(self.now, || {
+            let phase = left.as_ref().map(|record| &record.phase);
+            format!("the next process starts and finds {phase:?}")
+        });
+        if let Some(record) = left.filter(|record| !matches!(record.phase, Phase::Ended(_)))
+            && self.sabotage != Sabotage::NoTakeUp
+        {
+            let call = Call::take_up(record, self.surroundings(), self.moment());
+            self.admit(call);
+        }
+    }
+
+    // Requests of ours.
+
+    /// Where INVITE and CANCEL go; what is inside a dialog goes to the phone itself.
+    fn entry(&self) -> Node {
+        if self.scenario.proxy.is_some() {
+            Node::Proxy
+        } else {
+            Node::Phone(0)
+        }
+    }
+
+    fn house_sends(&mut self, outgoing: &Outgoing) {
+        let request = Rc::new(Message::of(outgoing));
+        let to = match request.method {
+            Method::Invite | Method::Cancel => self.entry(),
+            _ => {
+                let phone = request
+                    .uri
+                    .strip_prefix("sip:")
+                    .and_then(|uri| uri.split('@').next()?.parse().ok());
+                phone
+                    .filter(|phone| *phone < self.phones.len())
+                    .map_or(self.entry(), Node::Phone)
+            }
+        };
+        if self.sabotage.drops(&request, self) {
+            return;
+        }
+        if request.method == Method::Ack {
+            return self.send(Node::House, to, &request);
+        }
+        if self
+            .house
+            .clients
+            .iter()
+            .any(|client| client.tx == outgoing.tx && !client.completed)
+        {
+            return; // it is being repeated already
+        }
+        let purpose = Purpose::HouseClient(outgoing.tx.clone());
+        let repeat = self.send_repeatedly(Node::House, to, request.clone(), purpose);
+        self.house.clients.push(Client {
+            tx: outgoing.tx.clone(),
+            request,
+            to,
+            repeat: Some(repeat),
+            completed: false,
+        });
+    }
+
+    /// Timer B or F.
+    pub(crate) fn house_unanswered(&mut self, tx: &Tx) {
+        self.house.clients.retain(|client| client.tx != *tx);
+        self.ladder.note(self.now, || format!("no answer to {}", tx.method));
+        self.with(|call, now| call.handle_silence(tx, Silence::TimedOut, now));
+    }
+
+    pub(crate) fn house_hears(&mut self, from: Node, message: &Rc<Message>) {
+        if !self.house.up {
+            return;
+        }
+        if message.is_request() {
+            return self.house_asked(from, message);
+        }
+        let of = |client: &Client| *client.tx.branch.as_str() == *message.branch && client.tx.method == message.method;
+        let client = self.house.clients.iter().position(of);
+        if message.is_answer() {
+            if let Some(at) = client.filter(|at| !self.house.clients[*at].completed) {
+                let client = self.house.clients.swap_remove(at);
+                self.stop_repeat(client.repeat);
+            }
+            return self.house_hears_answer(message);
+        }
+        let Some(at) = client else { return };
+        let this = &mut self.house.clients[at];
+        let (repeat, is_invite) = (this.repeat, message.method == Method::Invite);
+        if message.status < 200 && !this.completed {
+            // Proceeding: an INVITE is not repeated any more.
+            if is_invite {
+                self.stop_repeat(repeat);
+            }
+        } else {
+            let first = !std::mem::replace(&mut this.completed, true);
+            if is_invite {
+                let (ack, to) = (Rc::new(this.request.acknowledging(message)), this.to);
+                self.send(Node::House, to, &ack);
+            }
+            self.stop_repeat(repeat);
+            if !first {
+                return;
+            }
+        }
+        self.check_bye_answered(message);
+        let response = message.to_response();
+        self.with(|call, now| call.handle_response(&response, now));
+    }
+
+    /// Every 2xx to an INVITE reaches the owner, whatever became of its transaction.
+    fn house_hears_answer(&mut self, message: &Message) {
+        let over = self.house.live.as_ref().is_none_or(|live| live.call.end().is_some());
+        if over && self.sabotage == Sabotage::LateAnswersLost {
+            return;
+        }
+        let response = message.to_response();
+        self.watch.answered(message.to_tag().unwrap_or_default());
+        if !self.with(|call, now| call.handle_answer(&response, now))
+            && let Some(messages) = call::end_stray(&response, &local(), &key())
+        {
+            self.watch.tally.strays += 1;
+            for outgoing in &messages {
+                self.watch.sent(&Message::of(outgoing));
+                self.house_sends(outgoing);
+            }
+        }
+        self.check_acks();
+    }
+
+    // Requests of the phones.
+
+    fn house_asked(&mut self, from: Node, request: &Rc<Message>) {
+        if request.method == Method::Ack {
+            let stopped = self.repeats.iter_mut().find(|repeat| {
+                matches!(repeat.purpose, Purpose::HouseAnswer(_))
+                    && repeat.alive
+                    && repeat.message().number == request.number
+                    && repeat.message().from == request.from
+            });
+            if let Some(repeat) = stopped {
+                repeat.alive = false;
+                let ack = request.to_request();
+                self.with(|call, _| call.handle_ack(&ack));
+            }
+            return;
+        }
+        let known =
+            |(served, _): &&(Rc<Message>, _)| served.branch == request.branch && served.method == request.method;
+        if let Some((_, reply)) = self.house.served.iter().find(known) {
+            if let Some(reply) = reply.clone() {
+                self.send(Node::House, from, &reply);
+            }
+            return;
+        }
+        let id = self.house.served.len() as u64;
+        self.house.served.push((request.clone(), None));
+        let incoming = request.to_request();
+        let owned = self.house.live.as_ref().is_some_and(|live| live.call.owns(&incoming));
+        if owned {
+            self.watch.asked_by_phone(request);
+            self.with(|call, _| call.handle_request(id, &incoming));
+        } else {
+            self.reply(id, &Reply::status(481));
+        }
+    }
+
+    fn reply(&mut self, id: u64, reply: &Reply) {
+        let Some((request, kept)) = self.house.served.get_mut(id as usize) else {
+            return;
+        };
+        let response = Rc::new(request.replied(reply));
+        *kept = Some(response.clone());
+        let tag = request.from_tag().unwrap_or_default();
+        let phone = self
+            .phones
+            .iter()
+            .position(|phone| phone.legs.iter().any(|leg| leg.tag == tag));
+        let to = Node::Phone(phone.unwrap_or_default());
+        if request.method == Method::Invite {
+            let purpose = if reply.status < 300 {
+                Purpose::HouseAnswer(self.house.incarnation)
+            } else {
+                Purpose::Refusal
+            };
+            self.send_repeatedly(Node::House, to, response, purpose);
+        } else {
+            self.send(Node::House, to, &response);
+        }
+    }
+
+    pub(crate) fn house_never_acked(&mut self, incarnation: u32) {
+        if incarnation == self.house.incarnation {
+            self.with(Call::handle_never_acked);
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! `make sim`: runs of the simulation, on all cores, until one fails.
+
+use std::{
+    process::ExitCode,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use clap::Parser;
+use sim::{Sabotage, Tally, Tape, draw, run, shrink};
+
+/// Runs the call machine against a model of network, phones, journal and crashes.
+///
+/// Run number N has the seed SEED + N. A run that breaks a rule is made simpler and printed as a SIP ladder; its seed
+/// alone repeats it on every machine. Exits with 1 then.
+#[derive(Debug, Parser)]
+#[command(name = "sim")]
+struct Arguments {
+    /// The first run's seed.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many runs.
+    #[arg(long, default_value_t = 100_000)]
+    runs: u64,
+    /// Threads; as many as there are cores.
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Print the ladder of the first run, whether it fails or not.
+    #[arg(long)]
+    ladder: bool,
+    /// Do not simplify the run that fails.
+    #[arg(long)]
+    no_shrink: bool,
+    /// Put a fault in, to see it found.
+    #[arg(long, value_enum, default_value_t, hide = true)]
+    sabotage: Sabotage,
+}
+
+/// Runs that a thread takes at a time.
+const BATCH: u64 = 256;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if arguments.ladder {
+        let outcome = draw(Tape::of_seed(arguments.seed), arguments.sabotage);
+        println!("{}", outcome.ladder);
+    }
+    let started = Instant::now();
+    let (tally, failed) = run_all(&arguments, started);
+    if let Some(seed) = failed {
+        report(seed, &arguments);
+    }
+    println!("{}", summary(&tally, started.elapsed()));
+    ExitCode::from(u8::from(failed.is_some()))
+}
+
+/// Every run, and the lowest seed of those that failed.
+fn run_all(arguments: &Arguments, started: Instant) -> (Tally, Option<u64>) {
+    let threads = arguments
+        .threads
+        .or_else(|| thread::available_parallelism().ok().map(usize::from))
+        .unwrap_or(1);
+    let next = AtomicU64::new(0);
+    // Runs from this number on need not be made any more: one before them has failed.
+    let limit = AtomicU64::new(arguments.runs);
+    let failed = AtomicU64::new(u64::MAX);
+    let tally = Mutex::new(Tally::default());
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let first = next.fetch_add(BATCH, Ordering::Relaxed);
+                    if first >= limit.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    let mut batch = Tally::default();
+                    for number in first..(first + BATCH).min(arguments.runs) {
+                        let outcome = run(Tape::of_seed(arguments.seed.wrapping_add(number)), arguments.sabotage);
+                        batch.add(&outcome.tally);
+                        if outcome.violation.is_some() {
+                            limit.fetch_min(number, Ordering::Relaxed);
+                            failed.fetch_min(number, Ordering::Relaxed);
+                            break;
+                        }
+                    }
+                    let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+                    let before = tally.runs;
+                    tally.add(&batch);
+                    if before / 50_000 != tally.runs / 50_000 {
+                        eprintln!(
+                            "sim: {} of {} runs, {:.0?}",
+                            tally.runs,
+                            arguments.runs,
+                            started.elapsed()
+                        );
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner();
+    let tally = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let seed = (failed != u64::MAX).then(|| arguments.seed.wrapping_add(failed));
+    (tally, seed)
+}
+
+fn report(seed: u64, arguments: &Arguments) {
+    let outcome = run(Tape::of_seed(seed), arguments.sabotage);
+    if let Some(violation) = &outcome.violation {
+        println!("SEED={seed} breaks a rule: {violation}\n");
+    }
+    let tape = if arguments.no_shrink {
+        outcome.tape
+    } else {
+        eprintln!("sim: making it simpler");
+        shrink(outcome.tape, arguments.sabotage)
+    };
+    let drawn = draw(Tape::replay(tape), arguments.sabotage);
+    println!("{}", drawn.ladder);
+    if let Some(violation) = drawn.violation {
+        println!("{violation}");
+    }
+    println!("Again: make sim SEED={seed} RUNS=1\n");
+}
+
+fn summary(tally: &Tally, took: Duration) -> String {
+    let average = tally.waited / tally.hung_up.max(1);
+    format!(
+        "{} runs in {:.1} s: {} hang-ups, {} crashes, {} answers ({} to no call), {} unconfirmed; \
+         {} phones went on-hook after NoError, {:.1} s later on average, {:.1} s at most, {} after more than 64·T1",
+        tally.runs,
+        took.as_secs_f64(),
+        tally.hang_ups,
+        tally.crashes,
+        tally.answers,
+        tally.strays,
+        tally.unconfirmed,
+        tally.hung_up,
+        average as f64 / 1000.0,
+        tally.longest as f64 / 1000.0,
+        tally.slow,
+    )
+}

@@ -1,0 +1,350 @@
+//! What must hold, checked after every step, and what is counted on the way.
+
+use std::{collections::BTreeMap, fmt};
+
+use call::{End, Method, Output, Phase, Save};
+
+use crate::{
+    Tally,
+    message::{Asks, Message},
+    phone::Hook,
+    scenario::{BOUND, Millis, TRANSACTION},
+    world::World,
+};
+
+/// Broken: the name of the rule, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    pub rule: &'static str,
+    pub how: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.rule, self.how)
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Watch {
+    pub(crate) violation: Option<Violation>,
+    pub(crate) tally: Tally,
+    asked: bool,
+    waiting: bool,
+    promised: Option<Millis>,
+    /// When the last process started.
+    restarted: Millis,
+    grants: i64,
+    ended: Option<End>,
+    dialogs: BTreeMap<String, Dialog>,
+}
+
+/// One dialog, known by its remote tag.
+#[derive(Default)]
+struct Dialog {
+    /// A 2xx came, and its ACK has not left yet.
+    awaits_ack: bool,
+    acks: u64,
+    byes: u64,
+    /// The BYE under way: its branch, and since when. Of this process.
+    bye: Option<(String, Millis)>,
+    /// The far end has confirmed our BYE, or said its own. To this process.
+    over: bool,
+}
+
+impl Watch {
+    pub(crate) fn fail(&mut self, rule: &'static str, how: impl FnOnce() -> String) {
+        if self.violation.is_none() {
+            self.violation = Some(Violation { rule, how: how() });
+        }
+    }
+
+    pub(crate) fn admitted(&mut self) {
+        self.grants += 1;
+    }
+
+    pub(crate) fn returned(&mut self) {
+        self.grants -= 1;
+        if self.grants != 0 {
+            let grants = self.grants;
+            self.fail("a grant is returned once", || format!("{grants} are out"));
+        }
+    }
+
+    pub(crate) fn asked(&mut self, _now: Millis) {
+        self.asked = true;
+        self.waiting = true;
+        self.tally.hang_ups += 1;
+    }
+
+    pub(crate) fn awaits_promise(&self) -> bool {
+        self.waiting
+    }
+
+    pub(crate) fn promise(&mut self, now: Millis) {
+        self.waiting = false;
+        self.promised.get_or_insert(now);
+    }
+
+    pub(crate) fn crashed(&mut self) {
+        self.tally.crashes += 1;
+        // The client's connection broke: it has no answer.
+        self.waiting = false;
+        self.grants = 0;
+        self.ended = None;
+        for dialog in self.dialogs.values_mut() {
+            dialog.awaits_ack = false;
+            dialog.bye = None;
+            dialog.over = false;
+        }
+    }
+
+    pub(crate) fn restarted(&mut self, now: Millis) {
+        self.restarted = now;
+    }
+
+    pub(crate) fn answered(&mut self, tag: &str) {
+        self.dialogs.entry(tag.to_owned()).or_default().awaits_ack = true;
+        self.tally.answers += 1;
+    }
+
+    pub(crate) fn acks_of(&self, tag: &str) -> u64 {
+        self.dialogs.get(tag).map_or(0, |dialog| dialog.acks)
+    }
+
+    pub(crate) fn byes_of(&self, tag: &str) -> u64 {
+        self.dialogs.get(tag).map_or(0, |dialog| dialog.byes)
+    }
+
+    pub(crate) fn sent(&mut self, request: &Message) {
+        let dialog = self
+            .dialogs
+            .entry(request.to_tag().unwrap_or_default().to_owned())
+            .or_default();
+        match request.method {
+            Method::Ack => {
+                dialog.awaits_ack = false;
+                dialog.acks += 1;
+            }
+            Method::Bye => dialog.byes += 1,
+            _ => {}
+        }
+    }
+
+    /// A phone's request that the call takes for its own.
+    pub(crate) fn asked_by_phone(&mut self, request: &Message) {
+        if request.method == Method::Bye {
+            let tag = request.from_tag().unwrap_or_default().to_owned();
+            let dialog = self.dialogs.entry(tag).or_default();
+            dialog.over = true;
+            dialog.bye = None;
+        }
+    }
+}
+
+impl World {
+    /// A final response to a BYE of ours.
+    pub(crate) fn check_bye_answered(&mut self, response: &Message) {
+        if response.method != Method::Bye || response.status < 200 {
+            return;
+        }
+        let tag = response.to_tag().unwrap_or_default().to_owned();
+        let dialog = self.watch.dialogs.entry(tag).or_default();
+        dialog.bye = None;
+        dialog.over |= matches!(response.status, 200..300 | 408 | 481);
+    }
+
+    /// The machine wants this done; `over` when the call had ended before.
+    pub(crate) fn check_output(&mut self, output: &Output, over: bool) {
+        let now = self.now;
+        match output {
+            Output::Send(outgoing) => {
+                let request = Message::of(outgoing);
+                self.watch.sent(&request);
+                match request.method {
+                    Method::Invite => self.check_invite(request.number),
+                    Method::Bye => self.check_bye(&request),
+                    _ => {}
+                }
+                if over && !matches!(request.method, Method::Ack | Method::Bye) {
+                    self.watch.fail("nothing leaves after the end", || {
+                        format!("{} at {now} ms", request.label())
+                    });
+                }
+            }
+            Output::Save(_) | Output::Resume(_) | Output::Stop(_) | Output::Media(_) if over => {
+                self.watch
+                    .fail("nothing leaves after the end", || format!("{output:?} at {now} ms"));
+            }
+            Output::Save(Save::Intent | Save::Answer | Save::Wish | Save::End)
+            | Output::Resume(_)
+            | Output::Stop(_)
+            | Output::Media(_)
+            | Output::Reply(..) => {}
+        }
+    }
+
+    fn check_invite(&mut self, number: u32) {
+        let now = self.now;
+        if self.watch.asked {
+            self.watch
+                .fail("no INVITE after a hang-up", || format!("INVITE {number} at {now} ms"));
+        }
+        let durable = self.house.disk.durable.as_ref();
+        if durable.is_none_or(|record| record.invite_cseq != number) {
+            self.watch.fail("no INVITE without a durable intent", || {
+                format!("INVITE {number} at {now} ms")
+            });
+        }
+    }
+
+    fn check_bye(&mut self, request: &Message) {
+        let now = self.now;
+        let Some(dialog) = self.watch.dialogs.get_mut(request.to_tag().unwrap_or_default()) else {
+            return;
+        };
+        let before = dialog.bye.replace((request.branch.to_string(), now));
+        let over = dialog.over;
+        if over {
+            self.watch.fail("one BYE ends a dialog", || {
+                format!("{} at {now} ms, after the end", request.label())
+            });
+        } else if let Some((_, since)) = before.filter(|(_, since)| now - since < TRANSACTION) {
+            self.watch.fail("one BYE at a time", || {
+                format!("{} at {now} ms beside that of {since} ms", request.label())
+            });
+        }
+    }
+
+    /// After every input of the machine.
+    pub(crate) fn check_call(&mut self) {
+        let moment = self.moment();
+        let now = self.now;
+        let Some(live) = &self.house.live else { return };
+        if let Some((due, timer)) = live.call.poll_timeout()
+            && due < moment
+        {
+            self.watch
+                .fail("no timer lies in the past", || format!("{timer:?} at {now} ms"));
+        }
+        let end = live.call.end();
+        if let Some(before) = &self.watch.ended
+            && end != Some(before)
+        {
+            let change = format!("{before:?} became {end:?}");
+            self.watch.fail("an end stays", || change);
+        }
+        if self.watch.ended.is_none()
+            && let Some(end) = end
+        {
+            self.watch.tally.unconfirmed += u64::from(!end.confirmed);
+            self.watch.ended = Some(end.clone());
+            self.ladder.note(now, || format!("ended: {end:?}"));
+        }
+        self.check_acks();
+    }
+
+    /// Every 2xx is ACKed, at once or when the disk has it.
+    pub(crate) fn check_acks(&mut self) {
+        if self.house.up && !self.house.answer_is_pending() {
+            let unacked = self.watch.dialogs.iter().find(|(_, dialog)| dialog.awaits_ack);
+            if let Some(tag) = unacked.map(|(tag, _)| tag.clone()) {
+                let now = self.now;
+                self.watch.fail("every 2xx is ACKed", || format!("{tag} at {now} ms"));
+            }
+        }
+    }
+
+    /// From when on the phone should be on its way down: the promise, the return of the process, or, where no CANCEL
+    /// can reach, its answer.
+    fn due_from(&self, phone: usize, leg: usize) -> Option<Millis> {
+        let this = &self.phones[phone];
+        let leg = &this.legs[leg];
+        // A phone that asks for what nobody can give is given up, and that is recorded.
+        if this.gone || self.scenario.phones[phone].asks_bye == Asks::Unknown {
+            return None;
+        }
+        let abandoned = self.proxy.abandoned.contains(leg.branch());
+        if abandoned && leg.hook == Hook::Ringing {
+            return None;
+        }
+        let promised = self.watch.promised?.max(self.watch.restarted);
+        Some(if abandoned {
+            promised.max(leg.answered_at)
+        } else {
+            promised
+        })
+    }
+
+    /// No phone rings or is up long after the promise.
+    pub(crate) fn check_hooks(&mut self) {
+        if self.watch.promised.is_none() || !self.house.up {
+            return;
+        }
+        for phone in 0..self.phones.len() {
+            for leg in 0..self.phones[phone].legs.len() {
+                if self.phones[phone].legs[leg].hook == Hook::Down {
+                    continue;
+                }
+                let now = self.now;
+                if self.due_from(phone, leg).is_some_and(|from| now > from + BOUND) {
+                    let hook = self.phones[phone].legs[leg].hook;
+                    self.watch.fail("on-hook within 2·64·T1 of NoError", || {
+                        format!("phone {} is still {hook:?} at {now} ms", phone + 1)
+                    });
+                }
+            }
+        }
+    }
+
+    pub(crate) fn check_down(&mut self, phone: usize, leg: usize) {
+        if let Some(from) = self.due_from(phone, leg)
+            && self.house.up
+        {
+            let took = self.now.saturating_sub(from);
+            self.watch.tally.took(took);
+        }
+    }
+
+    /// Nothing more will happen.
+    pub(crate) fn check_rest(&mut self) {
+        let up = self.phones.iter().enumerate().find_map(|(phone, this)| {
+            let asks = self.scenario.phones[phone].asks_bye;
+            let up = this.legs.iter().any(|leg| leg.hook != Hook::Down);
+            (up && !this.gone && asks != Asks::Unknown).then_some(phone + 1)
+        });
+        if let Some(phone) = up {
+            self.watch
+                .fail("nobody is left off-hook", || format!("phone {phone} is, for ever"));
+        }
+        if let Some(live) = &self.house.live {
+            let phase = live.call.phase().clone();
+            self.watch.fail("comes to rest", || {
+                format!("nothing happens any more, and the call is {phase:?}")
+            });
+        }
+        if self.watch.grants != 0 {
+            let grants = self.watch.grants;
+            self.watch
+                .fail("a grant is returned once", || format!("{grants} are out"));
+        }
+        self.check_ends();
+    }
+
+    /// Every dialog that was ACKed has seen a BYE, ours or the phone's.
+    fn check_ends(&mut self) {
+        let ended_unconfirmed = matches!(&self.house.disk.durable, Some(record)
+            if matches!(&record.phase, Phase::Ended(end) if !end.confirmed));
+        for phone in &self.phones {
+            for leg in &phone.legs {
+                let Some(dialog) = self.watch.dialogs.get(&leg.tag) else {
+                    continue;
+                };
+                if dialog.acks > 0 && dialog.byes == 0 && !leg.said_bye() && !ended_unconfirmed && !phone.gone {
+                    let tag = leg.tag.clone();
+                    return self.watch.fail("every dialog ends", || format!("no BYE for {tag}"));
+                }
+            }
+        }
+    }
+}
