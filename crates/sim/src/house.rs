@@ -173,10 +173,7 @@ impl World {
 
     fn act(&mut self) {
         let was_over = self.house.live.as_ref().is_some_and(|live| live.linger_until.is_some());
-        loop {
-            let Some(output) = self.house.live.as_mut().and_then(|live| live.call.poll_output()) else {
-                break;
-            };
+        while let Some(output) = self.house.live.as_mut().and_then(|live| live.call.poll_output()) {
             self.house.outputs += 1;
             let due = CrashAt::Output(self.house.outputs);
             if self.scenario.crashes.iter().any(|crash| crash.at == due) {
@@ -361,7 +358,7 @@ impl World {
         // Some of what was under way may have reached the disk, though nobody was told.
         let pending = std::mem::take(&mut self.house.disk.pending);
         let reached = self.tape.below(pending.len() as u64 + 1) as usize;
-        if let Some(last) = pending.into_iter().take(reached).last() {
+        if let Some(last) = pending.into_iter().take(reached).next_back() {
             self.house.disk.durable = Some(last.record);
         }
         let house = &mut self.house;
@@ -557,7 +554,7 @@ impl World {
         };
         let response = Rc::new(request.replied(reply));
         *kept = Some(response.clone());
-        let tag = request.from_tag().unwrap_or_default();
+        let tag = request.sender_tag().unwrap_or_default();
         let phone = self
             .phones
             .iter()

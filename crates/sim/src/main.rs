@@ -1,6 +1,7 @@
 //! `make sim`: runs of the simulation, on all cores, until one fails.
 
 use std::{
+    collections::BTreeMap,
     process::ExitCode,
     sync::{
         Mutex, PoisonError,
@@ -35,6 +36,9 @@ struct Arguments {
     /// Do not simplify the run that fails.
     #[arg(long)]
     no_shrink: bool,
+    /// Go on after a failure; count the failures by rule, each with its first seed.
+    #[arg(long)]
+    keep_going: bool,
     /// Put a fault in, to see it found.
     #[arg(long, value_enum, default_value_t, hide = true)]
     sabotage: Sabotage,
@@ -51,7 +55,7 @@ fn main() -> ExitCode {
     }
     let started = Instant::now();
     let (tally, failed) = run_all(&arguments, started);
-    if let Some(seed) = failed {
+    if let Some(seed) = failed.filter(|_| !arguments.keep_going) {
         report(seed, &arguments);
     }
     println!("{}", summary(&tally, started.elapsed()));
@@ -69,6 +73,7 @@ fn run_all(arguments: &Arguments, started: Instant) -> (Tally, Option<u64>) {
     let limit = AtomicU64::new(arguments.runs);
     let failed = AtomicU64::new(u64::MAX);
     let tally = Mutex::new(Tally::default());
+    let broken: Mutex<BTreeMap<&str, (u64, u64)>> = Mutex::default();
     thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
@@ -81,7 +86,13 @@ fn run_all(arguments: &Arguments, started: Instant) -> (Tally, Option<u64>) {
                     for number in first..(first + BATCH).min(arguments.runs) {
                         let outcome = run(Tape::of_seed(arguments.seed.wrapping_add(number)), arguments.sabotage);
                         batch.add(&outcome.tally);
-                        if outcome.violation.is_some() {
+                        let Some(violation) = outcome.violation else { continue };
+                        if arguments.keep_going {
+                            let mut broken = broken.lock().unwrap_or_else(PoisonError::into_inner);
+                            let entry = broken.entry(violation.rule).or_insert((0, u64::MAX));
+                            *entry = (entry.0 + 1, entry.1.min(number));
+                            failed.fetch_min(number, Ordering::Relaxed);
+                        } else {
                             limit.fetch_min(number, Ordering::Relaxed);
                             failed.fetch_min(number, Ordering::Relaxed);
                             break;
@@ -102,6 +113,12 @@ fn run_all(arguments: &Arguments, started: Instant) -> (Tally, Option<u64>) {
             });
         }
     });
+    for (rule, (times, number)) in broken.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        println!(
+            "broken {times} times, first by SEED={}: {rule}",
+            arguments.seed.wrapping_add(number)
+        );
+    }
     let failed = failed.into_inner();
     let tally = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
     let seed = (failed != u64::MAX).then(|| arguments.seed.wrapping_add(failed));

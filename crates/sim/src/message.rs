@@ -126,7 +126,7 @@ impl Message {
         }
     }
 
-    pub(crate) fn from_tag(&self) -> Option<&str> {
+    pub(crate) fn sender_tag(&self) -> Option<&str> {
         uri::tag(&self.from)
     }
 
@@ -192,7 +192,7 @@ impl Message {
             request_uri: self.uri.to_string(),
             call_id: CallIdHeader::new(CALL_ID),
             from: self.from.to_string(),
-            from_tag: self.from_tag().map(Tag::new),
+            from_tag: self.sender_tag().map(Tag::new),
             to: self.to.to_string(),
             to_tag: self.to_tag().map(Tag::new),
             cseq: self.cseq(),

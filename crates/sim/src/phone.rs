@@ -300,10 +300,9 @@ impl World {
     /// BYE, and whatever else there may be inside the dialog.
     fn phone_asked(&mut self, phone: usize, from: Node, request: &Rc<Message>) {
         let script = self.scenario.phones[phone];
-        let leg = self.phones[phone]
-            .legs
-            .iter()
-            .position(|leg| request.to_tag() == Some(leg.tag.as_str()) && request.from_tag() == leg.invite.from_tag());
+        let leg = self.phones[phone].legs.iter().position(|leg| {
+            request.to_tag() == Some(leg.tag.as_str()) && request.sender_tag() == leg.invite.sender_tag()
+        });
         let Some(leg) = leg else {
             let response = Rc::new(request.answered(481, None));
             return self.send(Node::Phone(phone), from, &response);

@@ -109,8 +109,11 @@ impl Scenario {
             cancels_others: !tape.chance(400),
             early_487: tape.chance(300),
         });
-        let hang_ups = (0..tape.below(4)).map(|_| tape.wait(&SOON_OR_LATER)).collect();
-        let ring_limit = tape.pick(&[30_000, 5_000, 60_000, 1_000]);
+        let hang_ups = tape.pick(&[0, 1, 1, 1, 2, 3]);
+        let hang_ups = (0..hang_ups)
+            .map(|_| tape.wait(&[20_000, 120_000, 60_000, 3000, 300]))
+            .collect();
+        let ring_limit = tape.pick(&[30_000, 60_000, 120_000, 5_000]);
         let max_duration = tape.pick(&[1_800_000, 10_000]);
         let message = 1 + tape.wait(&[60_000, 2_000, 20_000]);
         let sound_fails = tape.chance(20);

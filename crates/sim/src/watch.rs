@@ -134,7 +134,7 @@ impl Watch {
     /// A phone's request that the call takes for its own.
     pub(crate) fn asked_by_phone(&mut self, request: &Message) {
         if request.method == Method::Bye {
-            let tag = request.from_tag().unwrap_or_default().to_owned();
+            let tag = request.sender_tag().unwrap_or_default().to_owned();
             let dialog = self.dialogs.entry(tag).or_default();
             dialog.over = true;
             dialog.bye = None;
