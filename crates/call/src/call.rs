@@ -28,7 +28,7 @@ use crate::{
 };
 use bye::{Bye, Fork};
 use session::Session;
-pub use {bye::end_stray, ending::Silence};
+pub use ending::Silence;
 
 /// Everything a new call is made of. Randomness comes from the caller (promise 1).
 #[derive(Clone, Debug)]

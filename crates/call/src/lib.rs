@@ -17,7 +17,7 @@ mod timer;
 pub mod uri;
 
 pub use branch::BranchKey;
-pub use call::{Call, Limits, MediaCommand, Output, Placement, Save, Silence, Surroundings, end_stray};
+pub use call::{Call, Limits, MediaCommand, Output, Placement, Save, Silence, Surroundings};
 pub use dialog::{Dialog, Local};
 pub use message::{
     ALLOW, APPLICATION_SDP, Branch, CSeq, CallIdHeader, Challenge, Method, Outgoing, Reply, Request, Response, Tag, Tx,

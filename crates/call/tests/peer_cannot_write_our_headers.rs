@@ -2,7 +2,7 @@
 
 mod rig;
 
-use call::{Method, Save, Tag, end_stray, uri};
+use call::{Call, Method, Save, Tag, uri};
 use proptest::prelude::*;
 use rig::Rig;
 
@@ -80,7 +80,13 @@ proptest! {
             3 => answer.contact = Some(text),
             _ => answer.record_route = uri::split_list(&text).into_iter().map(str::to_owned).collect(),
         }
-        for outgoing in end_stray(&answer, &rig::surroundings().local, &rig::key()).into_iter().flatten() {
+        let Some(call) = Call::stray(&answer, "pbx".to_owned(), rig::surroundings()) else {
+            return Ok(());
+        };
+        let mut rig = Rig::placing();
+        rig.call = call;
+        rig.saved(Save::Answer).drain();
+        for outgoing in &rig.sent {
             for line in outgoing.text.trim_end().split("\r\n") {
                 prop_assert!(!line.is_empty() && !line.contains(char::is_control), "{line:?}");
             }

@@ -11,7 +11,8 @@ use call::{
 };
 
 use crate::{
-    message::{CALL_ID, Message, Node},
+    message::{Asks, CALL_ID, Message, Node},
+    phone::Hook,
     sabotage::Sabotage,
     scenario::{CrashAt, Millis, T1, TRANSACTION},
     world::{Event, Purpose, World},
@@ -124,7 +125,7 @@ impl World {
                 version: 1,
                 codecs: vec![Codec::Pcma],
             },
-            credentials: (self.sabotage != Sabotage::NoCredentials).then(|| Credentials {
+            credentials: (self.settings.sabotage != Sabotage::NoCredentials).then(|| Credentials {
                 username: "onhook".to_owned(),
                 password: "secret".to_owned(),
             }),
@@ -177,7 +178,10 @@ impl World {
             self.house.outputs += 1;
             let due = CrashAt::Output(self.house.outputs);
             if self.scenario.crashes.iter().any(|crash| crash.at == due) {
-                return self.crash();
+                self.crash();
+                if !self.house.up {
+                    return;
+                }
             }
             self.check_output(&output, was_over);
             self.put(output);
@@ -249,7 +253,7 @@ impl World {
         let due = live.call.poll_timeout().is_some_and(|(due, _)| due <= moment);
         if live.linger_until.is_some_and(|until| until <= now) && live.call.is_drained() {
             self.ladder.note(now, || "the call is forgotten".to_owned());
-            if self.sabotage == Sabotage::GrantTwice {
+            if self.settings.sabotage == Sabotage::GrantTwice {
                 self.watch.returned();
             }
             self.house.live = None;
@@ -268,10 +272,10 @@ impl World {
         }
         self.ladder.note(self.now, || "DisconnectPhoneCall".to_owned());
         self.watch.asked(self.now);
-        if self.sabotage == Sabotage::EarlyPromise {
+        if self.settings.sabotage == Sabotage::EarlyPromise {
             self.watch.promise(self.now);
         }
-        if self.sabotage == Sabotage::WishForgotten && self.house.live.is_some() {
+        if self.settings.sabotage == Sabotage::WishForgotten && self.house.live.is_some() {
             return;
         }
         if !self.with(Call::disconnect) {
@@ -313,7 +317,7 @@ impl World {
         self.house.disk.pending.push_back(Pending { save, record, fails });
         self.ladder.note(self.now, || format!("save {save:?}"));
         self.after(done - self.now, Event::Journal(self.house.incarnation));
-        if self.sabotage == Sabotage::EarlyInvite && save == Save::Intent {
+        if self.settings.sabotage == Sabotage::EarlyInvite && save == Save::Intent {
             let now = self.moment();
             if let Some(live) = &mut self.house.live {
                 live.call.handle_saved(save, now);
@@ -353,6 +357,9 @@ impl World {
         if !self.house.up {
             return;
         }
+        if !self.settings.fork_crashes && self.ends_a_fork() {
+            return self.after(T1, Event::Crash);
+        }
         self.ladder.note(self.now, || "the process is killed".to_owned());
         self.watch.crashed();
         // Some of what was under way may have reached the disk, though nobody was told.
@@ -377,6 +384,21 @@ impl World {
         self.after(down, Event::Restart);
     }
 
+    /// Whether a phone of another fork was ACKed and is not yet hung up.
+    ///
+    /// Such a dialog is in no record: the next process cannot know of it. See `docs/reliability.md`.
+    fn ends_a_fork(&self) -> bool {
+        let Some(live) = &self.house.live else { return false };
+        let own = live.call.record().dialog.remote_tag.as_ref().map(Tag::as_str);
+        self.phones.iter().zip(&self.scenario.phones).any(|(phone, script)| {
+            let may_be_hung_up = !phone.gone && script.asks_bye != Asks::Unknown;
+            phone.legs.iter().filter(|leg| own != Some(&leg.tag)).any(|leg| {
+                let (acks, byes) = (self.watch.acks_of(&leg.tag), self.watch.byes_of(&leg.tag));
+                acks > 0 && (byes == 0 || may_be_hung_up && leg.hook == Hook::Up)
+            })
+        })
+    }
+
     pub(crate) fn restart(&mut self) {
         self.house.up = true;
         self.house.incarnation += 1;
@@ -387,7 +409,7 @@ impl World {
             format!("the next process starts and finds {phase:?}")
         });
         if let Some(record) = left.filter(|record| !matches!(record.phase, Phase::Ended(_)))
-            && self.sabotage != Sabotage::NoTakeUp
+            && self.settings.sabotage != Sabotage::NoTakeUp
         {
             let call = Call::take_up(record, self.surroundings(), self.moment());
             self.admit(call);
@@ -419,7 +441,7 @@ impl World {
                     .map_or(self.entry(), Node::Phone)
             }
         };
-        if self.sabotage.drops(&request, self) {
+        if self.settings.sabotage.drops(&request, self) {
             return;
         }
         if request.method == Method::Ack {
@@ -494,19 +516,16 @@ impl World {
     /// Every 2xx to an INVITE reaches the owner, whatever became of its transaction.
     fn house_hears_answer(&mut self, message: &Message) {
         let over = self.house.live.as_ref().is_none_or(|live| live.call.end().is_some());
-        if over && self.sabotage == Sabotage::LateAnswersLost {
+        if over && self.settings.sabotage == Sabotage::LateAnswersLost {
             return;
         }
         let response = message.to_response();
         self.watch.answered(message.to_tag().unwrap_or_default());
         if !self.with(|call, now| call.handle_answer(&response, now))
-            && let Some(messages) = call::end_stray(&response, &local(), &key())
+            && let Some(call) = Call::stray(&response, "pbx".to_owned(), self.surroundings())
         {
             self.watch.tally.strays += 1;
-            for outgoing in &messages {
-                self.watch.sent(&Message::of(outgoing));
-                self.house_sends(outgoing);
-            }
+            self.admit(call);
         }
         self.check_acks();
     }

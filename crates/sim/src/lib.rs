@@ -26,6 +26,14 @@ pub use tape::{SplitMix64, Tape};
 pub use watch::Violation;
 pub use world::Outcome;
 
+/// What is not on the tape.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Settings {
+    pub sabotage: Sabotage,
+    /// Kills the process also while the dialog of another fork is being ended, which is known to leave a phone up.
+    pub fork_crashes: bool,
+}
+
 /// What happened in one run or in many.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -72,12 +80,12 @@ impl Tally {
 
 /// Plays a tape to its end, or to the first rule that is broken.
 #[must_use]
-pub fn run(tape: Tape, sabotage: Sabotage) -> Outcome {
-    world::World::new(tape, sabotage, ladder::Ladder::default()).run()
+pub fn run(tape: Tape, settings: Settings) -> Outcome {
+    world::World::new(tape, settings, ladder::Ladder::default()).run()
 }
 
 /// The same, and draws it.
 #[must_use]
-pub fn draw(tape: Tape, sabotage: Sabotage) -> Outcome {
-    world::World::new(tape, sabotage, ladder::Ladder::drawn()).run()
+pub fn draw(tape: Tape, settings: Settings) -> Outcome {
+    world::World::new(tape, settings, ladder::Ladder::drawn()).run()
 }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use clap::Parser;
-use sim::{Sabotage, Tally, Tape, draw, run, shrink};
+use sim::{Sabotage, Settings, Tally, Tape, draw, run, shrink};
 
 /// Runs the call machine against a model of network, phones, journal and crashes.
 ///
@@ -39,9 +39,21 @@ struct Arguments {
     /// Go on after a failure; count the failures by rule, each with its first seed.
     #[arg(long)]
     keep_going: bool,
+    /// Kill the process also while the dialog of another fork is being ended: known to leave phones up.
+    #[arg(long)]
+    fork_crashes: bool,
     /// Put a fault in, to see it found.
     #[arg(long, value_enum, default_value_t, hide = true)]
     sabotage: Sabotage,
+}
+
+impl Arguments {
+    fn settings(&self) -> Settings {
+        Settings {
+            sabotage: self.sabotage,
+            fork_crashes: self.fork_crashes,
+        }
+    }
 }
 
 /// Runs that a thread takes at a time.
@@ -50,7 +62,7 @@ const BATCH: u64 = 256;
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if arguments.ladder {
-        let outcome = draw(Tape::of_seed(arguments.seed), arguments.sabotage);
+        let outcome = draw(Tape::of_seed(arguments.seed), arguments.settings());
         println!("{}", outcome.ladder);
     }
     let started = Instant::now();
@@ -84,7 +96,7 @@ fn run_all(arguments: &Arguments, started: Instant) -> (Tally, Option<u64>) {
                     }
                     let mut batch = Tally::default();
                     for number in first..(first + BATCH).min(arguments.runs) {
-                        let outcome = run(Tape::of_seed(arguments.seed.wrapping_add(number)), arguments.sabotage);
+                        let outcome = run(Tape::of_seed(arguments.seed.wrapping_add(number)), arguments.settings());
                         batch.add(&outcome.tally);
                         let Some(violation) = outcome.violation else { continue };
                         if arguments.keep_going {
@@ -126,7 +138,7 @@ fn run_all(arguments: &Arguments, started: Instant) -> (Tally, Option<u64>) {
 }
 
 fn report(seed: u64, arguments: &Arguments) {
-    let outcome = run(Tape::of_seed(seed), arguments.sabotage);
+    let outcome = run(Tape::of_seed(seed), arguments.settings());
     if let Some(violation) = &outcome.violation {
         println!("SEED={seed} breaks a rule: {violation}\n");
     }
@@ -134,9 +146,9 @@ fn report(seed: u64, arguments: &Arguments) {
         outcome.tape
     } else {
         eprintln!("sim: making it simpler");
-        shrink(outcome.tape, arguments.sabotage)
+        shrink(outcome.tape, arguments.settings())
     };
-    let drawn = draw(Tape::replay(tape), arguments.sabotage);
+    let drawn = draw(Tape::replay(tape), arguments.settings());
     println!("{}", drawn.ladder);
     if let Some(violation) = drawn.violation {
         println!("{violation}");

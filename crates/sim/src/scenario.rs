@@ -1,5 +1,7 @@
 //! What a run is about, drawn from its tape before it starts: the network, the phones, the journal, the crashes.
 
+use std::fmt;
+
 use crate::{message::Asks, tape::Tape};
 
 /// Milliseconds.
@@ -137,6 +139,33 @@ impl Scenario {
             disk,
             crashes,
         }
+    }
+}
+
+impl fmt::Display for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            network,
+            phones,
+            proxy,
+            hang_ups,
+            ring_limit,
+            max_duration,
+            message,
+            sound_fails,
+            disk,
+            crashes,
+        } = self;
+        write!(f, "{network:?}")?;
+        for phone in phones {
+            write!(f, "\n    {phone:?}")?;
+        }
+        if let Some(proxy) = proxy {
+            write!(f, "\n    {proxy:?}")?;
+        }
+        write!(f, "\n    {disk:?}, crashes {crashes:?}, hang-ups {hang_ups:?}")?;
+        write!(f, "\n    ring limit {ring_limit}, longest call {max_duration}, ")?;
+        write!(f, "message {message}{}", if *sound_fails { ", fails" } else { "" })
     }
 }
 

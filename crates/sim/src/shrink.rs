@@ -1,20 +1,20 @@
 //! Makes a failing run simpler: shorter tapes, more zeros, smaller numbers, as long as the same rule breaks.
 
-use crate::{Sabotage, Tape, run};
+use crate::{Settings, Tape, run};
 
 /// Runs that shrinking may take.
 const ATTEMPTS: u32 = 20_000;
 
 /// A simpler tape that breaks the same rule as `tape` does.
 #[must_use]
-pub fn shrink(tape: Vec<u32>, sabotage: Sabotage) -> Vec<u32> {
-    let Some(violation) = run(Tape::replay(tape.clone()), sabotage).violation else {
+pub fn shrink(tape: Vec<u32>, settings: Settings) -> Vec<u32> {
+    let Some(violation) = run(Tape::replay(tape.clone()), settings).violation else {
         return tape;
     };
     let mut shrinker = Shrinker {
         best: tape,
         rule: violation.rule,
-        sabotage,
+        settings,
         attempts: 0,
     };
     while shrinker.pass() && shrinker.attempts < ATTEMPTS {}
@@ -24,7 +24,7 @@ pub fn shrink(tape: Vec<u32>, sabotage: Sabotage) -> Vec<u32> {
 struct Shrinker {
     best: Vec<u32>,
     rule: &'static str,
-    sabotage: Sabotage,
+    settings: Settings,
     attempts: u32,
 }
 
@@ -69,7 +69,7 @@ impl Shrinker {
         if candidate == self.best {
             return false;
         }
-        let outcome = run(Tape::replay(candidate), self.sabotage);
+        let outcome = run(Tape::replay(candidate), self.settings);
         let same = outcome.violation.is_some_and(|violation| violation.rule == self.rule);
         // The tape as it was read: shorter when the run did not need all of it.
         let simpler = same && weight(&outcome.tape) < weight(&self.best);

@@ -61,6 +61,7 @@ impl Watch {
 
     pub(crate) fn admitted(&mut self) {
         self.grants += 1;
+        self.ended = None;
     }
 
     pub(crate) fn returned(&mut self) {

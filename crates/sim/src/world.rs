@@ -5,12 +5,12 @@ use std::{cmp::Reverse, collections::BinaryHeap, rc::Rc};
 use call::Tx;
 
 use crate::{
+    Settings,
     house::House,
     ladder::Ladder,
     message::{Message, Node},
     phone::{Act, Phone},
     proxy::Proxy,
-    sabotage::Sabotage,
     scenario::{CrashAt, Millis, Scenario, T1, T2, TRANSACTION},
     tape::Tape,
     watch::{Violation, Watch},
@@ -113,7 +113,7 @@ pub(crate) struct World {
     /// The last arrival over each way between proxy and phones, where nothing overtakes.
     arrivals: Vec<(Node, Node, Millis)>,
     pub(crate) scenario: Rc<Scenario>,
-    pub(crate) sabotage: Sabotage,
+    pub(crate) settings: Settings,
     pub(crate) house: House,
     pub(crate) proxy: Proxy,
     pub(crate) phones: Vec<Phone>,
@@ -131,7 +131,7 @@ pub struct Outcome {
 }
 
 impl World {
-    pub(crate) fn new(mut tape: Tape, sabotage: Sabotage, ladder: Ladder) -> Self {
+    pub(crate) fn new(mut tape: Tape, settings: Settings, ladder: Ladder) -> Self {
         let scenario = Rc::new(Scenario::draw(&mut tape));
         let mut world = Self {
             tape,
@@ -139,7 +139,7 @@ impl World {
             queue: BinaryHeap::new(),
             order: 0,
             arrivals: Vec::new(),
-            sabotage,
+            settings,
             house: House::default(),
             proxy: Proxy::default(),
             phones: scenario.phones.iter().map(|_| Phone::default()).collect(),
@@ -165,7 +165,7 @@ impl World {
     }
 
     pub(crate) fn run(mut self) -> Outcome {
-        self.ladder.note(0, || format!("{:#?}", self.scenario));
+        self.ladder.note(0, || self.scenario.to_string());
         self.place();
         let mut events = 0;
         while self.watch.violation.is_none()

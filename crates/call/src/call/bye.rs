@@ -3,14 +3,14 @@
 //! A BYE that was refused or met silence is sent again as a new transaction, since only a phone that has heard it is
 //! surely on-hook. RFC 3261 §15.1.1 would allow to forget the dialog at once.
 
-use super::{Call, Limits, Output};
+use super::{Call, Limits, Output, Save, Surroundings};
 use crate::{
     branch::BranchKey,
     dialog::{Dialog, Local},
     digest::{Authenticator, Credentials, Subject},
     message::{CSeq, Challenge, Method, Outgoing, Reply, Request, Response, Tx},
     moment::Moment,
-    record::{EndCause, Phase},
+    record::{EndCause, Phase, RECORD_VERSION, Record, Wish},
     timer::Timer,
 };
 
@@ -19,6 +19,9 @@ const BYE_TRANSACTIONS: u32 = 3;
 
 /// Dialogs of other forks that are remembered; a further one is still ACKed and BYEd, but not followed.
 const MOST_FORKS: usize = 8;
+
+/// `CSeq` numbers that may have been used in a dialog that nobody remembers.
+const STRAY_CSEQS: u32 = 100;
 
 /// A BYE on its way.
 #[derive(Debug)]
@@ -101,6 +104,35 @@ impl Fork {
 }
 
 impl Call {
+    /// Makes a call that nobody remembers from the 2xx of its INVITE alone, in order to end it as any other: once this is
+    /// saved, ACK and BYE, through challenges and silence (promise 2).
+    ///
+    /// Nothing when the branch is not ours: a forged 2xx must not make us send anywhere. `trunk` is for the record.
+    #[must_use]
+    pub fn stray(response: &Response, trunk: String, around: Surroundings) -> Option<Self> {
+        let (branch, call_id, cseq) = (&response.branch, &response.call_id, &response.cseq);
+        if cseq.method != Method::Invite || !around.key.is_ours(branch, call_id, cseq) {
+            return None;
+        }
+        let mut dialog = Dialog::from_stray(response)?;
+        // The BYE of the call itself may have used the next numbers; gaps are legal (RFC 3261 §12.2.2).
+        dialog.local_cseq = dialog.local_cseq.saturating_add(STRAY_CSEQS);
+        let record = Record {
+            version: RECORD_VERSION,
+            trunk,
+            invite_via: String::new(),
+            invite_cseq: cseq.number,
+            request_uri: dialog.remote_target.clone(),
+            destination: dialog.remote_target.clone(),
+            dialog,
+            phase: Phase::Answered,
+            wish: Some(Wish::Drain),
+        };
+        let mut call = Self::with(record, around);
+        call.save(Save::Answer);
+        Some(call)
+    }
+
     /// Hangs up a call that was answered and ACKed.
     pub(super) fn send_bye(&mut self, now: Moment) {
         self.stop_media();
@@ -264,23 +296,4 @@ fn next_bye(dialog: &mut Dialog, headers: &[(&str, &str)], local: &Local, key: &
         method: Method::Bye,
     };
     dialog.request(cseq, headers, None, local, key)
-}
-
-/// What ends a call that nobody remembers: ACK and BYE for a 2xx whose branch is verifiably ours (promise 2).
-///
-/// Nothing when the branch is not ours: a forged 2xx must not make us send anywhere.
-#[must_use]
-pub fn end_stray(response: &Response, local: &Local, key: &BranchKey) -> Option<[Outgoing; 2]> {
-    if response.cseq.method != Method::Invite || !key.is_ours(&response.branch, &response.call_id, &response.cseq) {
-        return None;
-    }
-    let mut dialog = Dialog::from_stray(response)?;
-    let cseq = CSeq {
-        number: response.cseq.number,
-        method: Method::Ack,
-    };
-    let ack = dialog.request(cseq, &[], None, local, key);
-    // The BYE of the call itself may have used the next numbers; gaps are legal (RFC 3261 §12.2.2).
-    dialog.local_cseq = dialog.local_cseq.saturating_add(100);
-    Some([ack, next_bye(&mut dialog, &[], local, key)])
 }

@@ -240,7 +240,7 @@ pub(super) struct Intent {
     pub(super) record: Record,
 }
 
-fn intent(live: &Live) -> Vec<u8> {
+pub(super) fn intent(live: &Live) -> Vec<u8> {
     let intent = Intent {
         owner: live.owner,
         started: live.started,

@@ -34,22 +34,6 @@ impl Owner {
         }
     }
 
-    /// A 2xx for a call that nobody remembers: a phone is off-hook, and only we can know.
-    fn end_stray(&self, response: &call::Response) {
-        let Some(local) = self
-            .settings
-            .trunks
-            .iter()
-            .find_map(|trunk| self.sip.local(&trunk.name).ok())
-        else {
-            return;
-        };
-        if let Some(messages) = call::end_stray(response, &local, &self.settings.branch_key) {
-            tracing::warn!(sip.call_id = %response.call_id, "ended a call that was answered after it was forgotten");
-            self.sip.send(&response.call_id, messages.into());
-        }
-    }
-
     fn handle_request(&mut self, incoming: Incoming) {
         let owned = self
             .by_call_id

@@ -2,10 +2,17 @@
 
 use std::time::{Duration, SystemTime};
 
-use call::{Call, Record, sdp::LocalMedia};
+use call::{Call, Record, Response, Surroundings, sdp::LocalMedia};
 
-use super::{Key, Live, Owner, Past, act::Intent, local_ip};
-use crate::journal::{Leftover, Recovered};
+use super::{
+    Key, Live, Owner, Past,
+    act::{Intent, intent},
+    local_ip,
+};
+use crate::{
+    calls::{PhoneCallId, TrunkRoute},
+    journal::{Leftover, Recovered},
+};
 
 /// Leftovers that are being ended at a time. More at once would overrun the peer, and what it drops is lost time.
 /// New calls are not counted: however many there are, the phones of old ones are hung up.
@@ -21,6 +28,9 @@ enum Stuck {
     /// Its record cannot be read, or there is no trunk at all.
     ForGood,
 }
+
+/// Whose call it is that nobody remembers.
+const NOBODY: [u8; 32] = [0; 32];
 
 impl Owner {
     /// From here on every call that is known can be asked about.
@@ -95,16 +105,46 @@ impl Owner {
             .find(|trunk| trunk.name == record.trunk)
             .or(trunks.first())
             .ok_or(Stuck::ForGood)?;
-        let local = self.sip.local(&trunk.name).map_err(|_| Stuck::ForNow)?;
+        let call = Call::take_up(record, self.around(trunk).ok_or(Stuck::ForNow)?, self.now());
+        Ok(Live::new(intent.owner, leftover.id_hash, call, intent.started))
+    }
+
+    /// A 2xx for a call that nobody remembers: a phone is off-hook, and only we can know. It is ended as a leftover is.
+    ///
+    /// With too many under way it waits: the phone repeats its 2xx until it is ACKed.
+    pub(super) fn end_stray(&mut self, response: &Response) {
+        if self.leftovers_ending.len() >= IN_FLIGHT {
+            return;
+        }
+        let Some((key, live)) = self.stray(response) else {
+            return;
+        };
+        tracing::warn!(call = %key, sip.call_id = %response.call_id, "a call was answered after it was forgotten: hanging up");
+        // The answer is saved over this intent, and the ACK waits for the answer: nobody waits for the intent alone.
+        drop(self.journal.intent(key, live.id, intent(&live)));
+        self.leftovers_ending.insert(key);
+        self.admit(key, live);
+        self.act(key);
+    }
+
+    fn stray(&self, response: &Response) -> Option<(Key, Live)> {
+        let trunks = self.settings.trunks.iter();
+        let (trunk, around) = trunks.clone().find_map(|trunk| Some((trunk, self.around(trunk)?)))?;
+        let call = Call::stray(response, trunk.name.clone(), around)?;
+        let id = PhoneCallId::random().ok()?.hash();
+        Some((self.journal.next_key(), Live::new(NOBODY, id, call, SystemTime::now())))
+    }
+
+    /// What a call is ended with.
+    fn around(&self, trunk: &TrunkRoute) -> Option<Surroundings> {
+        let local = self.sip.local(&trunk.name).ok()?;
         // No offer will be made any more.
         let media = LocalMedia {
-            address: (local_ip(&local).ok_or(Stuck::ForNow)?, 9).into(),
+            address: (local_ip(&local)?, 9).into(),
             session_id: 0,
             version: 1,
             codecs: trunk.codecs.clone(),
         };
-        let around = trunk.surroundings(local, media, &self.settings.branch_key, self.settings.limits);
-        let call = Call::take_up(record, around, self.now());
-        Ok(Live::new(intent.owner, leftover.id_hash, call, intent.started))
+        Some(trunk.surroundings(local, media, &self.settings.branch_key, self.settings.limits))
     }
 }
