@@ -27,8 +27,9 @@ use crate::{
     timer::{Timer, TimerTable},
 };
 use bye::{Bye, Fork};
-use session::Session;
+use ending::Overtaken;
 pub use ending::Silence;
+use session::Session;
 
 /// Everything a new call is made of. Randomness comes from the caller (promise 1).
 #[derive(Clone, Debug)]
@@ -139,6 +140,8 @@ pub struct Call {
     description: String,
     /// The 2xx that waits for its ACK.
     answer: Option<Response>,
+    /// What a CANCEL that found no INVITE has met since; see [`ending::Overtaken`].
+    overtaken: Overtaken,
     bye: Option<Bye>,
     session: Option<Session>,
     /// Dialogs that other branches of the call opened: each is ended at once (RFC 3261 §13.2.2.4).
@@ -206,6 +209,7 @@ impl Call {
             invite_auth: Authenticator::default(),
             invite_authorizations: Vec::new(),
             answer: None,
+            overtaken: Overtaken::No,
             bye: None,
             forks: Vec::new(),
             agreed: None,

@@ -51,6 +51,28 @@ fn the_cancel_is_made_from_the_intent() {
     rig.ends(EndCause::Wished(Wish::Drain), true);
 }
 
+/// The INVITE was still on its way when the next process sent its CANCEL (RFC 3261 §9.1).
+#[test]
+fn a_cancel_that_overtook_its_invite_is_sent_again() {
+    let mut rig = restarted(&Rig::calling());
+    rig.gives(["resume INVITE", "CANCEL 1", "save Wish"]);
+    rig.response_to("CANCEL", 481).provisional(180).gives([]);
+    rig.pass(TRANSACTION + rig::T1 * 4).gives(["CANCEL 1"]);
+    rig.response_to("INVITE", 487).gives(["save End"]);
+    rig.ends(EndCause::Wished(Wish::Drain), true);
+}
+
+/// But not for ever: each time needs a provisional of its own.
+#[test]
+fn a_cancel_that_overtook_its_invite_is_given_up_in_the_end() {
+    let mut rig = restarted(&Rig::calling());
+    rig.drain();
+    rig.response_to("CANCEL", 481).provisional(180);
+    rig.pass(TRANSACTION * 2).gives(["CANCEL 1"]);
+    rig.pass(TRANSACTION * 2).gives(["stop INVITE", "save End"]);
+    assert!(rig.call.is_drained());
+}
+
 #[test]
 fn the_phone_answers_after_the_restart() {
     let mut rig = restarted(&Rig::early());

@@ -253,6 +253,7 @@ impl World {
         let due = live.call.poll_timeout().is_some_and(|(due, _)| due <= moment);
         if live.linger_until.is_some_and(|until| until <= now) && live.call.is_drained() {
             self.ladder.note(now, || "the call is forgotten".to_owned());
+            self.watch.forgotten();
             if self.settings.sabotage == Sabotage::GrantTwice {
                 self.watch.returned();
             }
@@ -271,15 +272,15 @@ impl World {
             return self.after(500, Event::HangUp);
         }
         self.ladder.note(self.now, || "DisconnectPhoneCall".to_owned());
-        self.watch.asked(self.now);
+        self.watch.asked();
         if self.settings.sabotage == Sabotage::EarlyPromise {
-            self.watch.promise(self.now);
+            self.check_promise();
         }
         if self.settings.sabotage == Sabotage::WishForgotten && self.house.live.is_some() {
             return;
         }
         if !self.with(Call::disconnect) {
-            self.watch.promise(self.now);
+            self.check_promise();
         }
     }
 
@@ -288,7 +289,7 @@ impl World {
         let settled = self.house.live.as_ref().map(|live| live.settled);
         if matches!(settled, Some(Settled::Wished | Settled::Ended)) && self.watch.awaits_promise() {
             self.ladder.note(self.now, || "NoError".to_owned());
-            self.watch.promise(self.now);
+            self.check_promise();
         }
     }
 
@@ -444,6 +445,7 @@ impl World {
         if self.settings.sabotage.drops(&request, self) {
             return;
         }
+        self.watch.sent(&request);
         if request.method == Method::Ack {
             return self.send(Node::House, to, &request);
         }
@@ -515,12 +517,12 @@ impl World {
 
     /// Every 2xx to an INVITE reaches the owner, whatever became of its transaction.
     fn house_hears_answer(&mut self, message: &Message) {
+        self.watch.answered(message.to_tag().unwrap_or_default());
         let over = self.house.live.as_ref().is_none_or(|live| live.call.end().is_some());
         if over && self.settings.sabotage == Sabotage::LateAnswersLost {
-            return;
+            return self.check_acks();
         }
         let response = message.to_response();
-        self.watch.answered(message.to_tag().unwrap_or_default());
         if !self.with(|call, now| call.handle_answer(&response, now))
             && let Some(call) = Call::stray(&response, "pbx".to_owned(), self.surroundings())
         {

@@ -354,7 +354,7 @@ impl World {
             self.ladder
                 .note(self.now, || format!("phone {} is {}", phone + 1, hook.name()));
             if hook == Hook::Down {
-                self.check_down(phone, leg);
+                self.check_down(phone, leg, before);
             }
         }
     }

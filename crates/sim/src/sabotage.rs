@@ -39,8 +39,8 @@ impl Sabotage {
         let tag = request.to_tag().unwrap_or_default();
         match (self, &request.method) {
             (Self::NoAck, Method::Ack) | (Self::NoCancel, Method::Cancel) | (Self::NoBye, Method::Bye) => true,
-            (Self::NoSecondAck, Method::Ack) => world.watch.acks_of(tag) > 1,
-            (Self::OneByeOnly, Method::Bye) => world.watch.byes_of(tag) > 1,
+            (Self::NoSecondAck, Method::Ack) => world.watch.acks_of(tag) > 0,
+            (Self::OneByeOnly, Method::Bye) => world.watch.byes_of(tag) > 0,
             (Self::NoForkBye, Method::Bye) => {
                 let live = world.house.live.as_ref();
                 let own = live.and_then(|live| live.call.record().dialog.remote_tag.as_ref());

@@ -72,7 +72,14 @@ impl Watch {
         }
     }
 
-    pub(crate) fn asked(&mut self, _now: Millis) {
+    /// The call is remembered no more. A 2xx that the network has kept until now may cost another BYE.
+    pub(crate) fn forgotten(&mut self) {
+        for dialog in self.dialogs.values_mut() {
+            dialog.over = false;
+        }
+    }
+
+    pub(crate) fn asked(&mut self) {
         self.asked = true;
         self.waiting = true;
         self.tally.hang_ups += 1;
@@ -161,7 +168,6 @@ impl World {
         match output {
             Output::Send(outgoing) => {
                 let request = Message::of(outgoing);
-                self.watch.sent(&request);
                 match request.method {
                     Method::Invite => self.check_invite(request.number),
                     Method::Bye => self.check_bye(&request),
@@ -201,9 +207,8 @@ impl World {
 
     fn check_bye(&mut self, request: &Message) {
         let now = self.now;
-        let Some(dialog) = self.watch.dialogs.get_mut(request.to_tag().unwrap_or_default()) else {
-            return;
-        };
+        let tag = request.to_tag().unwrap_or_default().to_owned();
+        let dialog = self.watch.dialogs.entry(tag).or_default();
         let before = dialog.bye.replace((request.branch.to_string(), now));
         let over = dialog.over;
         if over {
@@ -215,6 +220,23 @@ impl World {
                 format!("{} at {now} ms beside that of {since} ms", request.label())
             });
         }
+    }
+
+    /// `NoError` is said: the wish is durable, or the call has ended.
+    pub(crate) fn check_promise(&mut self) {
+        let now = self.now;
+        let wished = self
+            .house
+            .disk
+            .durable
+            .as_ref()
+            .is_some_and(|record| record.wish.is_some());
+        let ended = self.house.live.as_ref().is_none_or(|live| live.call.end().is_some());
+        if !wished && !ended {
+            self.watch
+                .fail("no NoError without a durable wish", || format!("at {now} ms"));
+        }
+        self.watch.promise(now);
     }
 
     /// After every input of the machine.
@@ -258,7 +280,7 @@ impl World {
 
     /// From when on the phone should be on its way down: the promise, the return of the process, or, where no CANCEL
     /// can reach, its answer.
-    fn due_from(&self, phone: usize, leg: usize) -> Option<Millis> {
+    fn due_from(&self, phone: usize, leg: usize, hook: Hook) -> Option<Millis> {
         let this = &self.phones[phone];
         let leg = &this.legs[leg];
         // A phone that asks for what nobody can give is given up, and that is recorded.
@@ -266,7 +288,7 @@ impl World {
             return None;
         }
         let abandoned = self.proxy.abandoned.contains(leg.branch());
-        if abandoned && leg.hook == Hook::Ringing {
+        if abandoned && hook == Hook::Ringing {
             return None;
         }
         let promised = self.watch.promised?.max(self.watch.restarted);
@@ -284,12 +306,12 @@ impl World {
         }
         for phone in 0..self.phones.len() {
             for leg in 0..self.phones[phone].legs.len() {
-                if self.phones[phone].legs[leg].hook == Hook::Down {
+                let hook = self.phones[phone].legs[leg].hook;
+                if hook == Hook::Down {
                     continue;
                 }
                 let now = self.now;
-                if self.due_from(phone, leg).is_some_and(|from| now > from + BOUND) {
-                    let hook = self.phones[phone].legs[leg].hook;
+                if self.due_from(phone, leg, hook).is_some_and(|from| now > from + BOUND) {
                     self.watch.fail("on-hook within 2·64·T1 of NoError", || {
                         format!("phone {} is still {hook:?} at {now} ms", phone + 1)
                     });
@@ -298,8 +320,9 @@ impl World {
         }
     }
 
-    pub(crate) fn check_down(&mut self, phone: usize, leg: usize) {
-        if let Some(from) = self.due_from(phone, leg)
+    /// The phone goes on-hook; `before`, it rang or was up.
+    pub(crate) fn check_down(&mut self, phone: usize, leg: usize, before: Hook) {
+        if let Some(from) = self.due_from(phone, leg, before)
             && self.house.up
         {
             let took = self.now.saturating_sub(from);

@@ -20,6 +20,17 @@ pub enum Silence {
     Unreachable,
 }
 
+/// Whether a CANCEL has overtaken its INVITE. After a crash it cannot wait for a provisional (RFC 3261 §9.1), for nobody
+/// knows whether one has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Overtaken {
+    No,
+    /// It was answered with 481: the far end knew no such INVITE.
+    Perhaps,
+    /// Then a provisional came: a phone rings after all.
+    Yes,
+}
+
 impl Call {
     /// The wish to end, in whatever phase the call is (promise 4). Once wished, a call ends; a second wish changes nothing.
     pub fn disconnect(&mut self, now: Moment) {
@@ -115,6 +126,10 @@ impl Call {
             // Not one response came. The CANCEL that was held leaves all the same: if only the way back is broken, it
             // stops a phone that rings.
             self.send_cancel(now);
+        } else if self.overtaken == Overtaken::Yes {
+            // Only now: until its own transaction is over over there, a CANCEL would be answered 481 again.
+            self.overtaken = Overtaken::No;
+            self.send_cancel(now);
         } else if self.awaits_answer() {
             let tx = self.invite_tx();
             self.outputs.push_back(Output::Stop(tx));
@@ -129,7 +144,11 @@ impl Call {
             Method::Update => self.handle_refresh_response(response, now),
             Method::Bye => self.handle_bye_response(response, now),
             // Whatever CANCEL is answered with, the INVITE's own final response decides (RFC 3261 §9.1).
-            Method::Cancel => {}
+            Method::Cancel => {
+                if response.status == 481 && self.overtaken == Overtaken::No {
+                    self.overtaken = Overtaken::Perhaps;
+                }
+            }
             Method::Ack | Method::Options | Method::Register | Method::Info | Method::Notify | Method::Other(_) => {}
         }
     }

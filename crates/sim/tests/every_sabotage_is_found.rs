@@ -1,0 +1,62 @@
+//! A simulation that cannot fail proves nothing: each fault put in on purpose breaks a rule.
+
+use sim::{Sabotage, Settings, Tape, draw, run, shrink};
+
+const RUNS: u64 = 20_000;
+
+fn broken_rule(sabotage: Sabotage) -> Option<(u64, &'static str)> {
+    let settings = Settings {
+        sabotage,
+        ..Settings::default()
+    };
+    (0..RUNS).find_map(|seed| Some((seed, run(Tape::of_seed(seed), settings).violation?.rule)))
+}
+
+#[test]
+fn each_is() {
+    let (on_hook, all_down) = ("on-hook within 2·64·T1 of NoError", "nobody is left off-hook");
+    let up: &[&str] = &[on_hook, all_down];
+    let expected: [(Sabotage, &[&str]); 13] = [
+        (Sabotage::NoAck, &["every 2xx is ACKed"]),
+        (Sabotage::NoSecondAck, &["every 2xx is ACKed"]),
+        (Sabotage::NoCancel, &[on_hook]),
+        (Sabotage::NoBye, up),
+        (Sabotage::NoForkBye, up),
+        (Sabotage::OneByeOnly, up),
+        (Sabotage::LateAnswersLost, &["every 2xx is ACKed"]),
+        (Sabotage::NoTakeUp, &[on_hook, all_down, "every dialog ends"]),
+        (Sabotage::NoCredentials, up),
+        (Sabotage::EarlyPromise, &["no NoError without a durable wish"]),
+        (Sabotage::WishForgotten, &["no INVITE after a hang-up"]),
+        (Sabotage::EarlyInvite, &["no INVITE without a durable intent"]),
+        (Sabotage::GrantTwice, &["a grant is returned once"]),
+    ];
+    for (sabotage, rules) in expected {
+        let (seed, rule) = broken_rule(sabotage).unwrap_or_else(|| panic!("{sabotage:?} is not found"));
+        assert!(rules.contains(&rule), "{sabotage:?}, seed {seed}: {rule}");
+    }
+}
+
+#[test]
+fn a_failing_run_becomes_simpler_and_fails_alike() {
+    let settings = Settings {
+        sabotage: Sabotage::NoCancel,
+        ..Settings::default()
+    };
+    let (seed, rule) = broken_rule(settings.sabotage).unwrap();
+    let tape = run(Tape::of_seed(seed), settings).tape;
+    let decided = |tape: &[u32]| tape.iter().filter(|value| **value > 0).count();
+    let simpler = shrink(tape.clone(), settings);
+    assert!(
+        decided(&simpler) * 2 < decided(&tape),
+        "{} of {}",
+        decided(&simpler),
+        decided(&tape)
+    );
+
+    let drawn = draw(Tape::replay(simpler), settings);
+    assert_eq!(drawn.violation.unwrap().rule, rule);
+    for line in ["onhook", "INVITE 1", "DisconnectPhoneCall", "NoError"] {
+        assert!(drawn.ladder.contains(line), "no {line} in\n{}", drawn.ladder);
+    }
+}
