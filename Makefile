@@ -19,6 +19,11 @@ CALLS ?= 10000
 SEED ?= 1
 
 .PHONY: help setup check test unit interop interop-baseline crash-test loss-test demo bench fuzz clean
+# Where `make sim` starts, and how far it goes.
+SEED ?= 1
+RUNS ?= 100000
+
+.PHONY: help setup check test unit interop interop-baseline demo bench sim fuzz clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +77,10 @@ demo: ## See a call from end to end: EWS client, server and phone, on this machi
 bench: ## Measure what the design counts on
 	@scripts/setup build
 	cargo bench --workspace --locked --bench '*'
+
+sim: ## Calls against lossy networks, odd phones and crashes, on a virtual clock (SEED=1 RUNS=100000)
+	@scripts/setup build
+	cargo run --release --locked --quiet -p sim -- --seed $(SEED) --runs $(RUNS)
 
 fuzz: ## Feed junk to every parser that peers reach (SECONDS_EACH=20)
 	@scripts/setup fuzz
