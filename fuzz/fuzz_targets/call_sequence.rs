@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use call::{
     BranchKey, CSeq, Call, CallIdHeader, Challenge, Limits, Local, Method, Moment, Outgoing, Output, Placement,
-    Request, Response, Save, Silence, Surroundings, Tag,
+    Request, Response, Save, SessionHeaders, Silence, Surroundings, Tag,
     digest::Credentials,
     sdp::{Codec, LocalMedia},
     uri,
@@ -38,6 +38,7 @@ fn surroundings() -> Surroundings {
         limits: Limits {
             ring: Duration::from_secs(30),
             max_duration: Duration::from_secs(600),
+            session_expires: Some(Duration::from_secs(300)),
             t1: Duration::from_millis(500),
         },
     }
@@ -104,6 +105,7 @@ impl Fuzzed {
             },
             contact: Some("sip:phone@192.0.2.9".into()),
             record_route: Vec::new(),
+            session: SessionHeaders::default(),
             challenges: match status {
                 401 | 407 => vec![challenge(r#"Digest realm="pbx", nonce="n", qop="auth""#)],
                 _ => Vec::new(),
@@ -163,13 +165,14 @@ impl Fuzzed {
                     },
                     contact: None,
                     record_route: Vec::new(),
+                    session: SessionHeaders::default(),
                     content_type: None,
                     body: if detail < 128 { ANSWER.into() } else { Vec::new() },
                     method,
                 };
                 match request.method {
                     Method::Ack => self.call.handle_ack(&request),
-                    _ => self.call.handle_request(which.into(), &request),
+                    _ => self.call.handle_request(which.into(), &request, self.now),
                 }
             }
             6 => match detail % 6 {

@@ -135,6 +135,8 @@ impl World {
             limits: Limits {
                 ring: Duration::from_millis(self.scenario.ring_limit),
                 max_duration: Duration::from_millis(self.scenario.max_duration),
+                // No model of a refreshing phone yet.
+                session_expires: None,
                 t1: Duration::from_millis(T1),
             },
         }

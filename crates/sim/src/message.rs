@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
-use call::{Branch, CSeq, CallIdHeader, Challenge, Method, Outgoing, Reply, Request, Response, Tag, uri};
+use call::{
+    Branch, CSeq, CallIdHeader, Challenge, Method, Outgoing, Reply, Request, Response, SessionHeaders, Tag, uri,
+};
 
 pub(crate) const CALL_ID: &str = "call@onhook";
 
@@ -179,6 +181,7 @@ impl Message {
             cseq: self.cseq(),
             contact: self.contact.as_deref().map(str::to_owned),
             record_route: Vec::new(),
+            session: SessionHeaders::default(),
             challenges: self.asks.challenges(self.status == 407),
             retry_after: None,
             content_type: None,
@@ -198,6 +201,7 @@ impl Message {
             cseq: self.cseq(),
             contact: None,
             record_route: Vec::new(),
+            session: SessionHeaders::default(),
             content_type: None,
             body: self.body(),
         }

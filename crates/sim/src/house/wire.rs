@@ -158,7 +158,7 @@ impl World {
         let owned = self.house.live.as_ref().is_some_and(|live| live.call.owns(&incoming));
         if owned {
             self.watch.asked_by_phone(request);
-            self.with(|call, _| call.handle_request(id, &incoming));
+            self.with(|call, now| call.handle_request(id, &incoming, now));
         } else {
             self.reply(id, &Reply::status(481));
         }
