@@ -18,12 +18,11 @@ POINT_RUNS ?= 10
 CALLS ?= 10000
 SEED ?= 1
 
-.PHONY: help setup check test unit interop interop-baseline crash-test loss-test demo bench fuzz clean
 # Where `make sim` starts, and how far it goes.
 SEED ?= 1
 RUNS ?= 100000
 
-.PHONY: help setup check test unit interop interop-baseline demo bench sim fuzz clean
+.PHONY: help setup check test unit interop interop-baseline crash-test loss-test demo bench sim fuzz clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,7 +42,7 @@ check: ## Format, lints, documentation, dependencies, and the rules of the house
 test: setup unit interop ## Everything that can fail: unit tests, then onhook against other people's programs
 
 unit: ## The Rust tests alone
-	@scripts/setup build
+	@scripts/setup unit
 	@if cargo nextest --version >/dev/null 2>&1; \
 	then set -x; cargo nextest run --workspace --locked --no-fail-fast && cargo test --workspace --locked --doc --quiet; \
 	else set -x; cargo test --workspace --locked --no-fail-fast; fi
