@@ -12,15 +12,11 @@ INTEROP := build/venv/bin/python interop/run.py --onhook $(TARGET)/debug/onhook
 # Which cases, for `make interop` and how long, for `make fuzz`.
 CASES ?=
 SECONDS_EACH ?= 20
-# For `make crash-test`: kills at random, kills at each point of the journal; for `make loss-test`: calls. For both: where to start.
-RUNS ?= 100
+# How far `make sim`, `make crash-test` and `make loss-test` go, and where they start. RUNS has a default for each.
+RUNS ?=
 POINT_RUNS ?= 10
 CALLS ?= 10000
 SEED ?= 1
-
-# Where `make sim` starts, and how far it goes.
-SEED ?= 1
-RUNS ?= 100000
 
 .PHONY: help setup check test unit interop interop-baseline crash-test loss-test demo bench sim fuzz clean
 
@@ -58,8 +54,8 @@ interop-baseline: setup ## Run the interop cases and make what they saw the base
 crash-test: ## kill -9 and restart: count phones off-hook (RUNS=100 POINT_RUNS=10 SEED=1)
 	@scripts/setup build
 	cargo build --locked --release --package onhook --package proving --features onhook/crash-points
-	$(TARGET)/release/proving --seed $(SEED) crash --at-once 1 --kills $(RUNS) --at-each-point $(POINT_RUNS)
-	$(TARGET)/release/proving --seed $(SEED) crash --at-once 50 --kills $(RUNS) --at-each-point $(POINT_RUNS)
+	$(TARGET)/release/proving --seed $(SEED) crash --at-once 1 --kills $(or $(RUNS),100) --at-each-point $(POINT_RUNS)
+	$(TARGET)/release/proving --seed $(SEED) crash --at-once 50 --kills $(or $(RUNS),100) --at-each-point $(POINT_RUNS)
 	$(TARGET)/release/proving --seed $(SEED) restart --calls 1000
 
 loss-test: ## Hang up over a line that loses packets: count phones off-hook (CALLS=10000 SEED=1)
@@ -79,7 +75,7 @@ bench: ## Measure what the design counts on
 
 sim: ## Calls against lossy networks, odd phones and crashes, on a virtual clock (SEED=1 RUNS=100000)
 	@scripts/setup build
-	cargo run --release --locked --quiet -p sim -- --seed $(SEED) --runs $(RUNS)
+	cargo run --release --locked --quiet -p sim -- --seed $(SEED) --runs $(or $(RUNS),100000)
 
 fuzz: ## Feed junk to every parser that peers reach (SECONDS_EACH=20)
 	@scripts/setup fuzz
