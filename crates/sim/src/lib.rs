@@ -4,7 +4,7 @@
 //! with phones and a forking proxy that use every liberty the RFCs give, a journal that takes its time or fails, and a
 //! process that may be killed before any of its outputs. Transactions are modelled after RFC 3261 §17 and RFC 6026. After
 //! every step the rules in `watch` are checked. A run depends on its tape of decisions alone, the tape on its seed;
-//! see [`run`] and [`shrink`].
+//! see [`run()`] and [`shrink()`].
 //!
 //! Not modelled: TCP and TLS, several calls at once, sound, phones that break the RFCs.
 
