@@ -66,11 +66,6 @@ impl Failure {
         }
     }
 
-    /// A command whose body is still missing.
-    pub fn not_built_yet(command: &'static str) -> Self {
-        Self::new(Exit::Failed, format!("`onhook {command}` is not built yet"))
-    }
-
     /// Whether whoever read our output stopped reading (`onhook … | head`), which is no error.
     pub(super) fn is_broken_pipe(&self) -> bool {
         self.cause
