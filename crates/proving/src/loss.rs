@@ -117,6 +117,9 @@ impl LossRun {
             format!("{} ({share:.2} %)", records.unconfirmed),
             share < UNCONFIRMED || loss > 30,
         );
+        for (kind, count) in &records.unconfirmed_because {
+            report.tell(&format!("  of these: {kind}"), count);
+        }
         report.none("second BYE transactions", facts.double_byes);
         report.none("INVITEs after the hang-up", facts.invites_after_hang_up);
         report.hold("grants leaked", leaked, leaked == 0);

@@ -197,12 +197,14 @@ struct Ready {
 }
 
 /// Counts over the store's tables of calls.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Records {
     /// Calls that have ended.
     pub ended: u32,
     /// Of these, the ones whose end the far end has not confirmed.
     pub unconfirmed: u32,
+    /// What these have in common: cause, how far they came, and how many there are, the most frequent first.
+    pub unconfirmed_because: Vec<(String, u32)>,
     /// Calls without an end.
     pub open: u32,
 }
@@ -211,9 +213,19 @@ fn read_records(store: &Path) -> Result<Records, ProvingError> {
     let connection = Connection::open_with_flags(store, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     let count = |of: &str| connection.query_row(&format!("SELECT count(*) FROM {of}"), [], |row| row.get::<_, u32>(0));
+    let unconfirmed_because = connection
+        .prepare(
+            "WITH ended AS (SELECT cause, CAST(record AS TEXT) AS record FROM cdr)
+             SELECT cause || CASE WHEN record ->> 'answered' THEN ', answered' WHEN record ->> 'rang' THEN ', rang'
+                             ELSE ', silent' END AS kind, count(*)
+             FROM ended WHERE NOT record ->> '$.end.confirmed' GROUP BY kind ORDER BY 2 DESC",
+        )?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<Vec<_>, _>>()?;
     Ok(Records {
         ended: count("cdr")?,
-        unconfirmed: count("cdr WHERE NOT json_extract(CAST(record AS TEXT), '$.end.confirmed')")?,
+        unconfirmed: unconfirmed_because.iter().map(|(_, count)| count).sum(),
+        unconfirmed_because,
         open: count("call")?,
     })
 }

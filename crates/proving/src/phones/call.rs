@@ -82,6 +82,8 @@ struct Leg {
     tag: String,
     off_hook: bool,
     acked: bool,
+    /// Would hang up, and waits for its ACK: without one it must not send BYE (RFC 3261 §15).
+    wants_to_hang_up: bool,
     challenged: bool,
     /// Our own BYE, until it is answered.
     bye: Option<String>,
@@ -170,8 +172,11 @@ impl PhoneCall {
             Some("ACK") => match &mut self.stage {
                 Stage::Refused { acked } => *acked = true,
                 Stage::Answered => {
-                    if let Some(leg) = self.legs.iter_mut().find(|leg| leg.tag == message.tag_of_to()) {
-                        leg.acked = true;
+                    if let Some(leg) = self.legs.iter().position(|leg| leg.tag == message.tag_of_to()) {
+                        self.legs[leg].acked = true;
+                        if self.legs[leg].wants_to_hang_up {
+                            self.hang_up(leg, now, doings);
+                        }
                     }
                 }
                 Stage::Ringing => {}
@@ -237,7 +242,10 @@ impl PhoneCall {
                     doings.later.push((pause, Alarm::RepeatRefusal { pause, since }));
                 }
             }
-            Alarm::HangUp { leg } => self.hang_up(leg, now, doings),
+            Alarm::HangUp { leg } => match self.legs.get_mut(leg) {
+                Some(at) if !at.acked => at.wants_to_hang_up = true,
+                _ => self.hang_up(leg, now, doings),
+            },
             Alarm::RepeatBye { leg, pause, since } => {
                 let Some(leg_at) = self.legs.get_mut(leg) else { return };
                 if now.duration_since(since) >= self.t1 * 64 {
@@ -275,6 +283,7 @@ impl PhoneCall {
                 tag,
                 off_hook: true,
                 acked: false,
+                wants_to_hang_up: false,
                 challenged: false,
                 bye: None,
                 byed: None,
@@ -342,5 +351,68 @@ impl fmt::Debug for PhoneCall {
             .field("stage", &self.stage)
             .field("legs", &self.legs)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(line: &str, to: &str, branch: &str) -> Message {
+        let text = format!(
+            "{line} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:1;branch={branch}\r\nFrom: <sip:o@h>;tag=f\r\nTo: {to}\r\n\
+             Contact: <sip:o@127.0.0.1:1>\r\nCall-ID: c\r\nCSeq: 1 {}\r\n\r\n",
+            line.split(' ').next().unwrap()
+        );
+        Message::parse(text.as_bytes()).unwrap()
+    }
+
+    fn ring() -> PhoneCall {
+        let habits = Habits {
+            seed: 1,
+            t1: Duration::from_millis(500),
+            rings_up_to: Duration::ZERO,
+            hang_up: 100,
+            hang_up_within: Duration::ZERO,
+            fork: 0,
+            challenge: 0,
+            take_sound: 0,
+        };
+        let invite = request("INVITE sip:4711@127.0.0.1", "<sip:4711@h>", "z9hG4bKi");
+        let contact = "sip:4711@127.0.0.1:2".to_owned();
+        PhoneCall::ring(
+            invite,
+            "4711".to_owned(),
+            &habits,
+            contact,
+            String::new(),
+            &mut Doings::default(),
+        )
+    }
+
+    fn sent(doings: &Doings, what: &str) -> bool {
+        doings.send.iter().any(|text| text.starts_with(what))
+    }
+
+    #[test]
+    fn a_phone_without_its_ack_goes_on_repeating_its_answer_and_hangs_up_when_it_has_it() {
+        let (mut phone, now) = (ring(), Instant::now());
+        let mut doings = Doings::default();
+        phone.wake(Alarm::Answer, now, &mut doings);
+        phone.wake(Alarm::HangUp { leg: 0 }, now, &mut doings);
+        assert!(sent(&doings, "SIP/2.0 200") && !sent(&doings, "BYE"));
+        assert_eq!(phone.up(), 1, "off-hook, as far as anybody else can know");
+
+        let mut doings = Doings::default();
+        let (pause, since) = (phone.t1, now);
+        phone.wake(Alarm::RepeatAnswer { leg: 0, pause, since }, now, &mut doings);
+        assert!(sent(&doings, "SIP/2.0 200"));
+
+        let mut doings = Doings::default();
+        let tag = phone.tag(0);
+        let ack = request("ACK sip:4711@127.0.0.1:2", &format!("<sip:4711@h>;tag={tag}"), "z9hG4bKa");
+        phone.take(&ack, now, &mut doings);
+        assert!(sent(&doings, "BYE"));
+        assert_eq!(phone.up(), 0);
     }
 }
