@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     listen::Transport,
     net::{self, Net},
-    tls::{TlsError, Verifiers},
+    tls::{self, TlsError, Verifiers},
     wire::{self, Destination},
 };
 
@@ -47,6 +47,12 @@ pub(super) enum ConnectError {
     NoListener(SocketAddr),
     #[error("{address}: {error}")]
     Dial { address: SocketAddr, error: io::Error },
+    #[error("{address} is not {name}: {why}")]
+    Unverified {
+        address: SocketAddr,
+        name: String,
+        why: String,
+    },
     #[error("no certificates to verify {0} with")]
     NoVerifier(String),
     #[error(transparent)]
@@ -151,10 +157,17 @@ impl Connector {
             return Ok(connection.clone());
         }
         let connector = verifier.map(|verifier| TlsConnector::from(verifier.config.clone()));
-        let connection = self
-            .dial(&peer, connector)
-            .await
-            .map_err(|error| ConnectError::Dial { address, error })?;
+        let connection =
+            self.dial(&peer, connector)
+                .await
+                .map_err(|error| match (&peer.name, tls::refused(&error)) {
+                    (Some(name), Some(why)) => ConnectError::Unverified {
+                        address,
+                        name: name.to_str().into_owned(),
+                        why,
+                    },
+                    _ => ConnectError::Dial { address, error },
+                })?;
         let endpoint = self.endpoint.upgrade().ok_or(ConnectError::Closing)?;
         endpoint.transport_layer.add_connection(connection.clone());
         *slot = Some(connection.clone());

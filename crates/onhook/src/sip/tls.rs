@@ -2,12 +2,12 @@
 
 use std::{
     collections::HashMap,
-    fmt,
+    fmt, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use rustls::{ClientConfig, RootCertStore, ServerConfig, crypto::CryptoProvider};
+use rustls::{CertificateError, ClientConfig, RootCertStore, ServerConfig, crypto::CryptoProvider};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem, pem::PemObject};
 
 use super::listen::{TlsClient, TlsServer};
@@ -120,6 +120,27 @@ impl fmt::Debug for Verifier {
             .field("server_name", &self.server_name)
             .finish_non_exhaustive()
     }
+}
+
+/// Why a peer's certificate was refused, in words for whoever runs the server; `None` when the handshake failed otherwise.
+pub(super) fn refused(error: &io::Error) -> Option<String> {
+    let error = error.get_ref()?.downcast_ref::<rustls::Error>()?;
+    let rustls::Error::InvalidCertificate(why) = error else {
+        return None;
+    };
+    Some(match why {
+        // A signature that does not fit is that of another authority of the same name.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "its certificate is signed by no authority that is trusted for it ([sip.tls] ca)".to_owned()
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            format!("its certificate has expired ({why})")
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            format!("its certificate is for somebody else ({why})")
+        }
+        other => format!("its certificate is not valid ({other})"),
+    })
 }
 
 fn name(text: &str) -> Result<ServerName<'static>, TlsError> {

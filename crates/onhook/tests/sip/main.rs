@@ -15,4 +15,5 @@ mod order;
 mod requests;
 mod streams;
 mod support;
+mod tls;
 mod trunks;
