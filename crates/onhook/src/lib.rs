@@ -11,6 +11,7 @@ pub mod journal;
 pub mod messages;
 pub mod operations;
 pub mod phone;
+pub mod reach;
 pub mod server;
 pub mod sip;
 pub mod store;

@@ -246,7 +246,9 @@ impl Owner {
     /// The machine has nothing left to do: only what can be asked about the call is kept.
     fn retire(&mut self, key: Key) {
         let Some(live) = self.live.remove(&key) else { return };
-        self.by_call_id.remove(&live.call.record().dialog.call_id);
+        let call_id = &live.call.record().dialog.call_id;
+        self.by_call_id.remove(call_id);
+        self.sip.end(call_id);
         self.past.insert(key, Past::of(&live));
         self.schedule
             .set(key, live.ended_at.map(|at| at + self.settings.ended_retention));

@@ -11,6 +11,8 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 
+use crate::reach::Network;
+
 /// Why a text is not a value of its type.
 #[derive(Debug, Error)]
 #[error("{given:?} is not {expected}")]
@@ -41,6 +43,7 @@ macro_rules! from_text {
 pub(super) use from_text;
 
 from_text!(
+    Network,
     Period,
     Size,
     ListenAddress,

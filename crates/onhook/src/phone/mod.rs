@@ -29,6 +29,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use event::{Direction, Ending, PhoneEvent, What};
 
+use crate::reach::Network;
 use crate::sip::{Incoming, Listen, Listener, Sip, SipError, SipEvent, Timers, Transport};
 use leg::{Leg, ToLeg};
 
@@ -125,6 +126,7 @@ impl Phone {
         let branch_key = BranchKey::new(random());
         let mut listen = Listen::new(options.listeners.clone(), branch_key.clone());
         listen.timers = options.timers;
+        listen.peers = Network::ANY.into();
         listen.user_agent = concat!("onhook-phone/", env!("CARGO_PKG_VERSION")).to_owned();
         let (sip, incoming) = Sip::start(listen, Vec::new()).await?;
 

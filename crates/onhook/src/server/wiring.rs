@@ -6,6 +6,7 @@ use call::{BranchKey, Limits, digest::Credentials, sdp};
 
 use crate::{
     calls, config, journal,
+    reach::Reach,
     sip::{Listen, Listener, Registration, Timers, TlsClient, TlsServer, Transport, Trunk},
 };
 
@@ -24,6 +25,8 @@ pub(super) fn listen(sip: &config::Sip, branch_key: BranchKey) -> Listen {
         external_address: sip.external_address.map(|address| address.to_string()),
         tls: identity(&sip.tls),
         tls_client: tls_client(&sip.tls),
+        peers: sip.peers.clone(),
+        requests_per_second: Some(sip.requests_per_second),
         ..Listen::new(listeners.collect(), branch_key)
     }
 }
@@ -62,6 +65,7 @@ pub(super) fn trunk(trunk: &config::Trunk, tls: &config::SipTls) -> Trunk {
         }),
         keepalive: Some(trunk.keepalive.0).filter(|interval| *interval > Duration::ZERO),
         tls: tls_client(tls),
+        reach: Reach::new(trunk.allowed_hosts.clone()),
         ..Trunk::new(trunk.name.to_string(), trunk.next_hop.to_string())
     }
 }

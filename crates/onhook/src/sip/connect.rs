@@ -7,7 +7,7 @@
 use std::{
     collections::HashMap,
     io,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex, PoisonError, Weak},
     time::{Duration, Instant},
 };
@@ -25,8 +25,9 @@ use tokio_util::sync::CancellationToken;
 use super::{
     listen::Transport,
     net::{self, Net},
+    peers::Peers,
     tls::{self, TlsError, Verifiers},
-    wire::{self, Destination},
+    wire::{self, Destination, WireError},
 };
 
 /// How long an address is remembered.
@@ -43,6 +44,8 @@ pub(super) enum ConnectError {
     Name { host: String, error: io::Error },
     #[error("{0} has no address")]
     NoAddress(String),
+    #[error("the trunk may not send us to {0} (allowed_hosts)")]
+    OutOfReach(IpAddr),
     #[error("there is no UDP listener of the address family of {0}")]
     NoListener(SocketAddr),
     #[error("{address}: {error}")]
@@ -55,6 +58,10 @@ pub(super) enum ConnectError {
     },
     #[error("no certificates to verify {0} with")]
     NoVerifier(String),
+    #[error("{0} is called over TLS or not at all")]
+    InClear(String),
+    #[error(transparent)]
+    Uri(#[from] WireError),
     #[error(transparent)]
     Tls(#[from] TlsError),
     #[error("shutting down")]
@@ -79,6 +86,7 @@ pub(super) struct Connector {
     limit: Duration,
     slots: Mutex<HashMap<Peer, Slot>>,
     names: Names,
+    peers: Arc<Peers>,
 }
 
 impl Connector {
@@ -87,6 +95,7 @@ impl Connector {
         verifiers: Verifiers,
         closing: CancellationToken,
         limit: Duration,
+        peers: Arc<Peers>,
     ) -> Self {
         Self {
             endpoint,
@@ -95,42 +104,56 @@ impl Connector {
             limit,
             slots: Mutex::default(),
             names: Names::default(),
+            peers,
         }
     }
 
-    /// A connection and the address that it reaches; look-up, dial and handshake together stay within the limit.
+    /// A connection and the address that it reaches, one of those that are permitted; look-up, dial and handshake
+    /// together stay within the limit.
     pub(super) async fn connect(
         &self,
         net: &Net,
         destination: &Destination,
-    ) -> Result<(SipConnection, SipAddr), ConnectError> {
-        timeout(self.limit, self.connect_in_time(net, destination))
+        permits: impl Fn(IpAddr) -> bool,
+    ) -> Result<(SipConnection, SocketAddr), ConnectError> {
+        timeout(self.limit, self.connect_in_time(net, destination, permits))
             .await
             .unwrap_or(Err(ConnectError::TooLate(self.limit)))
     }
 
     /// The addresses of a host, none when there are none.
     pub(super) async fn addresses(&self, destination: &Destination) -> Vec<SocketAddr> {
-        match timeout(self.limit, self.names.resolve(&destination.host, destination.port)).await {
+        match timeout(self.limit, self.resolve(destination)).await {
             Ok(Ok(addresses)) => addresses,
             Ok(Err(_)) | Err(_) => Vec::new(),
         }
+    }
+
+    async fn resolve(&self, destination: &Destination) -> Result<Vec<SocketAddr>, ConnectError> {
+        let (host, port) = (&destination.host, destination.port);
+        let addresses = self.names.resolve(host, port).await?;
+        self.peers.found(host, addresses.iter().map(SocketAddr::ip));
+        Ok(addresses)
     }
 
     async fn connect_in_time(
         &self,
         net: &Net,
         destination: &Destination,
-    ) -> Result<(SipConnection, SipAddr), ConnectError> {
-        let addresses = self.names.resolve(&destination.host, destination.port).await?;
+        permits: impl Fn(IpAddr) -> bool,
+    ) -> Result<(SipConnection, SocketAddr), ConnectError> {
         let mut failure = ConnectError::NoAddress(destination.host.clone());
-        for address in addresses {
+        for address in self.resolve(destination).await? {
+            if !permits(address.ip()) {
+                failure = ConnectError::OutOfReach(address.ip());
+                continue;
+            }
             let found = match destination.transport {
                 Transport::Udp => net.udp_towards(address.ip()).ok_or(ConnectError::NoListener(address)),
                 Transport::Tcp | Transport::Tls => self.stream(destination, address).await,
             };
             match found {
-                Ok(connection) => return Ok((connection, wire::sip_addr(destination.transport, address))),
+                Ok(connection) => return Ok((connection, address)),
                 Err(error) => failure = error,
             }
         }

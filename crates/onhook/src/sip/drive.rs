@@ -6,6 +6,7 @@
 
 use std::{
     collections::{HashMap, VecDeque, hash_map::Entry},
+    net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -21,7 +22,7 @@ use rsipstack::{
 };
 use tokio::time::timeout;
 
-use super::{NoResponse, SipEvent, shared::Core, tap, wire};
+use super::{NoResponse, SipEvent, connect::ConnectError, listen::Transport, shared::Core, tap, trunk::Kept, wire};
 
 /// Messages of all calls that wait to be sent.
 const WAITING: usize = 65_536;
@@ -130,17 +131,19 @@ async fn run(core: &Arc<Core>, call_id: &CallIdHeader) {
             continue;
         }
         let sent = if tx.method == Method::Ack {
-            acknowledge(core, &step.outgoing).await
+            acknowledge(core, call_id, &step.outgoing).await
         } else {
-            open(core, &step.outgoing, step.resumed).await.map(|transaction| {
-                let stop = (transaction.key.clone(), transaction.tu_sender.clone());
-                core.chains.live().insert(live.clone(), stop);
-                let listener = core.clone();
-                core.spawn(async move {
-                    listen(&listener, &live, transaction).await;
-                    listener.chains.live().remove(&live);
-                });
-            })
+            open(core, Some(call_id), &step.outgoing, step.resumed)
+                .await
+                .map(|transaction| {
+                    let stop = (transaction.key.clone(), transaction.tu_sender.clone());
+                    core.chains.live().insert(live.clone(), stop);
+                    let listener = core.clone();
+                    core.spawn(async move {
+                        listen(&listener, &live, transaction).await;
+                        listener.chains.live().remove(&live);
+                    });
+                })
         };
         if let Err(why) = sent {
             core.emit(SipEvent::NoResponse {
@@ -192,7 +195,7 @@ async fn hear(transaction: &mut Transaction) -> Option<Result<rsip::Response, No
 
 /// Sends a request outside of any call and waits for its final response.
 pub(super) async fn ask(core: &Arc<Core>, outgoing: &Outgoing) -> Result<rsip::Response, NoResponse> {
-    let mut transaction = open(core, outgoing, false).await?;
+    let mut transaction = open(core, None, outgoing, false).await?;
     while let Some(heard) = hear(&mut transaction).await {
         let message = heard?;
         if message.status_code.kind() != rsip::StatusCodeKind::Provisional {
@@ -202,8 +205,13 @@ pub(super) async fn ask(core: &Arc<Core>, outgoing: &Outgoing) -> Result<rsip::R
     Err(NoResponse::TimedOut)
 }
 
-async fn open(core: &Arc<Core>, outgoing: &Outgoing, resumed: bool) -> Result<Transaction, NoResponse> {
-    let (request, connection, address) = prepare(core, outgoing).await?;
+async fn open(
+    core: &Arc<Core>,
+    call_id: Option<&CallIdHeader>,
+    outgoing: &Outgoing,
+    resumed: bool,
+) -> Result<Transaction, NoResponse> {
+    let (request, connection, address) = prepare(core, call_id, outgoing).await?;
     let key = TransactionKey::from_request(&request, TransactionRole::Client)
         .map_err(|error| NoResponse::Unreachable(error.to_string()))?;
     let mut transaction = Transaction::new_client(key, request, core.endpoint.clone(), Some(connection.clone()));
@@ -217,21 +225,64 @@ async fn open(core: &Arc<Core>, outgoing: &Outgoing, resumed: bool) -> Result<Tr
 }
 
 /// The ACK of a 2xx is no transaction: it goes out once for each 2xx (RFC 3261 §13.2.2.4).
-async fn acknowledge(core: &Core, outgoing: &Outgoing) -> Result<(), NoResponse> {
-    let (request, connection, address) = prepare(core, outgoing).await?;
+async fn acknowledge(core: &Core, call_id: &CallIdHeader, outgoing: &Outgoing) -> Result<(), NoResponse> {
+    let (request, connection, address) = prepare(core, Some(call_id), outgoing).await?;
     in_time(core, &connection, connection.send(request.into(), Some(&address))).await
 }
 
-async fn prepare(core: &Core, outgoing: &Outgoing) -> Result<(rsip::Request, SipConnection, SipAddr), NoResponse> {
+async fn prepare(
+    core: &Core,
+    call_id: Option<&CallIdHeader>,
+    outgoing: &Outgoing,
+) -> Result<(rsip::Request, SipConnection, SipAddr), NoResponse> {
     let unreachable = |error: &dyn std::error::Error| NoResponse::Unreachable(error.to_string());
     let request = wire::parse_request(&outgoing.text).map_err(|error| unreachable(&error))?;
-    let destination = wire::Destination::parse(&outgoing.destination).map_err(|error| unreachable(&error))?;
-    let (connection, address) = core
-        .connector
-        .connect(&core.net, &destination)
-        .await
-        .map_err(|error| unreachable(&error))?;
-    Ok((request, connection, address))
+    let place = wire::Destination::parse(&outgoing.destination).map_err(ConnectError::from);
+    let (connection, transport, address) = match call_id.and_then(|call_id| core.peers.trunk_of(call_id)) {
+        Some(trunk) => within_reach(core, &trunk, place).await,
+        None => match place {
+            Ok(place) => connect(core, &place, |_| true).await,
+            Err(error) => Err(error),
+        },
+    }
+    .map_err(|error| unreachable(&error))?;
+    if let Some(call_id) = call_id {
+        core.peers.sends_to(call_id, address.ip());
+    }
+    Ok((request, connection, wire::sip_addr(transport, address)))
+}
+
+/// To where the peers of a call want its requests, if its trunk may send us there and we get there; else to the trunk
+/// itself, with the same message. A phone that named a place which we do not go to, or that is not there, has to get its
+/// BYE all the same, and its trunk knows the way.
+async fn within_reach(
+    core: &Core,
+    trunk: &Kept,
+    place: Result<wire::Destination, ConnectError>,
+) -> Result<(SipConnection, Transport, SocketAddr), ConnectError> {
+    let why = match place {
+        Ok(place) if place == trunk.first_hop => return connect(core, &place, |_| true).await,
+        // What was agreed on over TLS is not told in clear: passwords' digests, keys for the sound.
+        Ok(place) if trunk.transport() == Transport::Tls && place.transport != Transport::Tls => {
+            ConnectError::InClear(place.host)
+        }
+        Ok(place) => match connect(core, &place, |host| trunk.trunk.reach.permits(host)).await {
+            Ok(connected) => return Ok(connected),
+            Err(why) => why,
+        },
+        Err(why) => why,
+    };
+    tracing::warn!(trunk = %trunk.trunk.name, %why, "a call's requests go to its trunk instead of where its peer wants them");
+    connect(core, &trunk.first_hop, |_| true).await
+}
+
+async fn connect(
+    core: &Core,
+    place: &wire::Destination,
+    permits: impl Fn(IpAddr) -> bool,
+) -> Result<(SipConnection, Transport, SocketAddr), ConnectError> {
+    let (connection, address) = core.connector.connect(&core.net, place, permits).await?;
+    Ok((connection, place.transport, address))
 }
 
 /// A peer that takes nothing holds up its own call, and not for long; its connection is not used again.

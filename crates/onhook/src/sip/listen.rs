@@ -6,6 +6,8 @@ use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use call::BranchKey;
 
+use crate::reach::Network;
+
 /// A transport of RFC 3261 §18.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Transport {
@@ -164,12 +166,16 @@ pub struct Listen {
     pub tls: Option<TlsServer>,
     /// For TLS peers that are no trunk, such as the host in a phone's Contact.
     pub tls_client: TlsClient,
+    /// Who may speak to us besides the trunks; see `peers`.
+    pub peers: Vec<Network>,
+    /// Requests that belong to no call of ours and are looked at in a second, of all peers together; `None` for all.
+    pub requests_per_second: Option<u32>,
     /// Says which responses are to requests of ours.
     pub branch_key: BranchKey,
 }
 
 impl Listen {
-    /// Listeners and a key, with the timers and names of a fresh configuration.
+    /// Listeners and a key, with the timers and names of a fresh configuration; only trunks may speak to us.
     #[must_use]
     pub fn new(listeners: Vec<Listener>, branch_key: BranchKey) -> Self {
         Self {
@@ -180,6 +186,8 @@ impl Listen {
             external_address: None,
             tls: None,
             tls_client: TlsClient::default(),
+            peers: Vec::new(),
+            requests_per_second: None,
             branch_key,
         }
     }

@@ -11,7 +11,7 @@
 //! drive     client transactions, one call's messages in order  wire     text, messages, views, URIs
 //! incoming  server transactions                                tap      sees each message before the library does
 //! connect   from a URI to a connection                         refuse   requests that nobody could serve
-//! net, tls  our sockets and certificates
+//! net, tls  our sockets and certificates                       peers    who is listened to at all
 //! trunk     keep-alive, state                                  register the binding of our Contact
 //! ```
 //!
@@ -23,6 +23,7 @@ mod drive;
 mod incoming;
 mod listen;
 mod net;
+mod peers;
 mod refuse;
 mod register;
 mod shared;
@@ -58,9 +59,12 @@ pub use trunk::{Reachability, Registration, RegistrationState, Trunk, TrunkState
 
 use connect::Connector;
 use net::Net;
+use peers::Peers;
 use shared::Core;
-use tap::Load;
+use tap::{Allowance, Load};
 use trunk::Kept;
+
+use crate::reach::Reach;
 
 /// Events that wait for the owner of the calls.
 const EVENTS: usize = 4096;
@@ -140,6 +144,8 @@ pub struct SipLoad {
     pub connections: usize,
     /// 2xx left to be repeated by the peer since the start, because the owner of the calls had too much to read.
     pub answers_dropped: usize,
+    /// Messages and connections of strangers, and messages beyond a bound, since the start.
+    pub turned_away: u64,
 }
 
 impl Sip {
@@ -161,7 +167,8 @@ impl Sip {
             .collect::<Result<Vec<_>, _>>()?;
         let verifiers = shared::verifiers(&listen, &trunks)?;
         let (closing, tracker) = (CancellationToken::new(), TaskTracker::new());
-        let (net, acceptors) = Net::bind(&listen, &tracker, &closing).await?;
+        let peers = Arc::new(Peers::new(listen.peers.clone(), trunks.clone()));
+        let (net, acceptors) = Net::bind(&listen, &peers, &tracker, &closing).await?;
 
         let (events, receiver) = mpsc::channel(EVENTS);
         let load = Arc::new(Load::default());
@@ -172,6 +179,8 @@ impl Sip {
             stateless_tag: Tag::new(shared::random_text()),
             events: events.clone(),
             load: load.clone(),
+            peers: peers.clone(),
+            allowance: Allowance::new(listen.requests_per_second),
         };
         let layer = TransportLayer::new_with_domain_resolver(closing.clone(), Box::new(connect::Resolver));
         for socket in net.udp() {
@@ -193,11 +202,18 @@ impl Sip {
         let _ = tapped.set(weak.clone());
 
         let core = Arc::new(Core {
-            connector: Connector::new(weak.clone(), verifiers, closing.clone(), listen.stream_limit),
+            connector: Connector::new(
+                weak.clone(),
+                verifiers,
+                closing.clone(),
+                listen.stream_limit,
+                peers.clone(),
+            ),
             endpoint: endpoint.clone(),
             net,
             chains: drive::Chains::default(),
             trunks,
+            peers,
             events,
             branch_key: listen.branch_key,
             stream_limit: listen.stream_limit,
@@ -269,6 +285,24 @@ impl Sip {
         self.core.local_towards(transport, Some(peer))
     }
 
+    /// A call begins: what comes with its Call-ID is listened to, and its requests go where this trunk may send them.
+    ///
+    /// Calls that were never begun may send anywhere, and hear from known peers only.
+    pub fn begin(&self, call_id: &CallIdHeader, trunk: &str) {
+        self.core.peers.begin(call_id, trunk);
+    }
+
+    /// The call is over, and nothing can come of it any more.
+    pub fn end(&self, call_id: &CallIdHeader) {
+        self.core.peers.end(call_id);
+    }
+
+    /// Where the answers of this trunk may send us.
+    #[must_use]
+    pub fn reach(&self, trunk: &str) -> Option<Reach> {
+        self.core.peers.reach(trunk)
+    }
+
     /// Sends one call's messages in the order given, also across calls with the same Call-ID. Never blocks.
     ///
     /// An ACK goes out without a transaction. Everything else opens a client transaction, whose responses or silence
@@ -311,6 +345,7 @@ impl Sip {
             server_transactions: load.server_transactions.load(Ordering::Relaxed),
             connections: load.streams.load(Ordering::Relaxed),
             answers_dropped: load.answers_dropped.load(Ordering::Relaxed),
+            turned_away: self.core.peers.turned_away(),
         }
     }
 

@@ -33,6 +33,7 @@ use tokio_util::{
 
 use super::{
     listen::{Listen, Listener, Transport},
+    peers::Peers,
     tls, wire,
 };
 
@@ -59,6 +60,7 @@ pub(super) struct Acceptor {
     listener: TcpListener,
     transport: Transport,
     tls: Option<TlsAcceptor>,
+    peers: Arc<Peers>,
 }
 
 /// Why a listener could not be opened.
@@ -76,6 +78,7 @@ impl Net {
     /// Binds every listener or none.
     pub(super) async fn bind(
         listen: &Listen,
+        peers: &Arc<Peers>,
         tracker: &TaskTracker,
         closing: &CancellationToken,
     ) -> Result<(Self, Vec<Acceptor>), BindError> {
@@ -90,6 +93,7 @@ impl Net {
                     let inner = UdpInner {
                         conn: Arc::new(OpenUdp {
                             socket,
+                            peers: peers.clone(),
                             _open: tracker.token(),
                         }),
                         addr: wire::sip_addr(Transport::Udp, address),
@@ -110,6 +114,7 @@ impl Net {
                         listener: bound,
                         transport: listener.transport,
                         tls,
+                        peers: peers.clone(),
                     });
                     address
                 }
@@ -207,13 +212,20 @@ fn source_towards(peer: IpAddr) -> Option<IpAddr> {
 /// A UDP socket that counts as open until the last transaction has let go of it.
 struct OpenUdp {
     socket: UdpSocket,
+    peers: Arc<Peers>,
     _open: TaskTrackerToken,
 }
 
 #[async_trait::async_trait]
 impl LibrarySocket for OpenUdp {
+    /// The next datagram of somebody we deal with; the others are gone before anybody parses them.
     async fn recv_from(&self, buf: &mut [u8]) -> Result<(usize, SocketAddr), rsipstack::Error> {
-        Ok(self.socket.recv_from(buf).await?)
+        loop {
+            let (length, from) = self.socket.recv_from(buf).await?;
+            if self.peers.admits_datagram(&buf[..length], buf.len(), from.ip()) {
+                return Ok((length, from));
+            }
+        }
     }
 
     async fn send_to(&self, buf: &[u8], addr: SocketAddr) -> Result<usize, rsipstack::Error> {
@@ -276,6 +288,9 @@ impl Acceptor {
                     continue;
                 }
             };
+            if !self.peers.admits(peer.ip()) {
+                continue;
+            }
             let (Ok(local), Ok(permit)) = (stream.local_addr(), handshakes.clone().try_acquire_owned()) else {
                 continue;
             };

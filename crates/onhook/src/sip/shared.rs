@@ -1,10 +1,6 @@
 //! What the handle and the tasks of the room share, and how trunks are looked after.
 
-use std::{
-    net::IpAddr,
-    sync::{Arc, PoisonError},
-    time::Duration,
-};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use call::{BranchKey, Local};
@@ -18,6 +14,7 @@ use super::{
     drive,
     listen::{Listen, Listener, Timers, Transport},
     net::Net,
+    peers::Peers,
     register,
     tap::Load,
     tls::{TlsError, Verifiers},
@@ -33,6 +30,7 @@ pub(super) struct Core {
     pub(super) connector: Connector,
     pub(super) chains: drive::Chains,
     pub(super) trunks: Vec<Arc<Kept>>,
+    pub(super) peers: Arc<Peers>,
     pub(super) events: mpsc::Sender<SipEvent>,
     pub(super) branch_key: BranchKey,
     pub(super) stream_limit: Duration,
@@ -103,15 +101,13 @@ impl Core {
 
     /// What we are for this trunk, after a fresh look at where it is.
     pub(super) async fn local(&self, kept: &Kept) -> Result<Local, SipError> {
-        if let Some(address) = self.connector.addresses(&kept.first_hop).await.first() {
-            *kept.peer.lock().unwrap_or_else(PoisonError::into_inner) = Some(address.ip());
-        }
+        // Whoever looks a trunk's name up tells the trunk.
+        self.connector.addresses(&kept.first_hop).await;
         self.last_local(kept)
     }
 
     pub(super) fn last_local(&self, kept: &Kept) -> Result<Local, SipError> {
-        let peer = *kept.peer.lock().unwrap_or_else(PoisonError::into_inner);
-        self.local_towards(kept.transport(), peer)
+        self.local_towards(kept.transport(), kept.peer())
     }
 
     pub(super) fn local_towards(&self, transport: Transport, peer: Option<IpAddr>) -> Result<Local, SipError> {

@@ -5,12 +5,15 @@
 //! peer's response. So: every 2xx to an INVITE of ours goes to the owner of the calls as a copy, and on to the library
 //! only while it has the transaction; and what was made up carries a mark that no peer can set.
 
-use std::sync::{
-    Arc, OnceLock, Weak,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Instant,
 };
 
-use call::{BranchKey, CSeq, Method, Reply, Tag};
+use call::{BranchKey, CSeq, CallIdHeader, Method, Reply, Tag};
 use rsipstack::{
     sip::{self as rsip, Header, SipMessage, prelude::*},
     transaction::{
@@ -22,7 +25,11 @@ use rsipstack::{
 use subtle::ConstantTimeEq;
 use tokio::sync::mpsc;
 
-use super::{SipEvent, wire};
+use super::{
+    SipEvent,
+    peers::{MESSAGE, Peers},
+    wire,
+};
 
 /// Requests of peers that are being answered; more are left to be repeated.
 const SERVER_TRANSACTIONS: usize = 4096;
@@ -59,12 +66,51 @@ pub(super) struct Tap {
     pub(super) stateless_tag: Tag,
     pub(super) events: mpsc::Sender<SipEvent>,
     pub(super) load: Arc<Load>,
+    pub(super) peers: Arc<Peers>,
+    pub(super) allowance: Allowance,
+}
+
+/// How many requests that belong to no call are looked at: so many a second, and two seconds' worth at once.
+///
+/// A trunk's OPTIONS are few. What is beyond is a flood, from a trunk or in its name, and dropped without an answer.
+pub(super) struct Allowance {
+    a_second: Option<f64>,
+    left: Mutex<(f64, Instant)>,
+}
+
+impl Allowance {
+    pub(super) fn new(a_second: Option<u32>) -> Self {
+        let a_second = a_second.map(f64::from);
+        Self {
+            a_second,
+            left: Mutex::new((a_second.unwrap_or_default() * 2.0, Instant::now())),
+        }
+    }
+
+    fn spend(&self, now: Instant) -> bool {
+        let Some(a_second) = self.a_second else { return true };
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let earned = now.saturating_duration_since(left.1).as_secs_f64() * a_second;
+        *left = ((left.0 + earned).min(a_second * 2.0), now);
+        let enough = left.0 >= 1.0;
+        if enough {
+            left.0 -= 1.0;
+        }
+        enough
+    }
 }
 
 #[async_trait::async_trait]
 impl TransportEventInspector for Tap {
     async fn handle(&self, event: TransportEvent) -> Option<TransportEvent> {
         let endpoint = self.endpoint.get()?.upgrade()?;
+        if let TransportEvent::Incoming(message, connection, from) = &event
+            && connection.is_reliable()
+            && length(message) > MESSAGE
+        {
+            self.hang_up(&endpoint, connection, from);
+            return None;
+        }
         let wanted = match &event {
             TransportEvent::Incoming(SipMessage::Response(response), ..) => self.wants_response(&endpoint, response),
             TransportEvent::Incoming(SipMessage::Request(request), connection, from) => {
@@ -141,11 +187,30 @@ impl Tap {
         if endpoint.transactions.contains_key(&key) || endpoint.finished_transactions.contains_key(&key) {
             return true;
         }
+        let in_call = message
+            .call_id_header()
+            .is_ok_and(|call_id| self.peers.is_live(&CallIdHeader::new(call_id.value())));
+        if !in_call && !self.allowance.spend(Instant::now()) {
+            if let Ok(from) = from.1.get_socketaddr() {
+                self.peers.turn_away("a request too many", from.ip());
+            }
+            return false;
+        }
         let in_dialog = message.to_header().is_ok_and(|to| call::uri::tag(to.value()).is_some());
         if !in_dialog && endpoint.finished_transactions.len() >= REMEMBERED {
             return false;
         }
         self.load.admit()
+    }
+
+    /// A stream has no place for a message too many: what follows it is not read either.
+    fn hang_up(&self, endpoint: &EndpointInner, connection: &SipConnection, from: &SipAddr) {
+        if let Ok(from) = from.get_socketaddr() {
+            self.peers.turn_away("a message that is too long", from.ip());
+        }
+        endpoint.transport_layer.remove_connection(connection);
+        let connection = connection.clone();
+        tokio::spawn(async move { connection.close().await });
     }
 
     /// What lacks the parts of a transaction's key is told so each time it comes, without one (RFC 3261 §8.2.7).
@@ -167,6 +232,16 @@ impl Tap {
             load.server_transactions.fetch_sub(1, Ordering::Relaxed);
         });
     }
+}
+
+/// As it came, or nearly so: the library keeps no count.
+fn length(message: &SipMessage) -> usize {
+    let (headers, body) = match message {
+        SipMessage::Request(request) => (&request.headers, &request.body),
+        SipMessage::Response(response) => (&response.headers, &response.body),
+    };
+    let headers: usize = headers.iter().map(|header| header.to_string().len() + 2).sum();
+    headers + body.len()
 }
 
 /// Marks what the library makes up.

@@ -5,7 +5,7 @@
 
 use std::{
     net::IpAddr,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -19,9 +19,10 @@ use super::{
     shared::{Core, random_text},
     wire::{Destination, WireError},
 };
+use crate::reach::Reach;
 
 /// A way out, as configured.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Trunk {
     pub name: String,
     /// `sip:` or `sips:` URI of the PBX, SBC or registrar.
@@ -38,10 +39,12 @@ pub struct Trunk {
     /// Time between two OPTIONS.
     pub keepalive: Option<Duration>,
     pub tls: TlsClient,
+    /// Where its answers may send us.
+    pub reach: Reach,
 }
 
 impl Trunk {
-    /// A trunk that is called without a name, a password or a keep-alive.
+    /// A trunk that is called without a password or a keep-alive.
     #[must_use]
     pub fn new(name: impl Into<String>, next_hop: impl Into<String>) -> Self {
         Self {
@@ -54,6 +57,7 @@ impl Trunk {
             register: None,
             keepalive: None,
             tls: TlsClient::default(),
+            reach: Reach::default(),
         }
     }
 
@@ -123,14 +127,15 @@ pub(super) struct Kept {
     pub(super) trunk: Trunk,
     pub(super) state: watch::Sender<TrunkState>,
     pub(super) first_hop: Destination,
+    next_hop: Option<IpAddr>,
     /// The first hop's address when it was last looked up: says which of our own addresses it sees.
-    pub(super) peer: Mutex<Option<IpAddr>>,
+    peer: Mutex<Option<IpAddr>>,
 }
 
 impl Kept {
     pub(super) fn new(trunk: Trunk) -> Result<Self, SipError> {
         let bad = |_: WireError| SipError::Trunk(trunk.name.clone());
-        Destination::parse(&trunk.next_hop).map_err(bad)?;
+        let next_hop = Destination::parse(&trunk.next_hop).map_err(bad)?.ip();
         let first_hop = Destination::parse(trunk.first_hop()).map_err(bad)?;
         let registration = match trunk.register {
             Some(_) => RegistrationState::Pending,
@@ -140,12 +145,27 @@ impl Kept {
             reachability: Reachability::Assumed,
             registration,
         });
-        Ok(Self {
+        let kept = Self {
             trunk,
             state,
-            peer: Mutex::new(first_hop.ip()),
+            next_hop,
+            peer: Mutex::default(),
             first_hop,
-        })
+        };
+        kept.found_at(kept.first_hop.ip().into_iter());
+        Ok(kept)
+    }
+
+    /// The addresses of the first hop, in the order in which they are tried.
+    pub(super) fn found_at(&self, addresses: impl Iterator<Item = IpAddr> + Clone) {
+        if let Some(first) = addresses.clone().next() {
+            *self.peer.lock().unwrap_or_else(PoisonError::into_inner) = Some(first);
+            self.trunk.reach.found_at(addresses.chain(self.next_hop));
+        }
+    }
+
+    pub(super) fn peer(&self) -> Option<IpAddr> {
+        *self.peer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn transport(&self) -> Transport {

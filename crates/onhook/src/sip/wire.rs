@@ -13,6 +13,9 @@ use rsipstack::{
 
 use super::listen::Transport;
 
+/// Hops of a recorded route that are kept: nobody's calls pass so many proxies.
+const HOPS: usize = 32;
+
 /// Why a request of ours could not be sent as it is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum WireError {
@@ -111,7 +114,7 @@ pub(super) fn response(message: &rsip::Response) -> Option<call::Response> {
         to: common.to,
         cseq: common.cseq,
         contact: contact(message),
-        record_route: record_route(message),
+        record_route: nearest_to_caller(record_route(message)),
         challenges: message
             .headers
             .iter()
@@ -149,7 +152,7 @@ pub(super) fn request(message: &rsip::Request) -> Option<call::Request> {
         to: common.to,
         cseq: common.cseq,
         contact: contact(message),
-        record_route: record_route(message),
+        record_route: nearest_to_called(record_route(message)),
         session: session(message),
         content_type: content_type(message),
         body: message.body.clone(),
@@ -274,12 +277,20 @@ fn contact(message: &impl HeadersExt) -> Option<String> {
 }
 
 fn record_route(message: &impl HeadersExt) -> Vec<String> {
-    message
-        .record_route_headers()
-        .into_iter()
-        .flat_map(|header| uri::split_list(header.value()))
-        .map(str::to_owned)
-        .collect()
+    let headers = message.record_route_headers();
+    let hops = headers.iter().flat_map(|header| uri::split_list(header.value()));
+    hops.map(str::to_owned).collect()
+}
+
+/// Of more hops than a request could pass, the nearest are kept: the rest of the way is theirs to know. Who recorded last
+/// stands first, which is the farthest from the caller.
+fn nearest_to_caller(mut hops: Vec<String>) -> Vec<String> {
+    hops.split_off(hops.len().saturating_sub(HOPS))
+}
+
+fn nearest_to_called(mut hops: Vec<String>) -> Vec<String> {
+    hops.truncate(HOPS);
+    hops
 }
 
 fn session(message: &impl HeadersExt) -> SessionHeaders {

@@ -21,6 +21,7 @@ mod gate;
 mod hang_up;
 mod late_answers;
 mod ownership;
+mod reach;
 mod secrets;
 mod stop;
 mod transports;

@@ -83,8 +83,12 @@ pub(crate) struct Peer {
 
 impl Peer {
     pub(crate) async fn bind() -> Self {
+        Self::bind_at("127.0.0.1:0").await
+    }
+
+    pub(crate) async fn bind_at(address: &str) -> Self {
         Self {
-            socket: UdpSocket::bind("127.0.0.1:0").await.unwrap(),
+            socket: UdpSocket::bind(address).await.unwrap(),
             rtp: UdpSocket::bind("127.0.0.1:0").await.unwrap(),
             seen: HashSet::new(),
         }
@@ -93,6 +97,17 @@ impl Peer {
     /// What a trunk's `next_hop` is.
     pub(crate) fn uri(&self) -> String {
         format!("sip:{}", self.socket.local_addr().unwrap())
+    }
+
+    /// Where it hears.
+    pub(crate) fn rtp(&self) -> SocketAddr {
+        self.rtp.local_addr().unwrap()
+    }
+
+    /// Holds that nothing has come that was not read.
+    pub(crate) fn heard_nothing(&self) {
+        let mut buffer = [0; 64];
+        assert!(self.socket.try_recv_from(&mut buffer).is_err());
     }
 
     fn contact(&self) -> String {

@@ -13,6 +13,7 @@ mod answers;
 mod opening;
 mod order;
 mod requests;
+mod strangers;
 mod streams;
 mod support;
 mod tls;

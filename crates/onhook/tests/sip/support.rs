@@ -37,6 +37,7 @@ pub(crate) fn listen(listeners: &[&str]) -> Listen {
     let listeners = listeners.iter().map(|text| text.parse().unwrap()).collect();
     let mut listen = Listen::new(listeners, key());
     listen.timers = timers(10);
+    listen.peers = ["127.0.0.0/8", "::1"].map(|network| network.parse().unwrap()).into();
     listen
 }
 
@@ -215,6 +216,13 @@ impl UdpPeer {
 
     pub(crate) async fn send_bytes(&self, bytes: &[u8], to: SocketAddr) {
         self.0.send_to(bytes, to).await.unwrap();
+    }
+
+    /// Holds that nothing has come that was not read.
+    pub(crate) fn heard_nothing(&self) {
+        let mut buffer = [0; 64];
+        let heard = self.0.try_recv_from(&mut buffer);
+        assert!(heard.is_err(), "{}", String::from_utf8_lossy(&buffer));
     }
 
     pub(crate) async fn receive(&self) -> Message {

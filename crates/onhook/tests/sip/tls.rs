@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsAcceptor, TlsConnector, rustls};
 
-use crate::support::{Room, StreamPeer, UdpPeer, listen, outgoing, request, soon};
+use crate::support::{Room, StreamPeer, UdpPeer, listen, outgoing, request};
 
 /// A certificate authority with one certificate, in files.
 struct Authority {

@@ -24,7 +24,8 @@ impl Calling {
     async fn start() -> Self {
         panics::watch();
         let key = BranchKey::new([7; 32]);
-        let listen = Listen::new(vec!["udp:127.0.0.1:0".parse().unwrap()], key.clone());
+        let mut listen = Listen::new(vec!["udp:127.0.0.1:0".parse().unwrap()], key.clone());
+        listen.peers = vec!["127.0.0.1".parse().unwrap()];
         let (sip, events) = Sip::start(listen, Vec::new()).await.unwrap();
         let peer = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let address = peer.local_addr().unwrap();

@@ -28,6 +28,7 @@ impl Tortured {
         let trunk = UdpSocket::bind("127.0.0.1:0").unwrap();
         let toml = format!(
             "[http]\nlisten = \"127.0.0.1:0\"\n[sip]\nlisten = [\"udp:127.0.0.1:0\", \"tcp:127.0.0.1:0\"{ipv6}]\n\
+             peers = [\"::1\"]\nrequests_per_second = 1000000\n\
              [sip.timers]\n{timers}\n[store]\npath = {:?}\n[[trunk]]\nname = \"nobody\"\nkeepalive = \"0s\"\n\
              next_hop = \"sip:{}\"\n[dial]\nallow = [\"^[0-9]{{2,6}}$\"]\n",
             folder.path().join("onhook.db"),

@@ -410,7 +410,11 @@ mod tests {
 
         let mut doings = Doings::default();
         let tag = phone.tag(0);
-        let ack = request("ACK sip:4711@127.0.0.1:2", &format!("<sip:4711@h>;tag={tag}"), "z9hG4bKa");
+        let ack = request(
+            "ACK sip:4711@127.0.0.1:2",
+            &format!("<sip:4711@h>;tag={tag}"),
+            "z9hG4bKa",
+        );
         phone.take(&ack, now, &mut doings);
         assert!(sent(&doings, "BYE"));
         assert_eq!(phone.up(), 0);

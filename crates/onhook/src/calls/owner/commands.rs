@@ -108,7 +108,9 @@ impl Owner {
     /// From here on the call can be found, and counts.
     pub(super) fn admit(&mut self, key: Key, live: Live) {
         self.by_id.insert(live.id, key);
-        self.by_call_id.insert(live.call.record().dialog.call_id.clone(), key);
+        let record = live.call.record();
+        self.sip.begin(&record.dialog.call_id, &record.trunk);
+        self.by_call_id.insert(record.dialog.call_id.clone(), key);
         *self.up.entry(live.owner).or_default() += 1;
         self.live.insert(key, live);
     }
