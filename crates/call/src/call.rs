@@ -6,10 +6,11 @@
 //!
 //! States stand in [`Phase`] in the order a call lives. `invite` holds what happens up to the answer, `peer` what the far
 //! end may ask for after it, `session` what tells that it is still there, `ending` the wish to end and CANCEL, `bye` what
-//! ends an answered call.
+//! ends an answered call, `fork` the phones that have answered beside it.
 
 mod bye;
 mod ending;
+mod fork;
 mod invite;
 mod peer;
 mod session;
@@ -26,9 +27,10 @@ use crate::{
     sdp::{Agreed, Codec, LocalMedia},
     timer::{Timer, TimerTable},
 };
-use bye::{Bye, Fork};
+use bye::Bye;
 use ending::Overtaken;
 pub use ending::Silence;
+use fork::Fork;
 use session::Session;
 
 /// Everything a new call is made of. Randomness comes from the caller (promise 1).
@@ -102,7 +104,7 @@ pub enum Output {
     Media(MediaCommand),
 }
 
-/// Why the record is written; two of them the machine waits for.
+/// Why the record is written; three of them the machine waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Save {
     /// Before every INVITE, also one repeated with credentials. [`Call::handle_saved`] lets it leave (promise 3).
@@ -110,9 +112,12 @@ pub enum Save {
     /// Before the ACK, which [`Call::handle_saved`] lets leave; later, when the dialog has gone on: the peer has moved its
     /// target, or a refresh has taken CSeq numbers.
     Answer,
-    /// The call is to end. What was asked for may be confirmed once this is durable; the BYE does not wait.
+    /// Before the ACK of this answer of another fork, counted from 0. It may come when the call has ended.
+    Fork(u32),
+    /// The call is to end, or has ended while phones of other forks are still being hung up. What was asked for may be
+    /// confirmed once this is durable; the BYE does not wait.
     Wish,
-    /// The call is over.
+    /// The call is over, and so is every other fork. Said again if one answers after it.
     End,
 }
 
@@ -146,6 +151,10 @@ pub struct Call {
     session: Option<Session>,
     /// Dialogs that other branches of the call opened: each is ended at once (RFC 3261 §13.2.2.4).
     forks: Vec<Fork>,
+    /// How many other forks have answered so far.
+    forks_answered: u32,
+    /// The phone of another fork was given up.
+    fork_given_up: bool,
     agreed: Option<Agreed>,
     /// Our 200 to a re-INVITE carried an offer; its answer comes in the ACK.
     offered: bool,
@@ -179,6 +188,7 @@ impl Call {
             dialog,
             phase: Phase::Placing,
             wish: None,
+            forks: Vec::new(),
         };
         let mut call = Self::with(record, around);
         // The first INVITE's CSeq and Via belong to the intent: a crash right after it must be able to CANCEL.
@@ -199,6 +209,10 @@ impl Call {
     }
 
     fn with(record: Record, around: Surroundings) -> Self {
+        let forks: Vec<_> = (0..)
+            .zip(&record.forks)
+            .map(|(number, left)| Fork::left(number, left))
+            .collect();
         Self {
             description: crate::sdp::offer(&around.media),
             session: around.limits.session_expires.map(Session::asking),
@@ -211,7 +225,9 @@ impl Call {
             answer: None,
             overtaken: Overtaken::No,
             bye: None,
-            forks: Vec::new(),
+            forks_answered: forks.len() as u32,
+            forks,
+            fork_given_up: false,
             agreed: None,
             offered: false,
             ringing: false,
@@ -219,7 +235,7 @@ impl Call {
         }
     }
 
-    /// The record as it stands.
+    /// The record as it stands; its forks as they were when it was last to be saved.
     #[must_use]
     pub fn record(&self) -> &Record {
         &self.record
@@ -294,6 +310,7 @@ impl Call {
                 Timer::NoAnswer => self.wish(Wish::NoAnswer, now),
                 Timer::MaxDuration => self.wish(Wish::MaxDuration, now),
                 Timer::GiveUp => self.give_up_invite(now),
+                Timer::AnotherCancel => self.cancel_again(),
                 Timer::AnotherBye => self.bye_again(now),
                 Timer::Refresh => self.refresh(now),
                 Timer::SessionExpires => self.wish(Wish::SessionExpired, now),
@@ -306,6 +323,7 @@ impl Call {
         match save {
             Save::Intent => self.intent_saved(now),
             Save::Answer => self.answer_saved(now),
+            Save::Fork(number) => self.fork_saved(number, now),
             Save::Wish | Save::End => {}
         }
     }
@@ -324,11 +342,14 @@ impl Call {
                     self.answer_saved(now);
                 }
             }
+            // The phone is hung up all the same.
+            Save::Fork(number) => self.fork_saved(number, now),
             Save::Wish | Save::End => {}
         }
     }
 
     fn save(&mut self, save: Save) {
+        self.record.forks = self.forks.iter().filter_map(Fork::record).collect();
         self.outputs.push_back(Output::Save(save));
     }
 
@@ -349,8 +370,11 @@ impl Call {
         self.schedule_byes();
         // What we wanted first is the cause, whatever the far end then said to it.
         let cause = self.record.wish.map_or(cause, EndCause::Wished);
+        let confirmed = confirmed && !self.fork_given_up;
         self.record.phase = Phase::Ended(End { cause, confirmed });
-        self.save(Save::End);
+        // As long as a phone may be up, the next process must find it.
+        let over = self.forks.iter().all(Fork::is_over);
+        self.save(if over { Save::End } else { Save::Wish });
     }
 
     fn stop_media(&mut self) {

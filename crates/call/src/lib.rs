@@ -23,6 +23,6 @@ pub use message::{
     ALLOW, APPLICATION_SDP, Branch, CSeq, CallIdHeader, Challenge, Method, Outgoing, Reply, Request, Response, Tag, Tx,
 };
 pub use moment::Moment;
-pub use record::{End, EndCause, Phase, RECORD_VERSION, Record, Wish};
+pub use record::{End, EndCause, ForkRecord, Phase, RECORD_VERSION, Record, Wish};
 pub use session_headers::{Refresher, SHORTEST_INTERVAL, SessionExpires, SessionHeaders};
 pub use timer::Timer;

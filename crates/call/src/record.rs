@@ -8,8 +8,8 @@ use crate::{dialog::Dialog, message::CSeq, message::Method};
 
 /// The form of [`Record`]; raised when an older program could not read a newer record.
 ///
-/// 2: [`Wish::SessionExpired`]. What was written as 1 reads as ever.
-pub const RECORD_VERSION: u16 = 2;
+/// 2: [`Wish::SessionExpired`]. 3: [`Record::forks`], [`Wish::TimedOut`]. What was written as 1 or 2 reads as ever.
+pub const RECORD_VERSION: u16 = 3;
 
 /// One call, as journaled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,9 +29,26 @@ pub struct Record {
     pub phase: Phase,
     /// Why the call is to end; once set, it stays.
     pub wish: Option<Wish>,
+    /// Phones of other forks that have answered, too, and are not known to be on-hook.
+    #[serde(default)]
+    pub forks: Vec<ForkRecord>,
+}
+
+/// The dialog of another fork: it is ACKed and hung up (RFC 3261 §13.2.2.4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForkRecord {
+    pub dialog: Dialog,
+    /// `CSeq` number of the INVITE it has answered, for the ACK.
+    pub invite_cseq: u32,
 }
 
 impl Record {
+    /// Whether no phone is left to be hung up: the call is over, and so is every other fork.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Ended(_)) && self.forks.is_empty()
+    }
+
     /// The `CSeq` of the last INVITE.
     #[must_use]
     pub fn invite(&self) -> CSeq {
@@ -72,6 +89,8 @@ pub enum Wish {
     Finished,
     /// The phone has rung long enough.
     NoAnswer,
+    /// Nobody answered the INVITE at all (Timer B, RFC 3261 §17.1.1.2).
+    TimedOut,
     /// The call has lasted long enough.
     MaxDuration,
     /// The session description in the answer cannot be used.
@@ -92,7 +111,8 @@ pub enum Wish {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct End {
     pub cause: EndCause,
-    /// Whether the far end has said so itself; false after a BYE or CANCEL that nobody answered to the last.
+    /// Whether the far end has said so itself; false after a BYE or CANCEL that nobody answered to the last. Turns false
+    /// after the end, if the phone of another fork has not said so.
     pub confirmed: bool,
 }
 
@@ -105,8 +125,6 @@ pub enum EndCause {
     RemoteHangup,
     /// The INVITE was refused with this final response.
     Rejected { status: u16, reason: String },
-    /// Nobody answered the INVITE at all (Timer B, RFC 3261 §17.1.1.2).
-    TimedOut,
     /// The INVITE could not be sent.
     Unreachable,
     /// The peer's challenge could not be answered.

@@ -11,6 +11,8 @@ pub enum Timer {
     MaxDuration,
     /// CANCEL was sent, yet no final response to the INVITE came within 64·T1 (RFC 3261 §9.1).
     GiveUp,
+    /// A CANCEL could not be sent: time for another try.
+    AnotherCancel,
     /// A BYE was not confirmed: time for another one.
     AnotherBye,
     /// It is our turn to refresh the session (RFC 4028 §7.4).
@@ -26,10 +28,11 @@ pub(crate) struct TimerTable {
 }
 
 impl TimerTable {
-    const ALL: [Timer; 6] = [
+    const ALL: [Timer; 7] = [
         Timer::NoAnswer,
         Timer::MaxDuration,
         Timer::GiveUp,
+        Timer::AnotherCancel,
         Timer::AnotherBye,
         Timer::Refresh,
         Timer::SessionExpires,

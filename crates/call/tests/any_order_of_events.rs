@@ -2,7 +2,7 @@
 
 mod rig;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use call::{End, Method, Moment, Phase, Save, SessionHeaders, Silence, Tag, Tx};
 use proptest::prelude::*;
@@ -79,11 +79,19 @@ struct World {
     acks: HashMap<String, usize>,
     /// The BYE under way, by phone, and since when.
     byes: HashMap<String, (Tx, Moment)>,
+    /// The phones that have hung up themselves.
+    hung_up: HashSet<String>,
     /// The refresh of the session under way.
     refreshing: Option<Tx>,
     sounding: bool,
     ended: Option<End>,
     wished: bool,
+    /// The phone of each other fork, by the number of its save; and who answers just now.
+    forks: HashMap<u32, String>,
+    answering: String,
+    /// Whether an INVITE has met silence, and whether a CANCEL is under way.
+    invite_lost: bool,
+    cancelling: bool,
 }
 
 impl World {
@@ -95,10 +103,15 @@ impl World {
             answers: HashMap::new(),
             acks: HashMap::new(),
             byes: HashMap::new(),
+            hung_up: HashSet::new(),
             refreshing: None,
             sounding: false,
             ended: None,
             wished: false,
+            forks: HashMap::new(),
+            answering: String::new(),
+            invite_lost: false,
+            cancelling: false,
         };
         world.drain("placing");
         world
@@ -180,6 +193,7 @@ impl World {
                 self.over(&sent.tx);
                 let acks = self.acks.get(&tag).copied().unwrap_or(0);
                 self.rig.deliver(&response);
+                self.answering.clone_from(&tag);
                 self.drain("an answer");
                 if !self.waits_for_the_disk(&tag) {
                     assert_eq!(self.acks.get(&tag), Some(&(acks + 1)), "each 2xx has its ACK");
@@ -193,6 +207,7 @@ impl World {
                     Silence::Unreachable
                 };
                 self.over(&sent.tx);
+                self.invite_lost |= timed_out && sent.method == "INVITE";
                 self.rig.call.handle_silence(&sent.tx, silence, now);
             }
             Event::Request {
@@ -210,6 +225,7 @@ impl World {
                 request.session = timers(session);
                 if request.method == Method::Bye && self.rig.call.owns(&request) {
                     self.byes.remove(&name(phone));
+                    self.hung_up.insert(name(phone));
                 }
                 self.rig.receive(&request);
             }
@@ -248,6 +264,7 @@ impl World {
     fn over(&mut self, ended: &Tx) {
         self.byes.retain(|_, (tx, _)| tx != ended);
         self.refreshing.take_if(|tx| tx == ended);
+        self.cancelling &= ended.method != Method::Cancel;
     }
 
     fn drain(&mut self, event: &str) -> Vec<String> {
@@ -258,16 +275,25 @@ impl World {
             let fields: Vec<&str> = output.split(' ').collect();
             match fields[0] {
                 "save" => {
-                    assert!(!over, "{event}: {output} after the end");
-                    self.saving.push(match fields[1] {
+                    let save = match fields[1] {
                         "Intent" => Save::Intent,
                         "Answer" => Save::Answer,
                         "Wish" => Save::Wish,
-                        _ => Save::End,
-                    });
+                        "End" => Save::End,
+                        _ => fork_save(output).unwrap_or_else(|| panic!("{output}")),
+                    };
+                    if let Save::Fork(number) = save {
+                        self.forks.insert(number, self.answering.clone());
+                    }
+                    let of_fork = matches!(save, Save::Fork(_)) || save == Save::End && !self.forks.is_empty();
+                    assert!(!over || of_fork, "{event}: {output} after the end");
+                    self.saving.push(save);
                 }
                 "INVITE" => assert!(!self.wished && !over, "{event}: an INVITE after the wish to end"),
-                "CANCEL" => assert!(!over && self.rig.count("CANCEL") == 1, "{event}: {output}"),
+                "CANCEL" => {
+                    assert!(!over && !self.cancelling, "{event}: {output}");
+                    self.cancelling = true;
+                }
                 "ACK" => *self.acks.entry(fields[2].to_owned()).or_default() += 1,
                 "media" => {
                     assert!(!over && self.sounding != (fields[1] == "start"), "{event}: {output}");
@@ -275,7 +301,7 @@ impl World {
                 }
                 "UPDATE" => assert!(!self.wished && !over, "{event}: an UPDATE after the wish to end"),
                 "BYE" | "reply" | "stop" => {}
-                "resume" => panic!("{event}: nothing was left by a crash"),
+                "resume" => assert!(self.invite_lost && !over, "{event}: nothing was left by a crash"),
                 other => panic!("unknown output {other}"),
             }
         }
@@ -289,11 +315,13 @@ impl World {
         }
         self.check_refreshes(event, sent_before);
         self.wished |= self.rig.call.record().wish.is_some();
-        match (&self.ended, self.rig.call.end()) {
-            (Some(before), after) => assert_eq!(Some(before), after, "{event}: the end has changed"),
-            (None, Some(end)) => self.ended = Some(end.clone()),
-            (None, None) => {}
+        if let Some(before) = &self.ended {
+            // A fork that never confirmed its end says so later.
+            let after = self.rig.call.end();
+            let same = after.is_some_and(|after| after.cause == before.cause && (before.confirmed || !after.confirmed));
+            assert!(same, "{event}: {before:?} has become {after:?}");
         }
+        self.ended = self.rig.call.end().cloned();
         self.check_acks(event);
         outputs
     }
@@ -311,7 +339,7 @@ impl World {
         }
     }
 
-    /// Every phone that has answered is ACKed; only the call's own waits for the disk.
+    /// Every phone that has answered is ACKed, unless it waits for the disk.
     fn check_acks(&self, event: &str) {
         for phone in self.answers.keys() {
             assert!(
@@ -322,6 +350,13 @@ impl World {
     }
 
     fn waits_for_the_disk(&self, phone: &str) -> bool {
+        let forks = self.forks.iter().filter(|(_, fork)| *fork == phone);
+        if forks
+            .into_iter()
+            .any(|(number, _)| self.saving.contains(&Save::Fork(*number)))
+        {
+            return true;
+        }
         let record = self.rig.call.record();
         record.phase == Phase::Answered && record.dialog.remote_tag.as_ref().map(Tag::as_str) == Some(phone)
     }
@@ -347,10 +382,8 @@ impl World {
         assert!(took <= T1 * 400, "{took:?} to come to rest");
         for phone in self.answers.keys() {
             let to_phone = |sent: &&rig::Sent| sent.method == "BYE" && sent.to_tag() == Some(phone);
-            let own = self.rig.call.record().dialog.remote_tag.as_ref().map(Tag::as_str) == Some(phone);
-            let hung_up_itself = own && !self.byes.contains_key(phone);
             let byed = self.rig.sent.iter().any(|sent| to_phone(&sent));
-            assert!(byed || hung_up_itself, "{phone} is left off-hook");
+            assert!(byed || self.hung_up.contains(phone), "{phone} is left off-hook");
         }
     }
 }
@@ -372,6 +405,12 @@ fn timers(session: u8) -> SessionHeaders {
         },
         None => SessionHeaders::default(),
     }
+}
+
+/// The number in what the rig writes of a save.
+fn fork_save(output: &str) -> Option<Save> {
+    let number = output.strip_prefix("save Fork(")?.strip_suffix(")")?;
+    number.parse().ok().map(Save::Fork)
 }
 
 fn name(phone: u8) -> String {

@@ -2,8 +2,8 @@
 
 mod rig;
 
-use call::{EndCause, Phase, Silence};
-use rig::Rig;
+use call::{EndCause, Phase, Silence, Wish};
+use rig::{Rig, TRANSACTION};
 
 #[test]
 fn a_refusal_is_the_cause() {
@@ -28,11 +28,19 @@ fn the_first_refusal_counts() {
     assert_eq!(rig.call.refusal(), Some((486, "Reason 486")));
 }
 
+/// A phone may ring all the same, if only the way back is broken: it is told to stop, and what it says is heard.
 #[test]
 fn nobody_answers_the_invite() {
     let mut rig = Rig::calling();
-    rig.silence("INVITE", Silence::TimedOut).gives(["save End"]);
-    rig.ends(EndCause::TimedOut, false);
+    rig.silence("INVITE", Silence::TimedOut)
+        .gives(["resume INVITE", "CANCEL 1", "save Wish"]);
+    rig.pass(TRANSACTION * 2).gives(["stop INVITE", "save End"]);
+    rig.ends(EndCause::Wished(Wish::TimedOut), false);
+
+    let mut rig = Rig::calling();
+    rig.silence("INVITE", Silence::TimedOut).drain();
+    rig.response_to("INVITE", 487).gives(["save End"]);
+    rig.ends(EndCause::Wished(Wish::TimedOut), true);
 }
 
 #[test]

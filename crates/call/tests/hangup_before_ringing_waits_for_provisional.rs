@@ -40,7 +40,8 @@ fn a_200_ends_the_wait_with_ack_and_bye() {
 #[test]
 fn the_held_cancel_leaves_when_timer_b_has_run_out() {
     let mut rig = Rig::held();
-    rig.silence("INVITE", Silence::TimedOut).gives(["CANCEL 1"]);
+    rig.silence("INVITE", Silence::TimedOut)
+        .gives(["resume INVITE", "CANCEL 1"]);
     rig.silence("CANCEL", Silence::TimedOut).gives([]);
     rig.pass(TRANSACTION * 2).gives(["stop INVITE", "save End"]);
     rig.ends(EndCause::Wished(Wish::Hangup), false);

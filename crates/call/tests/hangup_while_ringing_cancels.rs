@@ -65,11 +65,20 @@ fn a_cancel_without_487_gives_the_invite_up() {
 }
 
 #[test]
-fn a_cancel_that_could_not_be_sent_gives_the_invite_up() {
+fn a_cancel_that_could_not_be_sent_is_tried_again() {
     let mut rig = Rig::cancelling();
-    rig.silence("CANCEL", Silence::Unreachable)
-        .gives(["stop INVITE", "save End"]);
+    for _ in 0..8 {
+        rig.silence("CANCEL", Silence::Unreachable).gives([]);
+        rig.pass(T1 * 8).gives(["CANCEL 1"]);
+    }
+    rig.silence("CANCEL", Silence::Unreachable).gives([]);
+    rig.pass(T1 * 8).gives(["stop INVITE", "save End"]);
     rig.ends(EndCause::Wished(Wish::Hangup), false);
+
+    let mut rig = Rig::cancelling();
+    rig.silence("CANCEL", Silence::Unreachable).gives([]);
+    rig.response_to("INVITE", 487).gives(["save End"]);
+    rig.pass(TRANSACTION).gives([]);
 }
 
 /// A phone must not ring on because the INVITE's transaction was lost below us.

@@ -44,7 +44,7 @@ fn a_save_reported_late_changes_nothing() {
         Rig::terminating(),
         Rig::ended(),
     ] {
-        for save in [Save::Intent, Save::Answer, Save::Wish, Save::End] {
+        for save in [Save::Intent, Save::Answer, Save::Fork(0), Save::Wish, Save::End] {
             rig.saved(save).gives([]);
             rig.save_failed(save).gives([]);
         }

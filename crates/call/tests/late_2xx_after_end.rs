@@ -10,9 +10,9 @@ fn a_200_after_a_refusal_is_acked_and_byed() {
     for status in [302, 404, 486, 487, 503, 603] {
         let mut rig = Rig::early();
         rig.response_to("INVITE", status).gives(["save End"]);
-        rig.answer("late").gives(["ACK 1 late", "BYE 2 late"]);
+        rig.fork("late").gives(["ACK 1 late", "BYE 2 late"]);
         assert!(!rig.call.is_drained());
-        rig.response_to("BYE", 200).gives([]);
+        rig.response_to("BYE", 200).gives(["save End"]);
         assert!(rig.call.is_drained());
         assert!(matches!(rig.call.end().unwrap().cause, EndCause::Rejected { .. }));
     }
@@ -22,14 +22,14 @@ fn a_200_after_a_refusal_is_acked_and_byed() {
 fn a_200_after_the_487_of_a_cancelled_call_is_acked_and_byed() {
     let mut rig = Rig::cancelling();
     rig.response_to("INVITE", 487).gives(["save End"]);
-    rig.answer("late").gives(["ACK 1 late", "BYE 2 late"]);
+    rig.fork("late").gives(["ACK 1 late", "BYE 2 late"]);
 }
 
 #[test]
 fn a_200_after_the_invite_was_given_up_is_acked_and_byed() {
     let mut rig = Rig::cancelling();
     rig.pass(TRANSACTION * 2).gives(["stop INVITE", "save End"]);
-    rig.answer("late").gives(["ACK 1 late", "BYE 2 late"]);
+    rig.fork("late").gives(["ACK 1 late", "BYE 2 late"]);
     rig.silence("BYE", Silence::TimedOut).gives([]);
     rig.pass(TRANSACTION).gives(["BYE 3 late"]);
     rig.ends(EndCause::Wished(Wish::Hangup), false);
@@ -38,15 +38,16 @@ fn a_200_after_the_invite_was_given_up_is_acked_and_byed() {
 #[test]
 fn a_200_after_timer_b_is_acked_and_byed() {
     let mut rig = Rig::calling();
-    rig.silence("INVITE", Silence::TimedOut).gives(["save End"]);
-    rig.ends(EndCause::TimedOut, false);
-    rig.answer("late").gives(["ACK 1 late", "BYE 2 late"]);
+    rig.silence("INVITE", Silence::TimedOut).drain();
+    rig.pass(TRANSACTION * 2).gives(["stop INVITE", "save End"]);
+    rig.ends(EndCause::Wished(Wish::TimedOut), false);
+    rig.fork("late").gives(["ACK 1 late", "BYE 2 late"]);
 }
 
 #[test]
 fn a_200_of_another_fork_after_our_bye_is_acked_and_byed() {
     let mut rig = Rig::ended();
-    rig.answer("late").gives(["ACK 1 late", "BYE 3 late"]);
+    rig.fork("late").gives(["ACK 1 late", "BYE 3 late"]);
 }
 
 /// The phone of the call itself did not get our ACK: it gets it again, and no second BYE.

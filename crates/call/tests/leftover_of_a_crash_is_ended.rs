@@ -124,5 +124,46 @@ fn an_ended_call_stays_so() {
     let mut rig = restarted(&Rig::ended());
     rig.gives([]);
     rig.ends(EndCause::Wished(Wish::Hangup), true);
-    rig.answer("late").gives(["ACK 1 late", "BYE 13 late"]);
+    rig.fork("late").gives(["ACK 1 late", "BYE 13 late"]);
+}
+
+/// The phones of all forks are hung up, whatever has become of the call itself.
+#[test]
+fn the_phones_of_other_forks_are_hung_up() {
+    let mut crashed = Rig::confirmed();
+    crashed.fork("other").gives(["ACK 1 other", "BYE 2 other"]);
+    let mut rig = restarted(&crashed);
+    rig.gives([
+        "ACK 1 phone",
+        "BYE 12 phone",
+        "ACK 1 other",
+        "BYE 12 other",
+        "save Wish",
+    ]);
+    rig.response_to("BYE", 200).gives([]);
+    let own = rig
+        .sent
+        .iter()
+        .find(|sent| sent.method == "BYE" && sent.to_tag() == Some("phone"));
+    let response = own.unwrap().response(200, Some("phone"));
+    // The first BYE is of the crashed process.
+    assert_eq!(response.cseq.number, 12);
+    rig.deliver(&response).gives(["save End"]);
+    rig.ends(EndCause::Wished(Wish::Drain), true);
+}
+
+/// The journal holds the end of the call, and that a phone of another fork may still be up.
+#[test]
+fn the_end_of_a_call_keeps_its_cause_while_the_next_process_hangs_up_another_fork() {
+    let mut crashed = Rig::confirmed();
+    crashed.fork("other").drain();
+    crashed
+        .peer(Method::Bye, "")
+        .gives(["media stop", "save Wish", "reply 200"]);
+    let mut rig = restarted(&crashed);
+    rig.gives(["ACK 1 other", "BYE 13 other"]);
+    rig.ends(EndCause::RemoteHangup, true);
+    rig.response_to("BYE", 200).gives(["save End"]);
+    rig.ends(EndCause::RemoteHangup, true);
+    assert!(rig.call.record().is_over());
 }

@@ -64,7 +64,7 @@ const PHASES: [(&str, &str, Start); 13] = [
     ("Terminating", "BYE sent.", Rig::terminating),
 ];
 
-const INPUTS: [(&str, Input); 59] = [
+const INPUTS: [(&str, Input); 61] = [
     ("hang-up", |rig| done(rig.disconnect())),
     ("message finished", |rig| command(rig, Call::media_finished)),
     ("no sound for it", |rig| command(rig, Call::media_failed)),
@@ -87,6 +87,10 @@ const INPUTS: [(&str, Input); 59] = [
     ("INVITE: 2xx of another fork", |rig| {
         // A re-INVITE goes to one phone alone.
         rig.count("INVITE") > 0 && rig.last("INVITE").to_tag().is_none() && answer(rig, "fork")
+    }),
+    ("the same, saved", |rig| forked(rig) && done(rig.saved(Save::Fork(0)))),
+    ("the same, not saved", |rig| {
+        forked(rig) && done(rig.save_failed(Save::Fork(0)))
     }),
     ("INVITE: 2xx, branch not ours", |rig| {
         rig.count("INVITE") > 0 && {
@@ -175,6 +179,20 @@ const INPUTS: [(&str, Input); 59] = [
     ("re-INVITE never ACKed", |rig| command(rig, Call::handle_never_acked)),
 ];
 
+fn awaits_answer(phase: &Phase) -> bool {
+    matches!(phase, Phase::Calling { .. } | Phase::Early | Phase::Cancelling { .. })
+}
+
+/// Another phone than the call's own has answered.
+fn forked(rig: &mut Rig) -> bool {
+    let own = rig.count("INVITE") == 0 || rig.last("INVITE").to_tag().is_some() || awaits_answer(rig.call.phase());
+    !own && {
+        answer(rig, "fork");
+        rig.drain();
+        true
+    }
+}
+
 fn done(_: &mut Rig) -> bool {
     true
 }
@@ -226,7 +244,7 @@ fn phase(rig: &Rig) -> String {
                 EndCause::Wished(wish) => format!("{wish:?}"),
                 EndCause::Rejected { status, .. } => format!("Rejected {status}"),
                 EndCause::Unauthorized { status, .. } => format!("Unauthorized {status}"),
-                EndCause::RemoteHangup | EndCause::TimedOut | EndCause::Unreachable | EndCause::NotJournaled => {
+                EndCause::RemoteHangup | EndCause::Unreachable | EndCause::NotJournaled => {
                     format!("{cause:?}")
                 }
             };

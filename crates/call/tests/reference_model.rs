@@ -129,11 +129,11 @@ impl Model {
                 self.disk.push(Save::Intent);
             }
             (Event::Refusal | Event::Challenge, Stands::Invited { .. }) => self.over(),
-            (Event::InviteTimesOut, Stands::Invited { heard }) => match (heard, self.wanted_end) {
-                (false, false) => self.over(),
-                (_, true) => self.cancel(),
-                (true, false) => self.want_end(),
-            },
+            // Heard or not, a phone may ring.
+            (Event::InviteTimesOut, Stands::Invited { .. }) => {
+                self.cancel();
+                self.want_end();
+            }
             (Event::ByeAnswered, Stands::Byed) => self.over(),
             (Event::ByeChallenged, Stands::Byed) => {
                 if std::mem::replace(&mut self.bye_challenged, true) {

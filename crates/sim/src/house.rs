@@ -6,15 +6,14 @@ mod wire;
 use std::{collections::VecDeque, rc::Rc, time::Duration};
 
 use call::{
-    BranchKey, Call, CallIdHeader, Limits, Local, MediaCommand, Moment, Output, Phase, Placement, Record, Save,
-    Surroundings, Tag, Tx,
+    BranchKey, Call, CallIdHeader, Limits, Local, MediaCommand, Moment, Output, Placement, Record, Save, Surroundings,
+    Tag, Tx,
     digest::Credentials,
     sdp::{Codec, LocalMedia},
 };
 
 use crate::{
-    message::{Asks, CALL_ID, Message, Node},
-    phone::Hook,
+    message::{CALL_ID, Message, Node},
     sabotage::Sabotage,
     scenario::{CrashAt, Millis, T1, TRANSACTION},
     world::{Event, World},
@@ -97,7 +96,10 @@ impl House {
     }
 
     pub(crate) fn answer_is_pending(&self) -> bool {
-        self.disk.pending.iter().any(|pending| pending.save == Save::Answer)
+        self.disk
+            .pending
+            .iter()
+            .any(|pending| matches!(pending.save, Save::Answer | Save::Fork(_)))
     }
 }
 
@@ -322,7 +324,12 @@ impl World {
         self.house.disk.pending.push_back(Pending { save, record, fails });
         self.ladder.note(self.now, || format!("save {save:?}"));
         self.after(done - self.now, Event::Journal(self.house.incarnation));
-        if self.settings.sabotage == Sabotage::EarlyInvite && save == Save::Intent {
+        let early = match self.settings.sabotage {
+            Sabotage::EarlyInvite => save == Save::Intent,
+            Sabotage::EarlyForkAck => matches!(save, Save::Fork(_)),
+            _ => false,
+        };
+        if early {
             let now = self.moment();
             if let Some(live) = &mut self.house.live {
                 live.call.handle_saved(save, now);
@@ -362,9 +369,6 @@ impl World {
         if !self.house.up {
             return;
         }
-        if !self.settings.fork_crashes && self.ends_a_fork() {
-            return self.after(T1, Event::Crash);
-        }
         self.ladder.note(self.now, || "the process is killed".to_owned());
         self.watch.crashed();
         // Some of what was under way may have reached the disk, though nobody was told.
@@ -389,21 +393,6 @@ impl World {
         self.after(down, Event::Restart);
     }
 
-    /// Whether a phone of another fork was ACKed and is not yet hung up.
-    ///
-    /// Such a dialog is in no record: the next process cannot know of it. See `docs/reliability.md`.
-    fn ends_a_fork(&self) -> bool {
-        let Some(live) = &self.house.live else { return false };
-        let own = live.call.record().dialog.remote_tag.as_ref().map(Tag::as_str);
-        self.phones.iter().zip(&self.scenario.phones).any(|(phone, script)| {
-            let may_be_hung_up = !phone.gone && script.asks_bye != Asks::Unknown;
-            phone.legs.iter().filter(|leg| own != Some(&leg.tag)).any(|leg| {
-                let (acks, byes) = (self.watch.acks_of(&leg.tag), self.watch.byes_of(&leg.tag));
-                acks > 0 && (byes == 0 || may_be_hung_up && leg.hook == Hook::Up)
-            })
-        })
-    }
-
     pub(crate) fn restart(&mut self) {
         self.house.up = true;
         self.house.incarnation += 1;
@@ -411,9 +400,10 @@ impl World {
         let left = self.house.disk.durable.clone();
         self.ladder.note(self.now, || {
             let phase = left.as_ref().map(|record| &record.phase);
-            format!("the next process starts and finds {phase:?}")
+            let forks = left.as_ref().map_or(0, |record| record.forks.len());
+            format!("the next process starts and finds {phase:?}, {forks} other forks")
         });
-        if let Some(record) = left.filter(|record| !matches!(record.phase, Phase::Ended(_)))
+        if let Some(record) = left.filter(|record| !record.is_over())
             && self.settings.sabotage != Sabotage::NoTakeUp
         {
             let call = Call::take_up(record, self.surroundings(), self.moment());

@@ -30,8 +30,6 @@ pub use world::Outcome;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Settings {
     pub sabotage: Sabotage,
-    /// Kills the process also while the dialog of another fork is being ended, which is known to leave a phone up.
-    pub fork_crashes: bool,
 }
 
 /// What happened in one run or in many.

@@ -39,9 +39,6 @@ struct Arguments {
     /// Go on after a failure; count the failures by rule, each with its first seed.
     #[arg(long)]
     keep_going: bool,
-    /// Kill the process also while the dialog of another fork is being ended: known to leave phones up.
-    #[arg(long)]
-    fork_crashes: bool,
     /// Put a fault in, to see it found.
     #[arg(long, value_enum, default_value_t, hide = true)]
     sabotage: Sabotage,
@@ -51,7 +48,6 @@ impl Arguments {
     fn settings(&self) -> Settings {
         Settings {
             sabotage: self.sabotage,
-            fork_crashes: self.fork_crashes,
         }
     }
 }

@@ -30,6 +30,8 @@ pub enum Sabotage {
     WishForgotten,
     /// The INVITE does not wait for the disk.
     EarlyInvite,
+    /// Nor does the ACK of another fork.
+    EarlyForkAck,
     GrantTwice,
 }
 

@@ -179,15 +179,16 @@ impl World {
                     });
                 }
             }
-            Output::Save(_) | Output::Resume(_) | Output::Stop(_) | Output::Media(_) if over => {
-                self.watch
-                    .fail("nothing leaves after the end", || format!("{output:?} at {now} ms"));
-            }
-            Output::Save(Save::Intent | Save::Answer | Save::Wish | Save::End)
+            Output::Save(Save::Intent | Save::Answer | Save::Wish)
             | Output::Resume(_)
             | Output::Stop(_)
             | Output::Media(_)
-            | Output::Reply(..) => {}
+                if over =>
+            {
+                self.watch
+                    .fail("nothing leaves after the end", || format!("{output:?} at {now} ms"));
+            }
+            Output::Save(_) | Output::Resume(_) | Output::Stop(_) | Output::Media(_) | Output::Reply(..) => {}
         }
     }
 
@@ -252,13 +253,13 @@ impl World {
         }
         let end = live.call.end();
         if let Some(before) = &self.watch.ended
-            && end != Some(before)
+            && end.is_none_or(|end| end.cause != before.cause || end.confirmed && !before.confirmed)
         {
             let change = format!("{before:?} became {end:?}");
             self.watch.fail("an end stays", || change);
         }
-        if self.watch.ended.is_none()
-            && let Some(end) = end
+        if let Some(end) = end
+            && self.watch.ended.as_ref() != Some(end)
         {
             self.watch.tally.unconfirmed += u64::from(!end.confirmed);
             self.watch.ended = Some(end.clone());

@@ -5,10 +5,7 @@ use sim::{Sabotage, Settings, Tape, draw, run, shrink};
 const RUNS: u64 = 20_000;
 
 fn broken_rule(sabotage: Sabotage) -> Option<(u64, &'static str)> {
-    let settings = Settings {
-        sabotage,
-        ..Settings::default()
-    };
+    let settings = Settings { sabotage };
     (0..RUNS).find_map(|seed| Some((seed, run(Tape::of_seed(seed), settings).violation?.rule)))
 }
 
@@ -16,7 +13,7 @@ fn broken_rule(sabotage: Sabotage) -> Option<(u64, &'static str)> {
 fn each_is() {
     let (on_hook, all_down) = ("on-hook within 2·64·T1 of NoError", "nobody is left off-hook");
     let up: &[&str] = &[on_hook, all_down];
-    let expected: [(Sabotage, &[&str]); 13] = [
+    let expected: [(Sabotage, &[&str]); 14] = [
         (Sabotage::NoAck, &["every 2xx is ACKed"]),
         (Sabotage::NoSecondAck, &["every 2xx is ACKed"]),
         (Sabotage::NoCancel, &[on_hook]),
@@ -29,6 +26,7 @@ fn each_is() {
         (Sabotage::EarlyPromise, &["no NoError without a durable wish"]),
         (Sabotage::WishForgotten, &["no INVITE after a hang-up"]),
         (Sabotage::EarlyInvite, &["no INVITE without a durable intent"]),
+        (Sabotage::EarlyForkAck, up),
         (Sabotage::GrantTwice, &["a grant is returned once"]),
     ];
     for (sabotage, rules) in expected {
@@ -41,7 +39,6 @@ fn each_is() {
 fn a_failing_run_becomes_simpler_and_fails_alike() {
     let settings = Settings {
         sabotage: Sabotage::NoCancel,
-        ..Settings::default()
     };
     let (seed, rule) = broken_rule(settings.sabotage).unwrap();
     let tape = run(Tape::of_seed(seed), settings).tape;

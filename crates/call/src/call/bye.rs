@@ -1,14 +1,14 @@
-//! BYE, through challenges and repetitions, for the call's own dialog and for those that other forks opened.
+//! BYE, through challenges and repetitions, for the call's own dialog and for those that other forks opened (`fork`).
 //!
 //! A BYE that was refused or met silence is sent again as a new transaction, since only a phone that has heard it is
 //! surely on-hook. RFC 3261 §15.1.1 would allow to forget the dialog at once.
 
-use super::{Call, Limits, Output, Save, Surroundings};
+use super::{Call, Fork, Limits, Output, Save, Surroundings};
 use crate::{
     branch::BranchKey,
     dialog::{Dialog, Local},
     digest::{Authenticator, Credentials, Subject},
-    message::{CSeq, Challenge, Method, Outgoing, Reply, Request, Response, Tx},
+    message::{CSeq, Challenge, Method, Outgoing, Response, Tx},
     moment::Moment,
     record::{EndCause, Phase, RECORD_VERSION, Record, Wish},
     timer::Timer,
@@ -16,9 +16,6 @@ use crate::{
 
 /// Transactions' lengths that BYE is tried for before a call is given up as unconfirmed.
 const BYE_TRANSACTIONS: u32 = 3;
-
-/// Dialogs of other forks that are remembered; a further one is still ACKed and BYEd, but not followed.
-const MOST_FORKS: usize = 8;
 
 /// `CSeq` numbers that may have been used in a dialog that nobody remembers.
 const STRAY_CSEQS: u32 = 100;
@@ -36,13 +33,6 @@ pub(super) struct Bye {
     confirmed: Option<bool>,
 }
 
-/// The dialog of another fork, which is being ended.
-#[derive(Debug)]
-pub(super) struct Fork {
-    dialog: Dialog,
-    bye: Bye,
-}
-
 /// What came back for a BYE.
 enum Fate<'a> {
     Confirmed,
@@ -52,7 +42,7 @@ enum Fate<'a> {
 }
 
 impl Bye {
-    fn sent(tx: Tx, limits: &Limits, now: Moment) -> Self {
+    pub(super) fn sent(tx: Tx, limits: &Limits, now: Moment) -> Self {
         Self {
             tx,
             auth: Authenticator::default(),
@@ -60,6 +50,11 @@ impl Bye {
             until: now + limits.transaction() * BYE_TRANSACTIONS,
             confirmed: None,
         }
+    }
+
+    /// Whether the far end has confirmed it, once it is over.
+    pub(super) fn confirmed(&self) -> Option<bool> {
+        self.confirmed
     }
 
     fn is_over(&self) -> bool {
@@ -93,16 +88,6 @@ impl Bye {
     }
 }
 
-impl Fork {
-    pub(super) fn is_over(&self) -> bool {
-        self.bye.is_over()
-    }
-
-    pub(super) fn owns(&self, request: &Request) -> bool {
-        self.dialog.owns(request)
-    }
-}
-
 impl Call {
     /// Makes a call that nobody remembers from the 2xx of its INVITE alone, in order to end it as any other: once this is
     /// saved, ACK and BYE, through challenges and silence (promise 2).
@@ -127,6 +112,7 @@ impl Call {
             dialog,
             phase: Phase::Answered,
             wish: Some(Wish::Drain),
+            forks: Vec::new(),
         };
         let mut call = Self::with(record, around);
         call.save(Save::Answer);
@@ -144,42 +130,6 @@ impl Call {
         self.bye = Some(Bye::sent(outgoing.tx.clone(), &self.around.limits, now));
         self.send(outgoing);
         self.schedule_byes();
-    }
-
-    /// A 2xx of another dialog than the call's: ACK it and end that dialog (RFC 3261 §13.2.2.4). The call itself lives
-    /// on, or stays ended.
-    pub(super) fn end_fork(&mut self, response: &Response, now: Moment) {
-        if let Some(fork) = self.forks.iter().find(|fork| fork.dialog.remote_tag == response.to_tag) {
-            let ack = self.ack_of(&fork.dialog, response.cseq.number);
-            return self.send(ack);
-        }
-        let mut dialog = self.record.dialog.clone();
-        dialog.remote_target.clone_from(&self.record.request_uri);
-        dialog.remote_cseq = None;
-        dialog.confirm(response);
-        let ack = self.ack_of(&dialog, response.cseq.number);
-        self.send(ack);
-        let outgoing = next_bye(&mut dialog, &[], &self.around.local, &self.around.key);
-        if self.forks.len() < MOST_FORKS {
-            let bye = Bye::sent(outgoing.tx.clone(), &self.around.limits, now);
-            self.forks.push(Fork { dialog, bye });
-        }
-        self.send(outgoing);
-        self.schedule_byes();
-    }
-
-    /// A phone that answered the challenged INVITE has answered the next one under the same tag: one dialog, whose
-    /// CSeq numbers must go on rising (RFC 3261 §12.2.1.1).
-    pub(super) fn adopt_fork(&mut self) {
-        let dialog = &mut self.record.dialog;
-        if let Some(at) = self
-            .forks
-            .iter()
-            .position(|fork| fork.dialog.remote_tag == dialog.remote_tag)
-        {
-            dialog.local_cseq = self.forks.swap_remove(at).dialog.local_cseq;
-            self.schedule_byes();
-        }
     }
 
     pub(super) fn handle_bye_response(&mut self, response: &Response, now: Moment) {
@@ -208,7 +158,7 @@ impl Call {
             ..
         } = self;
         let own = bye.as_mut().map(|bye| (bye, &mut record.dialog));
-        let others = forks.iter_mut().map(|fork| (&mut fork.bye, &mut fork.dialog));
+        let others = forks.iter_mut().filter_map(Fork::ending_mut);
         let found = own
             .into_iter()
             .chain(others)
@@ -244,7 +194,7 @@ impl Call {
             ..
         } = self;
         let own = bye.as_mut().map(|bye| (bye, &mut record.dialog));
-        let others = forks.iter_mut().map(|fork| (&mut fork.bye, &mut fork.dialog));
+        let others = forks.iter_mut().filter_map(Fork::ending_mut);
         let due = |bye: &Bye| bye.again <= now && !bye.is_over();
         for (bye, dialog) in own.into_iter().chain(others).filter(|(bye, _)| due(bye)) {
             if now >= bye.until {
@@ -262,34 +212,25 @@ impl Call {
 
     /// The call is over with its own BYE; those of the forks run on.
     fn settle_byes(&mut self) {
-        match self.bye.as_ref().and_then(|bye| bye.confirmed) {
-            // Every BYE of the call's own dialog has a wish behind it, which is the cause that `finish` names.
-            Some(confirmed) => self.finish(EndCause::RemoteHangup, confirmed),
-            None => self.schedule_byes(),
+        self.settle_forks();
+        // Every BYE of the call's own dialog has a wish behind it, which is the cause that `finish` names.
+        if let Some(confirmed) = self.bye.as_ref().and_then(Bye::confirmed) {
+            self.finish(EndCause::RemoteHangup, confirmed);
         }
+        self.schedule_byes();
     }
 
     pub(super) fn schedule_byes(&mut self) {
-        let byes = self.bye.iter().chain(self.forks.iter().map(|fork| &fork.bye));
+        let byes = self.bye.iter().chain(self.forks.iter().filter_map(Fork::ending));
         match byes.filter(|bye| !bye.is_over()).map(|bye| bye.again).min() {
             Some(due) => self.timers.set(Timer::AnotherBye, due),
             None => self.timers.stop(Timer::AnotherBye),
         }
     }
-
-    /// Answers a request inside the dialog of another fork, which takes nothing but BYE any more.
-    pub(super) fn reply_in_fork(&mut self, request: &Request) -> Option<Reply> {
-        let fork = self.forks.iter_mut().find(|fork| fork.owns(request))?;
-        if request.method != Method::Bye {
-            return Some(Reply::status(481));
-        }
-        fork.bye.confirmed = Some(true);
-        self.schedule_byes();
-        Some(Reply::status(200))
-    }
 }
 
-fn next_bye(dialog: &mut Dialog, headers: &[(&str, &str)], local: &Local, key: &BranchKey) -> Outgoing {
+/// The BYE that is next in a dialog.
+pub(super) fn next_bye(dialog: &mut Dialog, headers: &[(&str, &str)], local: &Local, key: &BranchKey) -> Outgoing {
     dialog.local_cseq = dialog.local_cseq.saturating_add(1);
     let cseq = CSeq {
         number: dialog.local_cseq,

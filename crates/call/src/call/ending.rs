@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// `CSeq` numbers an earlier process may have used after its last record: BYEs repeated and challenged.
-const LEFTOVER_CSEQS: u32 = 10;
+pub(super) const LEFTOVER_CSEQS: u32 = 10;
 
 /// Why no answer to a request will come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +83,8 @@ impl Call {
         // What was sent after the last save has used a few numbers; gaps are legal (RFC 3261 §12.2.1.1).
         self.record.dialog.local_cseq = self.record.dialog.local_cseq.saturating_add(LEFTOVER_CSEQS);
         match self.record.phase {
-            Phase::Ended(_) => return,
+            // Only phones of other forks are left.
+            Phase::Ended(_) => return self.end_left_forks(now),
             // Whether a provisional had come nobody knows: a phone may ring, so the CANCEL does not wait.
             Phase::Placing | Phase::Calling { .. } | Phase::Early | Phase::Cancelling { .. } => {
                 let invite = self.invite();
@@ -96,6 +97,7 @@ impl Call {
                 self.send_bye(now);
             }
         }
+        self.end_left_forks(now);
         self.record.wish.get_or_insert(Wish::Drain);
         self.save(Save::Wish);
     }
@@ -104,20 +106,32 @@ impl Call {
         self.record.phase = Phase::Cancelling { sent: true };
         // The 487 must come within 64·T1, else the INVITE is given up (RFC 3261 §9.1).
         self.timers.set(Timer::GiveUp, now + self.around.limits.patience());
+        let cancel = self.cancel();
+        self.send(cancel);
+    }
+
+    /// The last CANCEL did not leave; the way may be there again.
+    pub(super) fn cancel_again(&mut self) {
+        if self.record.phase == (Phase::Cancelling { sent: true }) {
+            let cancel = self.cancel();
+            self.send(cancel);
+        }
+    }
+
+    fn cancel(&self) -> Outgoing {
         let record = &self.record;
         let cseq = CSeq {
             number: record.invite_cseq,
             method: Method::Cancel,
         };
-        let cancel = Outgoing {
+        Outgoing {
             tx: Tx {
                 branch: self.invite_tx().branch,
                 method: Method::Cancel,
             },
             destination: record.destination.clone(),
             text: record.dialog.print(&cseq, &record.invite_via, &[], None),
-        };
-        self.send(cancel);
+        }
     }
 
     /// The INVITE has no final response, and will have none.
@@ -133,7 +147,8 @@ impl Call {
         } else if self.awaits_answer() {
             let tx = self.invite_tx();
             self.outputs.push_back(Output::Stop(tx));
-            self.finish(EndCause::TimedOut, false);
+            // Every CANCEL has a wish behind it, which is the cause that `finish` names.
+            self.finish(EndCause::Wished(Wish::TimedOut), false);
         }
     }
 
@@ -172,8 +187,14 @@ impl Call {
             return;
         }
         match (silence, &self.record.phase) {
-            (Silence::TimedOut, Phase::Calling { trying: false }) => self.finish(EndCause::TimedOut, false),
-            (Silence::TimedOut, Phase::Cancelling { sent: false }) => self.give_up_invite(now),
+            // Not one response came. If only the way back is broken, a phone rings: it is told by a CANCEL all the same, and
+            // what that is answered with is still listened to.
+            (Silence::TimedOut, Phase::Calling { trying: false } | Phase::Cancelling { sent: false }) => {
+                let invite = self.invite();
+                self.outputs.push_back(Output::Resume(invite));
+                self.send_cancel(now);
+                self.wish(Wish::TimedOut, now);
+            }
             // It never left.
             (Silence::Unreachable, Phase::Calling { trying: false } | Phase::Cancelling { sent: false }) => {
                 self.finish(EndCause::Unreachable, true);
@@ -186,10 +207,11 @@ impl Call {
         }
     }
 
-    /// A CANCEL nobody answered changes nothing while the INVITE may still get its response; see [`Timer::GiveUp`].
+    /// A CANCEL nobody answered changes nothing while the INVITE may still get its response; see [`Timer::GiveUp`]. One that
+    /// could not be sent is tried again until then.
     fn handle_cancel_silence(&mut self, silence: Silence, now: Moment) {
         if silence == Silence::Unreachable && self.record.phase == (Phase::Cancelling { sent: true }) {
-            self.give_up_invite(now);
+            self.timers.set(Timer::AnotherCancel, now + self.around.limits.t1 * 8);
         }
     }
 }

@@ -189,7 +189,7 @@ impl Call {
             return self.answered(response);
         }
         if record.dialog.remote_tag != response.to_tag {
-            return self.end_fork(response, now);
+            return self.handle_fork(response);
         }
         // Repeated because our ACK was lost, or has not left yet (RFC 3261 §13.2.2.4).
         if record.phase != Phase::Answered {
@@ -203,6 +203,7 @@ impl Call {
     fn answered(&mut self, response: &Response) {
         self.timers.stop(Timer::NoAnswer);
         self.timers.stop(Timer::GiveUp);
+        self.timers.stop(Timer::AnotherCancel);
         self.record.dialog.confirm(response);
         self.adopt_fork();
         self.record.phase = Phase::Answered;

@@ -223,6 +223,7 @@ pub struct Rig {
     pub replies: Vec<Reply>,
     pub media: Vec<MediaCommand>,
     peer_cseq: u32,
+    forks: u32,
 }
 
 impl Rig {
@@ -234,6 +235,7 @@ impl Rig {
             replies: Vec::new(),
             media: Vec::new(),
             peer_cseq: 0,
+            forks: 0,
         }
     }
 
@@ -344,6 +346,22 @@ impl Rig {
     pub fn answer(&mut self, tag: &str) -> &mut Self {
         let response = self.answer_of(tag);
         self.deliver(&response)
+    }
+
+    /// The same from another fork than the call's phone; the journal takes its dialog at once.
+    #[track_caller]
+    pub fn fork(&mut self, tag: &str) -> &mut Self {
+        let response = self.answer_of(tag);
+        self.deliver_fork(&response)
+    }
+
+    #[track_caller]
+    pub fn deliver_fork(&mut self, response: &Response) -> &mut Self {
+        let number = self.forks;
+        self.forks += 1;
+        self.deliver(response);
+        assert_eq!(self.drain(), [format!("save Fork({number})")]);
+        self.saved(Save::Fork(number))
     }
 
     pub fn answer_of(&self, tag: &str) -> Response {

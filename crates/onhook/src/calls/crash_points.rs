@@ -2,8 +2,8 @@
 //!
 //! They exist only with the feature `crash-points`, which nothing but `make crash-test` turns on. There,
 //! `ONHOOK_CRASH_POINT=after-answer:7` aborts the process when the seventh answer is durable and before anything else is
-//! done about it; `before-answer:7` when the journal is about to be given it. The entries are `intent`, `answer`, `wish` and
-//! `end`. The process ends as it would by `kill -9`: nothing is closed, flushed or said.
+//! done about it; `before-answer:7` when the journal is about to be given it. The entries are `intent`, `answer`, `fork`, `wish`
+//! and `end`. The process ends as it would by `kill -9`: nothing is closed, flushed or said.
 
 use std::{
     env,
@@ -36,6 +36,7 @@ fn pass(side: &str, save: Save) {
         Save::Answer => "answer",
         Save::Wish => "wish",
         Save::End => "end",
+        Save::Fork(_) => "fork",
     };
     if let Some((point, times)) = &*CHOSEN
         && point.split_once('-') == Some((side, entry))

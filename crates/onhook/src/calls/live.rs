@@ -36,8 +36,19 @@ pub(super) struct Live {
     pub(super) placed: Option<Placed>,
     /// The peer's requests that wait for a reply.
     pub(super) requests: HashMap<u64, Incoming>,
+    /// What the journal holds of it.
+    pub(super) row: Row,
     /// Set once the call has ended.
-    pub(super) ended_at: Option<Moment>,
+    pub(super) ended_at: Option<(Moment, SystemTime)>,
+}
+
+/// How a call stands in the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Row {
+    /// Not at all, or only as a detail record: a crash now would leave nothing to be ended.
+    Closed,
+    /// As a call that a crash would leave to the next server.
+    Open,
 }
 
 /// What a call's sound is made of.
@@ -67,6 +78,7 @@ impl Live {
             settled: watch::Sender::default(),
             placed: None,
             requests: HashMap::new(),
+            row: Row::Closed,
             ended_at: None,
         }
     }
@@ -85,7 +97,8 @@ impl Live {
     /// Repeated and forked answers may come for as long as a transaction lasts, and the dialogs of other forks may take
     /// longer to end than the call itself.
     fn linger_until(&self, limits: &Limits) -> Option<Moment> {
-        let until = self.ended_at? + limits.transaction();
+        let (ended_at, _) = self.ended_at?;
+        let until = ended_at + limits.transaction();
         self.call.is_drained().then_some(until)
     }
 }

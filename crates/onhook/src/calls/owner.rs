@@ -225,7 +225,7 @@ impl Owner {
                 (Save::Wish | Save::End, _) => live.settled.send_modify(|settled| {
                     settled.durable = Some(done || settled.durable == Some(true));
                 }),
-                (Save::Answer, _) => {}
+                (Save::Answer | Save::Fork(_), _) => {}
             }
         });
     }
@@ -251,7 +251,7 @@ impl Owner {
         self.sip.end(call_id);
         self.past.insert(key, Past::of(&live));
         self.schedule
-            .set(key, live.ended_at.map(|at| at + self.settings.ended_retention));
+            .set(key, live.ended_at.map(|(at, _)| at + self.settings.ended_retention));
         if self.past.len() > MOST_PAST
             && let Some(oldest) = self.past.keys().next().copied()
         {
@@ -268,7 +268,7 @@ impl Owner {
 
     fn tell_when_all_ended(&mut self) {
         // A leftover that still waits then has no way to its phone: it is left to the next server.
-        if self.up.is_empty() {
+        if !self.ending.is_empty() && self.up.is_empty() && self.live.values().all(|live| live.call.is_drained()) {
             for reply in self.ending.drain(..) {
                 let _ = reply.send(());
             }

@@ -91,7 +91,7 @@ pub(super) fn cause(end: &End) -> &'static str {
         EndCause::Wished(Wish::Drain) => "drain",
         EndCause::RemoteHangup => "remote-hangup",
         EndCause::Rejected { .. } => "rejected",
-        EndCause::TimedOut => "timed-out",
+        EndCause::Wished(Wish::TimedOut) => "timed-out",
         EndCause::Unreachable => "unreachable",
         EndCause::Unauthorized { .. } => "unauthorized",
     }

@@ -56,7 +56,7 @@ fn failure_cause(cause: &EndCause) -> ConnectionFailureCause {
             404 | 410 | 484 | 503 | 604 => ConnectionFailureCause::Unavailable,
             _ => ConnectionFailureCause::Other,
         },
-        EndCause::Wished(Wish::SessionExpired) | EndCause::TimedOut | EndCause::Unreachable => {
+        EndCause::Wished(Wish::SessionExpired | Wish::TimedOut) | EndCause::Unreachable => {
             ConnectionFailureCause::Unavailable
         }
         EndCause::Wished(Wish::MediaRefused | Wish::MediaFailed | Wish::NoAck | Wish::NotJournaled)
@@ -85,9 +85,7 @@ fn sip_response(
             text: if reason.is_empty() { code.to_string() } else { reason },
         },
         // Not the 487 that our own CANCEL brought about.
-        EndCause::Wished(Wish::NoAnswer | Wish::SessionExpired) | EndCause::TimedOut => {
-            response(408, "Request Timeout")
-        }
+        EndCause::Wished(Wish::NoAnswer | Wish::SessionExpired | Wish::TimedOut) => response(408, "Request Timeout"),
         EndCause::Unreachable => response(503, "Service Unavailable"),
         EndCause::Wished(Wish::MediaRefused) => response(488, "Not Acceptable Here"),
         EndCause::Wished(_) | EndCause::RemoteHangup | EndCause::NotJournaled => match refusal {
@@ -135,7 +133,7 @@ mod tests {
             (rejected(484), Unavailable),
             (rejected(503), Unavailable),
             (rejected(604), Unavailable),
-            (EndCause::TimedOut, Unavailable),
+            (EndCause::Wished(Wish::TimedOut), Unavailable),
             (EndCause::Unreachable, Unavailable),
             (EndCause::Wished(Wish::SessionExpired), Unavailable),
             (rejected(603), Other),

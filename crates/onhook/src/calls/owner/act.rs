@@ -11,8 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{Key, Note, Owner, SoundUnavailable};
 use crate::{
-    calls::{live::Live, past},
-    journal::{CallState, Written},
+    calls::{
+        live::{Live, Row},
+        past,
+    },
+    journal::{CallState, Journal, Written},
     sip::InviteProgress,
 };
 
@@ -44,7 +47,7 @@ impl Owner {
             self.sip.send(&live.call.record().dialog.call_id, messages);
         }
         if live.ended_at.is_none() && live.call.end().is_some() {
-            live.ended_at = Some(now);
+            live.ended_at = Some((now, SystemTime::now()));
             self.ended(key);
         }
         let limits = &self.settings.limits;
@@ -72,11 +75,11 @@ impl Owner {
         self.leftovers_ending.remove(&key);
     }
 
-    fn save(&self, key: Key, save: Save) {
-        let Some(live) = self.live.get(&key) else { return };
+    fn save(&mut self, key: Key, save: Save) {
+        let Some(live) = self.live.get_mut(&key) else { return };
         #[cfg(feature = "crash-points")]
         crate::calls::crash_points::before(save);
-        let durable = self.write(key, live, save);
+        let durable = write(&self.journal, key, live, save);
         let notes = self.notes.clone();
         tokio::spawn(async move {
             let done = match durable.await {
@@ -88,15 +91,6 @@ impl Owner {
             };
             let _ = notes.send(Note::Saved { key, save, done }).await;
         });
-    }
-
-    fn write(&self, key: Key, live: &Live, save: Save) -> Written {
-        let record = live.call.record();
-        match (save, &record.phase) {
-            (Save::Intent, Phase::Placing) => self.journal.intent(key, live.id, intent(live)),
-            (_, Phase::Ended(end)) => self.journal.ended(key, past::ended(live, end, SystemTime::now())),
-            _ => self.journal.state(key, state(record)),
-        }
     }
 
     fn reply(&mut self, key: Key, id: u64, reply: Reply) {
@@ -232,7 +226,23 @@ impl Owner {
     }
 }
 
-/// What is written once: who may ask about the call, and the record that a CANCEL can be made from.
+/// The row that this makes of a call: a detail record at its end; else, while there is none that a crash would leave, a new
+/// one; and what has changed.
+fn write(journal: &Journal, key: Key, live: &mut Live, save: Save) -> Written {
+    if save == Save::End
+        && let Some(end) = live.call.end()
+    {
+        live.row = Row::Closed;
+        let ended_at = live.ended_at.map_or_else(SystemTime::now, |(_, at)| at);
+        return journal.ended(key, past::ended(live, end, ended_at));
+    }
+    match std::mem::replace(&mut live.row, Row::Open) {
+        Row::Closed => journal.intent(key, live.id, intent(live)),
+        Row::Open => journal.state(key, state(live.call.record())),
+    }
+}
+
+/// What is written first: who may ask about the call, and the record that a CANCEL can be made from.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Intent {
     pub(super) owner: [u8; 32],
@@ -240,7 +250,7 @@ pub(super) struct Intent {
     pub(super) record: Record,
 }
 
-pub(super) fn intent(live: &Live) -> Vec<u8> {
+fn intent(live: &Live) -> Vec<u8> {
     let intent = Intent {
         owner: live.owner,
         started: live.started,

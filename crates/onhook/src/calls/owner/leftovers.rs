@@ -4,13 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use call::{Call, Record, Response, Surroundings, sdp::LocalMedia};
 
-use super::{
-    Key, Live, Owner, Past,
-    act::{Intent, intent},
-    local_ip,
-};
+use super::{Key, Live, Owner, Past, act::Intent, local_ip};
 use crate::{
-    calls::{PhoneCallId, TrunkRoute},
+    calls::{PhoneCallId, TrunkRoute, live::Row},
     journal::{Leftover, Recovered},
 };
 
@@ -98,6 +94,10 @@ impl Owner {
             Some(state) => serde_json::from_slice(&state.dialog).map_err(|_| Stuck::ForGood)?,
             None => intent.record,
         };
+        // A newer program wrote it: what it says may not be what is read here.
+        if record.version > call::RECORD_VERSION {
+            return Err(Stuck::ForGood);
+        }
         // A trunk that is no longer configured had a way out; any other may still reach the phone.
         let trunks = &self.settings.trunks;
         let trunk = trunks
@@ -106,7 +106,10 @@ impl Owner {
             .or(trunks.first())
             .ok_or(Stuck::ForGood)?;
         let call = Call::take_up(record, self.around(trunk).ok_or(Stuck::ForNow)?, self.now());
-        Ok(Live::new(intent.owner, leftover.id_hash, call, intent.started))
+        Ok(Live {
+            row: Row::Open,
+            ..Live::new(intent.owner, leftover.id_hash, call, intent.started)
+        })
     }
 
     /// A 2xx for a call that nobody remembers: a phone is off-hook, and only we can know. It is ended as a leftover is.
@@ -120,8 +123,6 @@ impl Owner {
             return;
         };
         tracing::warn!(call = %key, sip.call_id = %response.call_id, "a call was answered after it was forgotten: hanging up");
-        // The answer is saved over this intent, and the ACK waits for the answer: nobody waits for the intent alone.
-        drop(self.journal.intent(key, live.id, intent(&live)));
         self.leftovers_ending.insert(key);
         self.admit(key, live);
         self.act(key);
