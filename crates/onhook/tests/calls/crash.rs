@@ -102,6 +102,49 @@ async fn a_phone_that_answers_while_the_server_is_down_is_acked_and_byed() {
     second.anna(&house).ended(&id).await;
 }
 
+/// The phone of another fork has been ACKed, and the server dies before that phone has heard its BYE.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_phone_of_another_fork_is_hung_up_by_the_next_server() {
+    let mut peer = Peer::bind().await;
+    let house = House::build();
+    let plan = Plan::to(peer.uri());
+    let first = Program::serve(&house, &plan).await;
+    let anna = first.anna(&house);
+    // One call is up when another fork answers; the other has ended by then.
+    let up = anna.play("4711").await;
+    let invite_of_up = peer.take_call().await;
+    peer.answer_as("other", &invite_of_up).await;
+    peer.expect("ACK").await;
+    peer.expect("BYE").await;
+    let over = anna.play("4712").await;
+    let invite_of_over = peer.take_call().await;
+    peer.hang_up(&invite_of_over).await;
+    assert_eq!(peer.next().await.status(), Some(200));
+    peer.answer_as("late", &invite_of_over).await;
+    peer.expect("ACK").await;
+    peer.expect("BYE").await;
+    let plan = again(&plan, &first);
+    first.kill().await;
+
+    let second = Program::serve(&house, &plan).await;
+    let mut ended = Vec::new();
+    while ended.len() < 3 {
+        let request = peer.next().await;
+        // BYEs of the first server may still have been on their way; those of the second leave a gap.
+        if request.header("CSeq").ends_with(" BYE") && request.header("CSeq").len() > "9 BYE".len() {
+            peer.reply(&request, 200).await;
+            ended.extend(request.header("To").rsplit("tag=").next().map(str::to_owned));
+        }
+    }
+    ended.sort();
+    assert_eq!(ended, ["late", "other", "phone"]);
+    let anna = second.anna(&house);
+    anna.ended(&up).await;
+    // What ended the call is not forgotten for the fork's sake.
+    assert_eq!(anna.ended(&over).await.failure_cause, ConnectionFailureCause::None);
+    peer.nothing_new(sip_address(&second.addresses.sip[0])).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_whose_trunk_cannot_be_reached_is_left_to_a_later_server() {
     let mut peer = Peer::bind().await;

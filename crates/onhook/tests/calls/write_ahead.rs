@@ -148,3 +148,21 @@ async fn an_ack_leaves_when_the_answer_is_durable() {
     peer.expect("ACK").await;
     assert_eq!(count(&scene, "SELECT count(*) FROM call_state"), 1);
 }
+
+/// And so must the phone of another fork.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_ack_of_another_fork_leaves_when_its_dialog_is_durable() {
+    let mut peer = Peer::bind().await;
+    let scene = Scene::open(Plan::to(peer.uri())).await;
+    let anna = scene.anna();
+    anna.play("4711").await;
+    let invite = peer.take_call().await;
+    let lock = Lock::take(&scene);
+    peer.answer_as("other", &invite).await;
+    peer.nothing_new(scene.sip()).await;
+    lock.release();
+    peer.expect("ACK").await;
+    peer.expect("BYE").await;
+    let named = "SELECT count(*) FROM call_state WHERE instr(dialog, '\"remote_tag\":\"other\"')";
+    assert_eq!(count(&scene, named), 1);
+}
