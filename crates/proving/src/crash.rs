@@ -54,6 +54,8 @@ pub struct CrashRun {
     pub kills_at_each_point: u64,
     /// Calls that are up, or nearly, at the kill.
     pub at_once: u64,
+    /// How long there is no server after a kill.
+    pub down: Duration,
 }
 
 #[derive(Default)]
@@ -137,11 +139,12 @@ impl CrashRun {
             not_reached,
         } = round.tally;
         let mut report = Report::new(format!(
-            "kill -9: {} at random and {} at each of {} points, {} calls each, seed {}",
+            "kill -9: {} at random and {} at each of {} points, {} calls each, restarted after {} ms, seed {}",
             self.kills,
             self.kills_at_each_point,
             POINTS.len(),
             self.at_once,
+            self.down.as_millis(),
             self.seed
         ));
         report.tell("kills", kills);
@@ -218,6 +221,7 @@ impl Round<'_> {
         let tally = &mut self.tally;
         tally.kills += 1;
         tally.up_at_the_kill += self.phones.all_up() as u64;
+        sleep(self.run.down).await;
 
         self.phones.server_starts();
         let serving = self.site.serve(None).await?;

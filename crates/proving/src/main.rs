@@ -30,6 +30,9 @@ enum Command {
         /// Calls at each kill
         #[arg(long, default_value_t = 50)]
         at_once: u64,
+        /// From a kill to the next start, in milliseconds
+        #[arg(long, default_value_t = 0)]
+        down: u64,
     },
     /// Lose packets, hang up, count phones
     Loss {
@@ -83,6 +86,7 @@ async fn prove(args: Args) -> Result<Report, ProvingError> {
             kills,
             at_each_point,
             at_once,
+            down,
         } => {
             let run = CrashRun {
                 onhook,
@@ -90,6 +94,7 @@ async fn prove(args: Args) -> Result<Report, ProvingError> {
                 kills,
                 kills_at_each_point: at_each_point,
                 at_once,
+                down: Duration::from_millis(down),
             };
             run.run().await
         }

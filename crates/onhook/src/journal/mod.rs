@@ -221,8 +221,15 @@ impl Journal {
             gate.clone(),
         )
         .map_err(JournalError::Thread)?;
-        let writer = writer::Writer::new(connection, path, settings.keep_records, ballast, gate.clone())
-            .map_err(|error| StoreError::from(error).at(path))?;
+        let writer = writer::Writer::new(
+            connection,
+            path,
+            incarnation,
+            settings.keep_records,
+            ballast,
+            gate.clone(),
+        )
+        .map_err(|error| StoreError::from(error).at(path))?;
         writer::start(writer, entries, upkeep, lock)?;
         let journal = Self {
             queue,
@@ -299,13 +306,14 @@ impl Journal {
     }
 }
 
-/// What the last server left, and the number of this one.
+/// What the last server left, and the number of this one. Nothing is written and no flush waited for: on a disk that is
+/// busy or full, phones are to be hung up all the same. The writer puts the number down with its first entries.
 fn take_over(connection: &rusqlite::Connection, remember_ended: Duration) -> rusqlite::Result<(Recovered, i64)> {
     let recovered = recover::recover(connection, remember_ended)?;
-    let incarnation = connection.query_row("UPDATE incarnation SET last = last + 1 RETURNING last", [], |row| {
-        row.get(0)
-    })?;
-    Ok((recovered, incarnation))
+    let last: i64 = connection.query_row("SELECT last FROM incarnation", [], |row| row.get(0))?;
+    // Fails when the file cannot be written: better told now than by the first call.
+    connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK")?;
+    Ok((recovered, last + 1))
 }
 
 /// Takes the lock that only one server can hold; the system frees it when the process is gone, however it went.

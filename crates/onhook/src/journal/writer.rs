@@ -27,6 +27,9 @@ pub(super) struct Writer {
     connection: Connection,
     /// The write-ahead log. Only ever looked at: opening it by hand would drop SQLite's locks.
     log: PathBuf,
+    /// Which life of the server this is, until it is written: with the first entries, since no key of it may be durable
+    /// without it.
+    incarnation: Option<i64>,
     keep_records: Duration,
     ballast: Ballast,
     gate: Gate,
@@ -60,6 +63,7 @@ impl Writer {
     pub(super) fn new(
         connection: Connection,
         store: &Path,
+        incarnation: i64,
         keep_records: Duration,
         ballast: Ballast,
         gate: Gate,
@@ -73,6 +77,7 @@ impl Writer {
         Ok(Self {
             connection,
             log: log.into(),
+            incarnation: Some(incarnation),
             keep_records,
             ballast,
             gate,
@@ -197,6 +202,9 @@ impl Writer {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if let Some(incarnation) = self.incarnation {
+            transaction.execute("UPDATE incarnation SET last = ?1", params![incarnation])?;
+        }
         let mut sweep = false;
         for entry in entries {
             match &entry.write {
@@ -247,7 +255,9 @@ impl Writer {
                 )?
                 .execute(params![before, SWEEP])?;
         }
-        transaction.commit()
+        transaction.commit()?;
+        self.incarnation = None;
+        Ok(())
     }
 }
 
@@ -293,6 +303,7 @@ mod tests {
         let writer = Writer::new(
             connect(&path).unwrap(),
             &path,
+            7,
             Duration::from_secs(60),
             ballast,
             Gate::default(),
@@ -385,6 +396,27 @@ mod tests {
         let (new_call, mut taken) = intent(5);
         writer.write(vec![new_call]);
         assert_eq!(taken.try_recv().unwrap(), Ok(()));
+    }
+
+    #[test]
+    fn no_call_is_written_without_the_life_it_belongs_to() {
+        let (_folder, mut writer) = writer();
+        let life = |writer: &Writer| -> i64 {
+            let connection = &writer.connection;
+            connection
+                .query_row("SELECT last FROM incarnation", [], |row| row.get(0))
+                .unwrap()
+        };
+        leave_room(&writer, 0);
+        let (new_call, mut refused) = intent(1);
+        writer.write(vec![new_call]);
+        assert_eq!(refused.try_recv().unwrap(), Err(WriteError::DiskFull));
+
+        leave_room(&writer, 1000);
+        let (new_call, mut taken) = intent(2);
+        writer.write(vec![new_call]);
+        assert_eq!(taken.try_recv().unwrap(), Ok(()));
+        assert_eq!((rows(&writer, "call"), life(&writer)), (1, 7));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Writes and flushes that fail under a running server: the journal is shut for good, and calls can still be ended.
 
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
@@ -66,6 +66,44 @@ async fn after_a_failed_flush_calls_end_and_none_begins() {
     server.signal("INT").await;
     assert_eq!(server.exits().await, 0);
     the_next_server_takes_over(&mut stage).await;
+}
+
+#[tokio::test]
+async fn a_server_on_a_disk_that_takes_its_time_hangs_up_at_once_what_the_last_one_left() {
+    let mut stage = stage(Duration::from_secs(60), None).await;
+    let server = stage.serve("ballast = \"0\"", "").await;
+    server.play().await.unwrap();
+    stage.answered().await;
+    server.signal("KILL").await;
+    server.exits().await;
+    if !Command::new("strace")
+        .arg("-V")
+        .stdout(Stdio::null())
+        .status()
+        .await
+        .is_ok_and(|found| found.success())
+    {
+        eprintln!("not run: there is no strace");
+        return;
+    }
+
+    // Ten seconds a flush.
+    let slowly = [
+        "strace",
+        "-D",
+        "-f",
+        "-q",
+        "-o",
+        "/dev/null",
+        "-e",
+        "trace=fsync,fdatasync",
+        "-e",
+        "inject=fsync,fdatasync:delay_enter=10000000",
+    ];
+    let started = Instant::now();
+    let _server = stage.serve_by(&slowly, "ballast = \"0\"", "").await;
+    stage.hung_up().await;
+    assert!(started.elapsed() < Duration::from_secs(8), "it waited for the disk");
 }
 
 async fn none_begins(server: &mut Serving) {

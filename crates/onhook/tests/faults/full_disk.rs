@@ -119,6 +119,31 @@ async fn calls_end_on_a_full_disk_and_begin_again_when_there_is_room() {
 }
 
 #[tokio::test]
+async fn a_server_that_finds_its_disk_full_hangs_up_what_the_last_one_left() {
+    let Some(disk) = SmallDisk::mount("8m") else {
+        eprintln!("not run: mounting a tmpfs is not allowed here");
+        return;
+    };
+    let mut stage = stage(Duration::from_secs(60), Some(&disk.path().join("onhook.db"))).await;
+    let server = stage.serve("ballast = \"0\"", "").await;
+    disk.fill();
+    let mut up = 0;
+    while server.play().await.is_ok() {
+        stage.answered().await;
+        up += 1;
+        assert!(up < 500, "the disk is not full");
+    }
+    assert!(up > 0, "what the log holds already can be overwritten");
+    server.signal("KILL").await;
+    server.exits().await;
+
+    let _server = stage.serve("ballast = \"0\"", "").await;
+    for _ in 0..up {
+        stage.hung_up().await;
+    }
+}
+
+#[tokio::test]
 async fn a_ballast_that_does_not_fit_is_warned_of_and_the_server_starts() {
     let Some(disk) = SmallDisk::mount("4m") else {
         eprintln!("not run: mounting a tmpfs is not allowed here");

@@ -221,15 +221,15 @@ impl Serving {
         spawn_blocking(move || question(&client)).await.unwrap()
     }
 
-    /// `TERM` or `INT`.
+    /// `TERM`, `INT` or `KILL`.
     pub(crate) async fn signal(&self, name: &str) {
         run("sh", &["-c", &format!("kill -{name} {}", self.pid())]).await;
     }
 
-    /// Waits for its end, and returns the exit code.
+    /// Waits for its end, and returns the exit code; a killed server has none, and counts as -1.
     pub(crate) async fn exits(mut self) -> i32 {
         let status = timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap();
-        status.code().unwrap()
+        status.code().unwrap_or(-1)
     }
 }
 
