@@ -9,6 +9,7 @@ mod answer;
 mod connection;
 mod description;
 mod endpoint;
+mod forwarded;
 mod front;
 mod listener;
 mod router;
@@ -22,11 +23,13 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{self, PlainBasic};
+use crate::auth::Taken;
+use crate::config::{self, ClientCertificate, PlainBasic};
+use crate::reach::Network;
 use listener::Listener;
 
 pub use service::{House, Service, Unauthenticated};
-pub use tls::{Tls, TlsError};
+pub use tls::{Clients, Tls, TlsError};
 
 /// How the door behaves; made from `[http]`.
 #[derive(Clone, Debug)]
@@ -43,6 +46,8 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// Connections at a time over all listeners; further ones wait to be accepted.
     pub max_connections: usize,
+    /// Whose X-Forwarded-For is believed.
+    pub trusted_proxies: Vec<Network>,
 }
 
 impl From<&config::Http> for Settings {
@@ -68,6 +73,7 @@ impl From<&config::Http> for Settings {
             },
             public_url: http.public_url.clone(),
             max_connections: 4096,
+            trusted_proxies: http.trusted_proxies.clone(),
         }
     }
 }
@@ -96,13 +102,19 @@ impl Door {
     /// # Errors
     /// When an address is taken or a certificate does not work.
     pub fn open(http: &config::Http) -> Result<Self, OpenError> {
-        let mut wanted: Vec<(SocketAddr, Option<Tls>)> = http.listen.0.iter().map(|address| (*address, None)).collect();
+        let plain = Taken::of(&http.login);
+        let mut wanted: Vec<_> = http.listen.0.iter().map(|address| (*address, None, plain)).collect();
         for tls in &http.tls {
-            wanted.push((tls.listen, Some(Tls::load(&tls.cert, &tls.key)?)));
+            let clients = tls.client_ca.as_deref().map(|ca| Clients {
+                ca,
+                required: tls.client_certificate == ClientCertificate::Required,
+            });
+            let loaded = Tls::load(&tls.cert, &tls.key, clients)?;
+            wanted.push((tls.listen, Some(loaded), Taken::of(&tls.login)));
         }
         let mut listeners = Vec::with_capacity(wanted.len());
-        for (address, tls) in wanted {
-            let listener = Listener::bind(address, tls).map_err(|source| OpenError::Bind { address, source })?;
+        for (address, tls, taken) in wanted {
+            let listener = Listener::bind(address, tls, taken).map_err(|source| OpenError::Bind { address, source })?;
             listeners.push(listener);
         }
         Ok(Self { listeners })

@@ -3,13 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use onhook::auth::{AuthError, Authenticator, Caller, password, takes_basic};
-use onhook::config::{PlainBasic, Secret};
+use onhook::auth::{AuthError, Authenticator, Caller, Presented, Taken, password, takes_secrets};
+use onhook::config::{Config, LoginMethod, PlainBasic, Secret};
 use onhook::store::{Store, UserName};
 
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -28,7 +28,7 @@ impl House {
         for (user, password) in users {
             store.add_user(&name(user), &hash(password)).unwrap();
         }
-        let auth = Arc::new(Authenticator::new(Arc::new(store), "onhook").unwrap());
+        let auth = Arc::new(Authenticator::new(Arc::new(store), "onhook", &login()).unwrap());
         Self {
             path,
             auth,
@@ -42,8 +42,22 @@ impl House {
     }
 
     async fn login(&self, user: &str, password: &str) -> Result<Caller, AuthError> {
-        self.auth.basic(&basic(user, password), PEER).await
+        self.given(&basic(user, password), PEER).await
     }
+
+    async fn given(&self, authorization: &str, client: IpAddr) -> Result<Caller, AuthError> {
+        given(&self.auth, authorization, client).await
+    }
+}
+
+async fn given(auth: &Authenticator, authorization: &str, client: IpAddr) -> Result<Caller, AuthError> {
+    let taken = Taken::of(&[LoginMethod::Users]);
+    auth.authenticate(Presented::Authorization(authorization), taken, client)
+        .await
+}
+
+fn login() -> onhook::config::Login {
+    Config::parse("", Path::new("onhook.toml")).unwrap().login
 }
 
 fn name(text: &str) -> UserName {
@@ -120,7 +134,7 @@ async fn failures_are_throttled_and_a_remembered_login_is_not() {
     house.login("alice", "secret").await.unwrap();
     let elsewhere = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
     assert!(matches!(
-        house.auth.basic(&basic("alice", "guess"), elsewhere).await,
+        house.given(&basic("alice", "guess"), elsewhere).await,
         Err(AuthError::Rejected)
     ));
 }
@@ -131,7 +145,7 @@ async fn parallel_logins_of_one_user_are_no_failures() {
     let logins: Vec<_> = (0..100)
         .map(|_| {
             let auth = Arc::clone(&house.auth);
-            tokio::spawn(async move { auth.basic(&basic("alice", "secret"), PEER).await.is_ok() })
+            tokio::spawn(async move { given(&auth, &basic("alice", "secret"), PEER).await.is_ok() })
         })
         .collect();
     for login in logins {
@@ -157,7 +171,7 @@ async fn what_cannot_be_read_is_malformed_and_what_is_nobodys_name_is_rejected()
     let house = House::new(&[]);
     for header in ["", "Basic", "Negotiate abc", "Basic ====", "Basic YWxpY2U="] {
         assert!(
-            matches!(house.auth.basic(header, PEER).await, Err(AuthError::Malformed)),
+            matches!(house.given(header, PEER).await, Err(AuthError::Malformed)),
             "{header}"
         );
     }
@@ -167,15 +181,15 @@ async fn what_cannot_be_read_is_malformed_and_what_is_nobodys_name_is_rejected()
 #[test]
 fn passwords_travel_over_tls_or_loopback_unless_told_otherwise() {
     let far = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
-    assert!(takes_basic(PlainBasic::LoopbackOnly, true, far));
-    assert!(takes_basic(PlainBasic::LoopbackOnly, false, PEER));
-    assert!(takes_basic(
+    assert!(takes_secrets(PlainBasic::LoopbackOnly, true, far));
+    assert!(takes_secrets(PlainBasic::LoopbackOnly, false, PEER));
+    assert!(takes_secrets(
         PlainBasic::LoopbackOnly,
         false,
         "::ffff:127.0.0.1".parse().unwrap()
     ));
-    assert!(!takes_basic(PlainBasic::LoopbackOnly, false, far));
-    assert!(takes_basic(PlainBasic::Everywhere, false, far));
+    assert!(!takes_secrets(PlainBasic::LoopbackOnly, false, far));
+    assert!(takes_secrets(PlainBasic::Everywhere, false, far));
 }
 
 #[test]

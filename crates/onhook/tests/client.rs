@@ -12,6 +12,7 @@ use ews::{
     ConnectionFailureCause, Fault, Operation, PhoneCallId, PhoneCallInformation, PhoneCallState, ReplyError, Response,
     ResponseCode, ResponseMessage,
 };
+use onhook::auth::{Presented, Taken};
 use onhook::client::{Client, ClientError, Trust};
 use onhook::config::{Config, Secret};
 use onhook::http::{Door, Service, Settings, Unauthenticated};
@@ -31,7 +32,10 @@ struct OneCall;
 impl Service for OneCall {
     type Caller = ();
 
-    async fn authenticate(&self, authorization: &str, _: IpAddr) -> Result<(), Unauthenticated> {
+    async fn authenticate(&self, presented: Presented<'_>, _: Taken, _: IpAddr) -> Result<(), Unauthenticated> {
+        let Presented::Authorization(authorization) = presented else {
+            return Err(Unauthenticated::Rejected);
+        };
         // Basic of anna:pass:word
         if authorization == "Basic YW5uYTpwYXNzOndvcmQ=" {
             Ok(())

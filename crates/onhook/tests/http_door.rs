@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ews::{DecodeOptions, Fault, Operation, Response, ResponseCode, ResponseMessage, ServerVersionInfo};
+use onhook::auth::{Presented, Taken};
 use onhook::config::{Config, PlainBasic};
 use onhook::http::{Door, Service, Settings, Unauthenticated};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -31,7 +32,10 @@ struct OneCall {
 impl Service for OneCall {
     type Caller = ();
 
-    async fn authenticate(&self, authorization: &str, _: IpAddr) -> Result<(), Unauthenticated> {
+    async fn authenticate(&self, presented: Presented<'_>, _: Taken, _: IpAddr) -> Result<(), Unauthenticated> {
+        let Presented::Authorization(authorization) = presented else {
+            return Err(Unauthenticated::Rejected);
+        };
         match authorization {
             ALICE => Ok(()),
             "Basic busy" => Err(Unauthenticated::TryLater(Duration::from_millis(1500))),
@@ -74,6 +78,7 @@ fn settings() -> Settings {
         version: ServerVersionInfo::default(),
         public_url: None,
         max_connections: 64,
+        trusted_proxies: Vec::new(),
     }
 }
 

@@ -1,39 +1,42 @@
 //! Credentials become a [`Caller`], or nothing does.
 //!
-//! One way today: HTTP Basic against the users of the store. A password is hashed with argon2id, which is slow on purpose;
-//! so a verified one is remembered for a minute, wrong ones are counted before the next is hashed, and at most a few are
-//! hashed at once. What a caller may do is decided elsewhere.
+//! Four ways: HTTP Basic against the users of the store (`users`) or against a directory (`ldap`), bearer tokens (`oauth`),
+//! client certificates (`certificate`). Which of them count is the listener's matter ([`Taken`]). Whatever is slow, or can
+//! be guessed, is counted before it is tried (`throttle`), and what was right is remembered for a minute (`verified`).
+//! What a caller may do is decided elsewhere; for whom it may act, in [`impersonation`].
 
+mod certificate;
 mod credentials;
+mod domains;
+pub mod impersonation;
+mod ldap;
+mod oauth;
 pub mod password;
 mod throttle;
+mod turns;
+mod users;
 mod verified;
 
-use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls_pki_types::CertificateDer;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
-use tokio::sync::{Mutex, Semaphore};
-use tokio::time::Instant;
-use tracing::debug;
 
-use crate::config::{PlainBasic, Secret};
+use crate::config::{self, LoginMethod, PlainBasic};
 use crate::store::{Store, StoreError, UserName};
 
+use certificate::Certificates;
 use credentials::Credentials;
+use domains::Domains;
+use ldap::Directory;
+pub use ldap::LdapError;
+use oauth::Tokens;
+pub use oauth::{KeysError, TokenError};
 use throttle::Throttle;
-use verified::Verified;
-
-/// A user's hash and version.
-type Known = (String, i64);
-
-/// How many passwords are hashed at once: 19 MiB and a core each.
-const HASHING: usize = 2;
-/// Users are verified one at a time each; this many locks serve all of them.
-const TURNS: usize = 64;
+use users::Users;
 
 /// Who asks. Calls and messages belong to the key; the name is for policy and for people.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -58,141 +61,142 @@ impl Caller {
     }
 }
 
+/// What a client says about itself, yet to be verified.
+#[derive(Clone, Copy)]
+pub enum Presented<'r> {
+    /// The value of an `Authorization` header.
+    Authorization(&'r str),
+    /// A certificate that the handshake has verified: an authority vouches for it, and the client has its key.
+    Certificate(&'r CertificateDer<'static>),
+}
+
+/// What a listener takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    pub users: bool,
+    pub ldap: bool,
+    pub oauth: bool,
+    pub certificate: bool,
+}
+
+impl Taken {
+    /// As the configuration lists it.
+    pub fn of(methods: &[LoginMethod]) -> Self {
+        let has = |method| methods.contains(&method);
+        Self {
+            users: has(LoginMethod::Users),
+            ldap: has(LoginMethod::Ldap),
+            oauth: has(LoginMethod::OAuth),
+            certificate: has(LoginMethod::Certificate),
+        }
+    }
+
+    /// The schemes of HTTP (RFC 9110 §11.1) that can be asked for.
+    pub fn schemes(self) -> impl Iterator<Item = &'static str> {
+        let basic = (self.users || self.ldap).then_some("Basic");
+        basic.into_iter().chain(self.oauth.then_some("Bearer"))
+    }
+}
+
 /// Why there is no caller. None of them says whether the user exists.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum AuthError {
-    #[error("the Authorization header is not Basic credentials")]
+    /// Not credentials at all, or of a scheme that is not taken here.
+    #[error("the credentials cannot be read, or are not taken here")]
     Malformed,
     #[error("wrong user or password")]
     Rejected,
+    #[error("the token is not taken: {0}")]
+    Token(#[from] TokenError),
+    #[error("the certificate names no user, or more than one")]
+    Certificate,
     #[error("too many failed logins")]
     Throttled { retry_after: Duration },
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("a password could not be verified")]
     Verifier,
+    #[error("the directory could not be asked: {0}")]
+    Ldap(#[from] LdapError),
+    #[error("the keys of the issuer are not known: {0}")]
+    Keys(#[from] KeysError),
 }
 
 /// Verifies credentials. One serves all listeners.
 #[derive(Debug)]
 pub struct Authenticator {
-    store: Arc<Store>,
-    realm: String,
-    verified: Verified,
     throttle: Throttle,
-    hashing: Arc<Semaphore>,
-    turns: [Arc<Mutex<()>>; TURNS],
-    turn_of: RandomState,
-    /// Verified against when there is no such user, so that the answer takes as long.
-    nobody: String,
+    users: Users,
+    directory: Option<Directory>,
+    tokens: Option<Tokens>,
+    certificates: Certificates,
 }
 
 impl Authenticator {
+    /// Reads the files that `[login]` names. Nothing is connected to, and nothing is hashed.
+    ///
     /// # Errors
-    /// When the system has no random numbers.
-    pub fn new(store: Arc<Store>, realm: impl Into<String>) -> Result<Self, AuthError> {
-        let mut secret = [0; 64];
-        getrandom::fill(&mut secret).map_err(StoreError::from)?;
-        let nobody = password::nobodys().map_err(|_| AuthError::Verifier)?;
+    /// When the system has no random numbers, or a file of authorities cannot be read.
+    pub fn new(store: Arc<Store>, realm: &str, login: &config::Login) -> Result<Self, AuthError> {
+        let domains = Arc::new(Domains::new(&login.domains));
         Ok(Self {
-            store,
-            realm: realm.into(),
-            verified: Verified::new(secret),
             throttle: Throttle::default(),
-            hashing: Arc::new(Semaphore::new(HASHING)),
-            turns: std::array::from_fn(|_| Arc::default()),
-            turn_of: RandomState::new(),
-            nobody,
+            users: Users::new(store, realm)?,
+            directory: Directory::new(&login.ldap, Arc::clone(&domains))?,
+            tokens: Tokens::new(&login.oauth, Arc::clone(&domains))?,
+            certificates: Certificates::new(&login.certificate, domains),
         })
     }
 
-    /// The realm that a 401 names.
-    pub fn realm(&self) -> &str {
-        &self.realm
-    }
-
-    /// The caller behind the value of an `Authorization` header (RFC 7617). The user may be spelled `alice`,
-    /// `CORP\alice` or `alice@example.com`, in any case; a user stored under a mail address goes before one stored
-    /// under its first part.
+    /// The caller behind what a client presents, where `taken` counts. A user may be spelled `alice`, `CORP\alice` or
+    /// `alice@example.com`, in any case. Wrong credentials are counted for `client`.
     ///
     /// # Errors
     /// When the credentials are not right, cannot be read or verified, or too many were wrong lately.
-    pub async fn basic(&self, authorization: &str, peer: IpAddr) -> Result<Caller, AuthError> {
-        let Credentials { names, password } = Credentials::decode(authorization).ok_or(AuthError::Malformed)?;
-        let found = self.find(&names)?;
-        let (name, known) = match found {
-            Some((name, known)) => (name, Some(known)),
-            None => (names.into_iter().next().ok_or(AuthError::Rejected)?, None),
-        };
-        let tag = self.verified.tag(&self.realm, &name, &password);
-        if let Some((_, version)) = known
-            && self.verified.holds(&name, &tag, version)
-        {
-            return Ok(Caller::named(&name));
-        }
-        // Before queueing, so that a flood of guesses does not keep the user waiting in the same queue.
-        self.throttle.check(peer, &name)?;
-        self.verify(name, password, tag, peer).await
-    }
-
-    async fn verify(
+    pub async fn authenticate(
         &self,
-        name: UserName,
-        password: Secret,
-        tag: verified::Tag,
-        peer: IpAddr,
+        presented: Presented<'_>,
+        taken: Taken,
+        client: IpAddr,
     ) -> Result<Caller, AuthError> {
-        let turn = &self.turns[self.turn_of.hash_one(&name) as usize % TURNS];
-        let turn = Arc::clone(turn).lock_owned().await;
-        // Who had the turn before may have verified the same, and the user may have changed while we waited.
-        let known = self.store.password_hash(&name)?;
-        if let Some((_, version)) = known
-            && self.verified.holds(&name, &tag, version)
-        {
-            return Ok(Caller::named(&name));
-        }
-        let permit = Arc::clone(&self.hashing)
-            .acquire_owned()
-            .await
-            .map_err(|_| AuthError::Verifier)?;
-        let attempt = self.throttle.attempt(peer, &name)?;
-        let (hash, version) = match known {
-            Some((hash, version)) => (hash, Some(version)),
-            None => (self.nobody.clone(), None),
+        let name = match presented {
+            Presented::Certificate(certificate) if taken.certificate => {
+                self.certificates.user(certificate).ok_or(AuthError::Certificate)?
+            }
+            Presented::Certificate(_) => return Err(AuthError::Malformed),
+            Presented::Authorization(authorization) => {
+                let (scheme, credentials) = authorization.split_once(' ').ok_or(AuthError::Malformed)?;
+                let is = |known: &str| scheme.eq_ignore_ascii_case(known);
+                match &self.tokens {
+                    _ if is("Basic") && (taken.users || taken.ldap) => self.basic(credentials, taken, client).await?,
+                    Some(tokens) if is("Bearer") && taken.oauth => {
+                        tokens.login(credentials.trim(), client, &self.throttle).await?
+                    }
+                    _ => return Err(AuthError::Malformed),
+                }
+            }
         };
-        // Turn and permit travel along: a client that goes away does not make room for one more hash.
-        let is_right = tokio::task::spawn_blocking(move || {
-            let is_right = password::verify(&password, &hash);
-            drop((turn, permit));
-            is_right
-        });
-        let is_right = is_right.await.map_err(|_| AuthError::Verifier)?;
-        match version {
-            Some(version) if is_right => {
-                self.throttle.succeeded(attempt);
-                self.verified.remember(&name, tag, version, Instant::now());
-                Ok(Caller::named(&name))
-            }
-            Some(_) | None => {
-                debug!(user = %name, %peer, "login failed");
-                Err(AuthError::Rejected)
-            }
-        }
+        Ok(Caller::named(&name))
     }
 
-    fn find(&self, names: &[UserName]) -> Result<Option<(UserName, Known)>, StoreError> {
-        for name in names {
-            if let Some(known) = self.store.password_hash(name)? {
-                return Ok(Some((name.clone(), known)));
+    /// RFC 7617. A user of the store goes before one of the directory, with the store's password only.
+    async fn basic(&self, encoded: &str, taken: Taken, client: IpAddr) -> Result<UserName, AuthError> {
+        let Credentials { names, password } = Credentials::decode(encoded).ok_or(AuthError::Malformed)?;
+        let own = if taken.users { self.users.find(&names)? } else { None };
+        match &self.directory {
+            Some(directory) if taken.ldap && own.is_none() => {
+                let name = names.into_iter().next().ok_or(AuthError::Rejected)?;
+                directory.login(name, password, client, &self.throttle).await
             }
+            _ if taken.users => self.users.login(names, own, password, client, &self.throttle).await,
+            _ => Err(AuthError::Malformed),
         }
-        Ok(None)
     }
 }
 
-/// Whether a password may be taken, or asked for, on a connection: always over TLS, else as `[http]
+/// Whether a password or token may be taken, or asked for, on a connection: always over TLS, else as `[http]
 /// basic_over_plain_http` says.
-pub fn takes_basic(policy: PlainBasic, is_tls: bool, peer: IpAddr) -> bool {
+pub fn takes_secrets(policy: PlainBasic, is_tls: bool, peer: IpAddr) -> bool {
     is_tls || policy == PlainBasic::Everywhere || peer.to_canonical().is_loopback()
 }

@@ -1,7 +1,7 @@
 //! Counts failed logins and refuses the next before anything is hashed.
 //!
-//! A user is counted per address, so that a stranger's guesses do not lock the user out elsewhere; and an address is
-//! counted over all users.
+//! A user is counted per address, so that a stranger's guesses do not lock the user out elsewhere; an address is counted
+//! over all users; and a user over all addresses, since some strangers have many of them.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -18,6 +18,8 @@ use crate::store::UserName;
 const WINDOW: Duration = Duration::from_secs(60);
 /// How many one user may have from one address.
 const PER_USER: u32 = 10;
+/// How many one user may have from everywhere.
+const PER_NAME: u32 = 100;
 /// How many one address may have.
 const PER_ADDRESS: u32 = 60;
 /// How many users and addresses are counted.
@@ -31,6 +33,7 @@ pub(super) struct Throttle {
 #[derive(Debug, Default)]
 struct Failures {
     by_user: Counts<(IpAddr, UserName)>,
+    by_name: Counts<UserName>,
     by_address: Counts<IpAddr>,
 }
 
@@ -47,6 +50,7 @@ impl Throttle {
         let (address, now) = (counted(peer), Instant::now());
         let failures = self.failures();
         failures.by_user.check(&(address, name.clone()), PER_USER, now)?;
+        failures.by_name.check(name, PER_NAME, now)?;
         failures.by_address.check(&address, PER_ADDRESS, now)
     }
 
@@ -56,6 +60,7 @@ impl Throttle {
         let (address, now) = (counted(peer), Instant::now());
         let mut failures = self.failures();
         failures.by_user.add((address, name.clone()), now);
+        failures.by_name.add(name.clone(), now);
         failures.by_address.add(address, now);
         Ok(Attempt {
             address,
@@ -63,13 +68,32 @@ impl Throttle {
         })
     }
 
-    /// Takes one back that was right; the user's earlier slips are forgiven with it.
+    /// Takes one back that was right; the user's earlier slips from this address are forgiven with it.
     pub(super) fn succeeded(&self, Attempt { address, name }: Attempt) {
         let mut failures = self.failures();
+        failures.by_name.take_back(&name);
         failures.by_user.0.remove(&(address, name));
-        if let Some((count, _)) = failures.by_address.0.get_mut(&address) {
-            *count = count.saturating_sub(1);
-        }
+        failures.by_address.take_back(&address);
+    }
+
+    /// Takes one back of which nobody can say whether it was right.
+    pub(super) fn withdrawn(&self, Attempt { address, name }: Attempt) {
+        let mut failures = self.failures();
+        failures.by_name.take_back(&name);
+        failures.by_user.take_back(&(address, name));
+        failures.by_address.take_back(&address);
+    }
+
+    /// Refuses an address that has had too many failures, whoever it says it is.
+    pub(super) fn check_address(&self, peer: IpAddr) -> Result<(), AuthError> {
+        self.failures()
+            .by_address
+            .check(&counted(peer), PER_ADDRESS, Instant::now())
+    }
+
+    /// Counts a failure that is no user's.
+    pub(super) fn failed(&self, peer: IpAddr) {
+        self.failures().by_address.add(counted(peer), Instant::now());
     }
 
     fn failures(&self) -> MutexGuard<'_, Failures> {
@@ -95,6 +119,12 @@ impl<K> Default for Counts<K> {
 }
 
 impl<K: Clone + Eq + Hash> Counts<K> {
+    fn take_back(&mut self, key: &K) {
+        if let Some((count, _)) = self.0.get_mut(key) {
+            *count = count.saturating_sub(1);
+        }
+    }
+
     fn check(&self, key: &K, limit: u32, now: Instant) -> Result<(), AuthError> {
         match self.0.get(key) {
             Some((count, since)) if *count >= limit && now < *since + WINDOW => Err(AuthError::Throttled {
@@ -163,6 +193,27 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_user_is_refused_over_all_addresses() {
+        let throttle = Throttle::default();
+        for n in 0..PER_NAME {
+            throttle.attempt(IpAddr::V4(n.into()), &name("alice")).unwrap();
+        }
+        assert!(throttle.check(THERE, &name("alice")).is_err());
+        throttle.check(THERE, &name("bob")).unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_nobody_could_verify_counts_for_nothing() {
+        let throttle = Throttle::default();
+        throttle.attempt(HERE, &name("alice")).unwrap();
+        for _ in 0..1_000 {
+            let attempt = throttle.attempt(HERE, &name("alice")).unwrap();
+            throttle.withdrawn(attempt);
+        }
+        assert_eq!(throttle.failures().by_address.0[&HERE].0, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn right_logins_count_for_nothing() {
         let throttle = Throttle::default();
         for _ in 0..1_000 {
@@ -175,10 +226,13 @@ mod tests {
     async fn a_flood_of_addresses_is_bounded() {
         let throttle = Throttle::default();
         for n in 0..3 * CAPACITY as u32 {
-            throttle.attempt(IpAddr::V4(n.into()), &name("alice")).unwrap();
+            throttle
+                .attempt(IpAddr::V4(n.into()), &name(&format!("user{n}")))
+                .unwrap();
         }
         assert_eq!(throttle.failures().by_address.0.len(), CAPACITY);
         assert_eq!(throttle.failures().by_user.0.len(), CAPACITY);
+        assert_eq!(throttle.failures().by_name.0.len(), CAPACITY);
     }
 
     #[test]

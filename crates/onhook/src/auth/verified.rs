@@ -10,19 +10,18 @@ use subtle::ConstantTimeEq as _;
 use tokio::time::Instant;
 
 use crate::config::Secret;
-use crate::store::UserName;
+use crate::store::{StoreError, UserName};
 
 /// How many users are remembered.
 const CAPACITY: usize = 4_096;
-/// For how long.
-const LIFETIME: Duration = Duration::from_secs(60);
-
 /// Stands for realm, user and password.
 #[derive(Clone, Copy)]
 pub(super) struct Tag([u8; 32]);
 
 pub(super) struct Verified {
     mac: Hmac<Sha256>,
+    realm: String,
+    lifetime: Duration,
     /// By user: a tag is compared with its own user's only.
     users: Mutex<HashMap<UserName, Entry>>,
 }
@@ -31,20 +30,34 @@ struct Entry {
     tag: Tag,
     /// The user's version when the password was verified.
     version: i64,
+    /// Who that is; a directory may call somebody otherwise than the login did.
+    user: UserName,
     until: Instant,
 }
 
 impl Verified {
-    pub(super) fn new(key: [u8; 64]) -> Self {
+    /// Remembers for as long as `lifetime`, under a fresh key.
+    ///
+    /// # Errors
+    /// When the system has no random numbers.
+    pub(super) fn new(realm: &str, lifetime: Duration) -> Result<Self, StoreError> {
+        let mut key = [0; 64];
+        getrandom::fill(&mut key)?;
+        Ok(Self::with_key(key, realm, lifetime))
+    }
+
+    fn with_key(key: [u8; 64], realm: &str, lifetime: Duration) -> Self {
         Self {
             mac: Hmac::new(&key.into()),
+            realm: realm.to_owned(),
+            lifetime,
             users: Mutex::default(),
         }
     }
 
-    pub(super) fn tag(&self, realm: &str, name: &UserName, password: &Secret) -> Tag {
+    pub(super) fn tag(&self, name: &UserName, password: &Secret) -> Tag {
         let mut mac = self.mac.clone();
-        for part in [realm, name.as_str(), password.expose()] {
+        for part in [&self.realm, name.as_str(), password.expose()] {
             // The length goes first, so that no two triples spell the same bytes.
             mac.update(&(part.len() as u64).to_le_bytes());
             mac.update(part.as_bytes());
@@ -52,14 +65,15 @@ impl Verified {
         Tag(mac.finalize().into_bytes().into())
     }
 
-    /// Whether these credentials were right less than a minute ago, and the user has not changed since.
-    pub(super) fn holds(&self, name: &UserName, tag: &Tag, version: i64) -> bool {
-        self.users().get(name).is_some_and(|entry| {
-            entry.version == version && Instant::now() < entry.until && bool::from(entry.tag.0.ct_eq(&tag.0))
-        })
+    /// Whose these credentials are, if they were right a moment ago and the user has not changed since.
+    pub(super) fn recall(&self, name: &UserName, tag: &Tag, version: i64) -> Option<UserName> {
+        let users = self.users();
+        let entry = users.get(name)?;
+        let holds = entry.version == version && Instant::now() < entry.until && bool::from(entry.tag.0.ct_eq(&tag.0));
+        holds.then(|| entry.user.clone())
     }
 
-    pub(super) fn remember(&self, name: &UserName, tag: Tag, version: i64, now: Instant) {
+    pub(super) fn remember(&self, name: &UserName, tag: Tag, version: i64, user: &UserName, now: Instant) {
         let mut users = self.users();
         if users.len() >= CAPACITY && !users.contains_key(name) {
             users.retain(|_, entry| now < entry.until);
@@ -78,7 +92,8 @@ impl Verified {
             Entry {
                 tag,
                 version,
-                until: now + LIFETIME,
+                user: user.clone(),
+                until: now + self.lifetime,
             },
         );
     }
@@ -104,42 +119,53 @@ mod tests {
         text.parse().unwrap()
     }
 
+    const LIFETIME: Duration = Duration::from_secs(60);
+
+    fn verified(key: u8, realm: &str) -> Verified {
+        Verified::with_key([key; 64], realm, LIFETIME)
+    }
+
     #[tokio::test(start_paused = true)]
     async fn it_holds_for_a_minute_for_one_user_one_password_one_realm_one_version() {
-        let verified = Verified::new([1; 64]);
+        let (verified, other) = (verified(1, "realm"), verified(1, "realma"));
         let (alice, bob, password) = (name("alice"), name("bob"), Secret::new("secret"));
-        let tag = verified.tag("realm", &alice, &password);
-        verified.remember(&alice, tag, 7, Instant::now());
+        let tag = verified.tag(&alice, &password);
+        verified.remember(&alice, tag, 7, &name("alice.smith"), Instant::now());
 
-        assert!(verified.holds(&alice, &tag, 7));
-        assert!(!verified.holds(&alice, &tag, 8), "the user has changed");
-        assert!(!verified.holds(&alice, &verified.tag("realm", &alice, &Secret::new("Secret")), 7));
-        assert!(!verified.holds(&alice, &verified.tag("other", &alice, &password), 7));
-        assert!(!verified.holds(&bob, &tag, 7), "not another user's");
-        assert!(!verified.holds(&alice, &verified.tag("realma", &name("lice"), &password), 7));
+        assert_eq!(verified.recall(&alice, &tag, 7), Some(name("alice.smith")));
+        assert_eq!(verified.recall(&alice, &tag, 8), None, "the user has changed");
+        assert_eq!(
+            verified.recall(&alice, &verified.tag(&alice, &Secret::new("Secret")), 7),
+            None
+        );
+        assert_eq!(verified.recall(&alice, &other.tag(&alice, &password), 7), None);
+        assert_eq!(verified.recall(&bob, &tag, 7), None, "not another user's");
+        assert_eq!(verified.recall(&alice, &other.tag(&name("lice"), &password), 7), None);
 
         tokio::time::advance(LIFETIME).await;
-        assert!(!verified.holds(&alice, &tag, 7));
+        assert_eq!(verified.recall(&alice, &tag, 7), None);
     }
 
     #[tokio::test(start_paused = true)]
     async fn it_is_bounded_and_forgets_the_oldest_first() {
-        let verified = Verified::new([1; 64]);
+        let verified = verified(1, "realm");
         let tag = Tag([0; 32]);
+        let held = |user: &UserName| verified.recall(user, &tag, 1).is_some();
         for n in 0..=CAPACITY {
             tokio::time::advance(Duration::from_millis(1)).await;
-            verified.remember(&name(&format!("user{n}")), tag, 1, Instant::now());
+            let user = name(&format!("user{n}"));
+            verified.remember(&user, tag, 1, &user, Instant::now());
         }
         assert_eq!(verified.users().len(), CAPACITY);
-        assert!(!verified.holds(&name("user0"), &tag, 1));
-        assert!(verified.holds(&name("user1"), &tag, 1));
-        assert!(verified.holds(&name(&format!("user{CAPACITY}")), &tag, 1));
+        assert!(!held(&name("user0")));
+        assert!(held(&name("user1")));
+        assert!(held(&name(&format!("user{CAPACITY}"))));
     }
 
     #[test]
     fn another_process_has_other_tags() {
         let (alice, password) = (name("alice"), Secret::new("secret"));
-        let [one, two] = [[1; 64], [2; 64]].map(|key| Verified::new(key).tag("realm", &alice, &password).0);
+        let [one, two] = [1, 2].map(|key| verified(key, "realm").tag(&alice, &password).0);
         assert_ne!(one, two);
     }
 }

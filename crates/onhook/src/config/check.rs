@@ -1,7 +1,9 @@
 //! Checks that take more than one key, or a look at another file; and what follows from the file's place on disk.
 
+mod login;
+mod passwords;
+
 use std::collections::HashSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use rustls::crypto::ring;
@@ -14,11 +16,13 @@ use super::error::Problem;
 use super::next_hop::NextHop;
 use super::read::Document;
 use super::sections::{Config, Trunk};
-use super::values::{Secret, Transport};
+use super::values::Transport;
+use passwords::Given;
 
 /// Makes every relative path relative to the folder of the file.
 pub(super) fn resolve(config: &mut Config, folder: &Path) {
-    let tls = config.http.tls.iter_mut().flat_map(|tls| [&mut tls.cert, &mut tls.key]);
+    let tls = config.http.tls.iter_mut();
+    let tls = tls.flat_map(|tls| [&mut tls.cert, &mut tls.key].into_iter().chain(&mut tls.client_ca));
     let sip = [
         &mut config.sip.tls.cert,
         &mut config.sip.tls.key,
@@ -26,16 +30,25 @@ pub(super) fn resolve(config: &mut Config, folder: &Path) {
     ]
     .into_iter()
     .flatten();
+    let ldap = &mut config.login.ldap;
+    let login = [&mut ldap.ca, &mut ldap.search_password_file, &mut config.login.oauth.ca];
+    let login = login.into_iter().flatten();
     let passwords = config.trunk.iter_mut().filter_map(|trunk| trunk.password_file.as_mut());
-    for path in tls.chain(sip).chain(passwords).chain([&mut config.store.path]) {
+    for path in tls
+        .chain(sip)
+        .chain(login)
+        .chain(passwords)
+        .chain([&mut config.store.path])
+    {
         *path = folder.join(&*path);
     }
 }
 
-/// Everything that is wrong between keys. Reads the trunks' password files.
+/// Everything that is wrong between keys. Reads passwords from where the file says they are.
 pub(super) fn check(document: &mut Document<'_>) -> Vec<Problem> {
     let mut problems = Vec::new();
     http(document, &mut problems);
+    login::login(document, &mut problems);
     sip(document, &mut problems);
     trunks(document, &mut problems);
     limits(document, &mut problems);
@@ -146,20 +159,19 @@ fn trunks(document: &mut Document<'_>, problems: &mut Vec<Problem>) {
                 .help("add one to [sip] listen, or write ;transport=tcp or ;transport=tls"),
             );
         }
-        match (&trunk.password, &trunk.password_file) {
-            (Some(_), Some(_)) => {
-                problems.push(Problem::new(
-                    place("password_file"),
-                    "password and password_file: give one of the two",
-                ));
+        let given = Given {
+            password: trunk.password.as_ref(),
+            file: trunk.password_file.as_deref(),
+            env: trunk.password_env.as_deref(),
+        };
+        let has_password = given.is_any();
+        match given.fetch() {
+            Ok(password) => passwords.push((index, password)),
+            Err(error) => {
+                let key = format!("password{}", error.key_ending());
+                problems.push(Problem::new(place(&key), error.to_string()));
             }
-            (None, Some(path)) => match read_password(path) {
-                Ok(password) => passwords.push((index, password)),
-                Err(error) => problems.push(Problem::new(place("password_file"), error.to_string())),
-            },
-            (Some(_), None) | (None, None) => {}
         }
-        let has_password = trunk.password.is_some() || trunk.password_file.is_some();
         if has_password && trunk.username.is_none() && trunk.auth_username.is_none() {
             problems.push(Problem::new(place("password"), "a password without a username"));
         }
@@ -177,7 +189,7 @@ fn trunks(document: &mut Document<'_>, problems: &mut Vec<Problem>) {
         }
     }
     for (index, password) in passwords {
-        document.config.trunk[index].password = Some(password);
+        document.config.trunk[index].password = password;
     }
 }
 
@@ -281,10 +293,6 @@ enum FileError {
     },
     #[error("the key in {} cannot be used with the certificate: {source}", path.display())]
     Mismatch { path: PathBuf, source: rustls::Error },
-    #[error("cannot read a password from {}: {source}", path.display())]
-    Password { path: PathBuf, source: std::io::Error },
-    #[error("the first line of {} is empty: it should be the password", path.display())]
-    NoPassword { path: PathBuf },
 }
 
 impl FileError {
@@ -292,9 +300,7 @@ impl FileError {
     fn key(&self) -> &'static str {
         match self {
             Self::Key { .. } | Self::Mismatch { .. } => "key",
-            Self::Certificate { .. } | Self::NoCertificate { .. } | Self::Password { .. } | Self::NoPassword { .. } => {
-                "cert"
-            }
+            Self::Certificate { .. } | Self::NoCertificate { .. } => "cert",
         }
     }
 }
@@ -324,15 +330,4 @@ fn check_key_pair(cert: &Path, key: &Path) -> Result<(), FileError> {
             path: key.to_owned(),
             source,
         })
-}
-
-fn read_password(path: &Path) -> Result<Secret, FileError> {
-    let text = fs::read_to_string(path).map_err(|source| FileError::Password {
-        path: path.to_owned(),
-        source,
-    })?;
-    match text.lines().next() {
-        Some(password) if !password.is_empty() => Ok(Secret::new(password)),
-        Some(_) | None => Err(FileError::NoPassword { path: path.to_owned() }),
-    }
 }

@@ -83,14 +83,16 @@ impl Problem {
         let width = text
             .get(at)
             .map_or(1, |marked| marked.lines().next().unwrap_or_default().chars().count());
-        let is_secret = line.trim_start().starts_with("password") && !line.trim_start().starts_with("password_file");
+        let key = line.split('=').next().unwrap_or_default().trim();
+        let mut passwords = line.match_indices("password");
+        let is_secret = passwords.any(|(at, word)| line[at + word.len()..].trim_start().starts_with('='));
         Finding {
             line: Some(text[..line_start].matches('\n').count() + 1),
             column,
             message: self.message,
             help: self.help,
             excerpt: if is_secret {
-                "password = …".to_owned()
+                format!("{key} = …")
             } else {
                 line.to_owned()
             },

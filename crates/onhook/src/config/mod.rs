@@ -6,6 +6,7 @@
 mod check;
 mod error;
 mod example;
+mod login;
 mod next_hop;
 mod read;
 mod section;
@@ -16,8 +17,12 @@ use std::path::{Path, PathBuf};
 
 pub use error::{ConfigError, Finding, Findings};
 pub use example::example;
+pub use login::{CertificateName, ClientCertificate, LoginMethod, SigningAlgorithm};
 pub use next_hop::NextHop;
-pub use sections::{Calls, Config, Dial, Http, HttpTls, Log, Media, Sip, SipTimers, SipTls, Store, Trunk};
+pub use sections::{
+    Calls, Config, Dial, Http, HttpTls, Log, Login, LoginCertificate, LoginImpersonation, LoginLdap, LoginOAuth, Media,
+    Sip, SipTimers, SipTls, Store, Trunk,
+};
 pub use values::{
     Codec, Level, ListenAddress, LogFormat, OneOrMany, Pattern, Period, PlainBasic, PortRange, SchemaVersion, Secret,
     ServerVersion, SipToken, Size, Transport, ValueError,
@@ -28,7 +33,7 @@ use read::Document;
 
 impl Config {
     /// Reads and checks a file. Relative paths in it become relative to its folder, and each trunk's `password_file`
-    /// has been read into its `password`.
+    /// or `password_env` has been read into its `password`.
     ///
     /// # Errors
     /// When the file cannot be read, or with everything in it that is wrong.
@@ -68,7 +73,7 @@ impl Config {
         }
         if self.http.basic_over_plain_http == PlainBasic::Everywhere {
             notes
-                .push("[http] basic_over_plain_http = \"everywhere\": passwords travel unprotected to plain listeners");
+                .push("[http] basic_over_plain_http = \"everywhere\": passwords and tokens travel unprotected to plain listeners");
         }
         notes
     }

@@ -1,17 +1,19 @@
 //! Every key of `onhook.toml`, its meaning and its default. The comments below are the comments of
 //! `onhook.example.toml`: write them for the operator.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use crate::reach::Network;
-
+use super::login::{CertificateName, ClientCertificate, LoginMethod, SigningAlgorithm};
 use super::next_hop::NextHop;
 use super::section::section;
 use super::values::{
     Codec, Level, ListenAddress, LogFormat, OneOrMany, Pattern, Period, PlainBasic, PortRange, SchemaVersion, Secret,
     ServerVersion, SipToken, Size,
 };
+use crate::reach::Network;
+use crate::store::UserName;
 
 section! {
     /// onhook: PlayOnPhone, GetPhoneCallInformation and DisconnectPhoneCall for Exchange Web Services.
@@ -22,6 +24,8 @@ section! {
     pub struct Config {
         /// Where EWS clients come in: POST /EWS/Exchange.asmx.
         http: Http = table(Http),
+        /// How callers prove who they are. Which of these a listener takes is said there, with its key login.
+        login: Login = table(Login),
         /// The SIP side: where onhook listens, and how it shows itself.
         sip: Sip = table(Sip),
         /// Sound on the wire.
@@ -44,8 +48,11 @@ section! {
     pub struct Http {
         /// Plain listeners: one address, or a list. [] for none.
         listen: OneOrMany<SocketAddr> = default("127.0.0.1:8080"),
-        /// Whether passwords (Basic) are taken over plain HTTP: "loopback-only", or "everywhere" for a server behind
-        /// a proxy that does TLS, on a network where nobody listens.
+        /// What the plain listeners take: "users" (Basic, the users of the store), "ldap" (Basic, the directory of
+        /// [login.ldap]), "oauth" (Bearer, the tokens of [login.oauth]); several in a list.
+        login: Vec<LoginMethod> = default(["users"]),
+        /// Whether passwords and tokens are taken over plain HTTP: "loopback-only", or "everywhere" for a server
+        /// behind a proxy that does TLS, on a network where nobody listens.
         basic_over_plain_http: PlainBasic = default("loopback-only"),
         /// The realm that clients show when they ask for a password.
         realm: String = default("onhook"),
@@ -63,6 +70,9 @@ section! {
         schema_version: SchemaVersion = default("Exchange2016"),
         /// The address clients reach this server at, for the WSDL; without it, the address they asked.
         public_url: Option<String> = optional("https://voice.example.com/EWS/Exchange.asmx"),
+        /// Reverse proxies whose X-Forwarded-For is believed: addresses or networks ("10.1.0.0/16"). Without them all
+        /// clients behind a proxy count as one when failed logins are counted.
+        trusted_proxies: Vec<Network> = default([]),
         /// TLS listeners, any number (TLS 1.2 and 1.3).
         tls: Vec<HttpTls> = tables(HttpTls),
     }
@@ -77,6 +87,106 @@ section! {
         cert: PathBuf = required("server.crt"),
         /// Its private key, PEM.
         key: PathBuf = required("server.key"),
+        /// What this listener takes: "users", "ldap" and "oauth" as in [http], and "certificate" (the client's own,
+        /// see [login.certificate]).
+        login: Vec<LoginMethod> = default(["users"]),
+        /// The authorities that sign client certificates, PEM. Without it clients are not asked for one.
+        client_ca: Option<PathBuf> = optional("clients-ca.crt"),
+        /// With client_ca: "optional", or "required" to end the handshake with a client that has no certificate.
+        client_certificate: ClientCertificate = default("optional"),
+    }
+}
+
+section! {
+    /// `[login]`
+    pub struct Login {
+        /// The mail domains of this site: what a token, a certificate or a directory calls alice@example.com is then
+        /// the user alice. Of any other domain, the whole address is the user.
+        domains: Vec<String> = default([]),
+        /// Security identifiers that clients put into ExchangeImpersonation, each with its mailbox:
+        /// { "S-1-5-21-1-2-3-1105" = "alice" }
+        sids: BTreeMap<String, UserName> = default({}),
+        /// A directory that verifies passwords. Always over TLS: ldap:// is raised with StartTLS.
+        ldap: LoginLdap = table(LoginLdap),
+        /// An issuer of bearer tokens (JWT).
+        oauth: LoginOAuth = table(LoginOAuth),
+        /// Client certificates.
+        certificate: LoginCertificate = table(LoginCertificate),
+        /// Accounts that may act for other mailboxes (ExchangeImpersonation), and for which: for these and no others.
+        impersonation: Vec<LoginImpersonation> = tables(LoginImpersonation),
+    }
+}
+
+section! {
+    /// `[login.ldap]`
+    pub struct LoginLdap {
+        /// Where it is: ldaps://, or ldap:// for StartTLS.
+        url: Option<String> = optional("ldaps://ldap.example.com"),
+        /// The authorities that sign its certificate, PEM; without it, the ones of the system.
+        ca: Option<PathBuf> = optional("ldap-ca.crt"),
+        /// The DN to bind as, with {user} for the user: when it can be told without a search.
+        bind_dn: Option<String> = optional("uid={user},ou=people,dc=example,dc=com"),
+        /// Where the user's entry is searched for, in place of bind_dn.
+        search_base: Option<String> = optional("ou=people,dc=example,dc=com"),
+        /// How it is found. It has to be one entry; with more, nobody is let in.
+        search_filter: String = default("(&(objectClass=person)(uid={user}))"),
+        /// The account that searches; without it, the search is anonymous.
+        search_dn: Option<String> = optional("cn=onhook,dc=example,dc=com"),
+        /// Its password. Better: a file that only onhook can read.
+        search_password: Option<Secret> = optional("secret"),
+        /// A file whose first line is the password.
+        search_password_file: Option<PathBuf> = optional("ldap.password"),
+        /// The environment variable that holds the password.
+        search_password_env: Option<String> = optional("ONHOOK_LDAP_PASSWORD"),
+        /// The attribute of the entry that is the user; without it, what was typed.
+        user_attribute: Option<String> = optional("uid"),
+        /// How long a login may take at the directory, all steps together.
+        timeout: Period = default("5s"),
+        /// How many connections are open at once; further logins wait.
+        max_connections: u32 = default(8),
+        /// How long a password that was right is remembered; for so long an old one may still work. "0s" for never.
+        remember: Period = default("60s"),
+    }
+}
+
+section! {
+    /// `[login.oauth]`
+    pub struct LoginOAuth {
+        /// The issuer, exactly as tokens spell it in iss.
+        issuer: Option<String> = optional("https://login.example.com/"),
+        /// What tokens must be meant for (aud): one of these.
+        audience: Vec<String> = default([]),
+        /// Where its keys are (JWKS).
+        jwks_url: Option<String> = optional("https://login.example.com/keys"),
+        /// The authorities that sign the certificate of jwks_url, PEM; without it, the public ones.
+        ca: Option<PathBuf> = optional("login-ca.crt"),
+        /// The algorithms that are taken: "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384".
+        algorithms: Vec<SigningAlgorithm> = default(["RS256"]),
+        /// The claim that is the user. It must be one that users cannot choose themselves.
+        user_claim: String = default("upn"),
+        /// A scope that tokens must have (scp or scope).
+        scope: Option<String> = optional("EWS.AccessAsUser.All"),
+        /// By how much the clocks of issuer and onhook may differ, 5 minutes at most.
+        leeway: Period = default("60s"),
+    }
+}
+
+section! {
+    /// `[login.certificate]`
+    pub struct LoginCertificate {
+        /// Which name of the certificate's subjectAltName is the user: "upn", "email", "dns". The first kind that the
+        /// certificate has counts, and it must have just one of that kind.
+        user: Vec<CertificateName> = default(["upn", "email"]),
+    }
+}
+
+section! {
+    /// `[[login.impersonation]]`
+    pub struct LoginImpersonation {
+        /// The account that may act for others: a user, however it logs in.
+        account: UserName = required("dialler"),
+        /// The mailboxes that it may act for.
+        mailboxes: Vec<UserName> = default([]),
     }
 }
 
@@ -155,6 +265,8 @@ section! {
         password: Option<Secret> = optional("secret"),
         /// A file whose first line is the password.
         password_file: Option<PathBuf> = optional("pbx.password"),
+        /// The environment variable that holds the password.
+        password_env: Option<String> = optional("ONHOOK_PBX_PASSWORD"),
         /// Whether onhook registers there.
         register: bool = default(false),
         /// How long a registration is asked for.

@@ -7,6 +7,8 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 
+use crate::auth::Taken;
+
 const XML: HeaderValue = HeaderValue::from_static("text/xml; charset=utf-8");
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -16,6 +18,7 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 pub(super) enum Refusal {
     Unreadable,
     NeedsTls,
+    NeedsCertificate,
     NotFound,
     MethodNotAllowed,
     TooSlow,
@@ -29,7 +32,7 @@ impl Refusal {
     fn status(self) -> StatusCode {
         match self {
             Self::Unreadable => StatusCode::BAD_REQUEST,
-            Self::NeedsTls => StatusCode::FORBIDDEN,
+            Self::NeedsTls | Self::NeedsCertificate => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
@@ -43,13 +46,14 @@ impl Refusal {
     fn text(self) -> &'static str {
         match self {
             Self::Unreadable => "The body of the request could not be read.",
-            Self::NeedsTls => "Passwords are not taken over plain HTTP here. Use the https address.",
+            Self::NeedsTls => "Passwords and tokens are not taken over plain HTTP here. Use the https address.",
+            Self::NeedsCertificate => "A client certificate is needed that names a user.",
             Self::NotFound => "There is nothing here. The EWS endpoint is /EWS/Exchange.asmx.",
             Self::MethodNotAllowed => "EWS requests are sent with POST to /EWS/Exchange.asmx.",
             Self::TooSlow => "The body of the request took too long.",
             Self::TooLarge => "The body of the request is too long.",
             Self::NotXml => "The body of the request has to be XML: Content-Type text/xml, UTF-8, not compressed.",
-            Self::TooManyAttempts(_) => "Too many attempts with a wrong password. Try again later.",
+            Self::TooManyAttempts(_) => "Too many attempts with wrong credentials. Try again later.",
             Self::Unavailable => "The user cannot be looked up now. Try again later.",
         }
     }
@@ -64,11 +68,16 @@ pub(super) fn refuse(refusal: Refusal) -> Response {
     response
 }
 
-/// Asks for credentials. Only what is really served is offered: clients pick what looks strongest, and fail on it.
-pub(super) fn challenge(realm: &str, page: Option<String>) -> Response {
+/// Asks for credentials. Only what is really taken is offered: clients pick what looks strongest, and fail on it. Where
+/// only certificates are, there is nothing to ask for: the handshake was the time.
+pub(super) fn challenge(realm: &str, taken: Taken, page: Option<String>) -> Response {
+    let mut schemes = taken.schemes().peekable();
+    if schemes.peek().is_none() {
+        return refuse(Refusal::NeedsCertificate);
+    }
     let mut response = match page {
         Some(page) => with_body(StatusCode::UNAUTHORIZED, HTML, page),
-        None => with_body(StatusCode::UNAUTHORIZED, TEXT, "A user and a password are needed.\n"),
+        None => with_body(StatusCode::UNAUTHORIZED, TEXT, "Credentials are needed.\n"),
     };
     let quoted: String = realm
         .chars()
@@ -78,9 +87,11 @@ pub(super) fn challenge(realm: &str, page: Option<String>) -> Response {
             _ => vec![character],
         })
         .collect();
-    let basic = HeaderValue::try_from(format!("Basic realm=\"{quoted}\""));
-    let basic = basic.unwrap_or(HeaderValue::from_static("Basic realm=\"onhook\""));
-    response.headers_mut().insert(WWW_AUTHENTICATE, basic);
+    for scheme in schemes {
+        let offer = HeaderValue::try_from(format!("{scheme} realm=\"{quoted}\""));
+        let offer = offer.unwrap_or(HeaderValue::from_static(scheme));
+        response.headers_mut().append(WWW_AUTHENTICATE, offer);
+    }
     response
 }
 

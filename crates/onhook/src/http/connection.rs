@@ -1,6 +1,7 @@
 //! One connection: handshake, then requests until either side has enough.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -10,12 +11,14 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Uri, rt};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls_pki_types::CertificateDer;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::tls::Tls;
+use crate::auth::Taken;
 
 /// How long a TLS handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -23,10 +26,14 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 const HEAD_LIMIT: usize = 32 * 1024;
 
 /// What handlers may know of the connection a request came in on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Connection {
     pub(super) peer: SocketAddr,
     pub(super) is_tls: bool,
+    /// What counts as a login here.
+    pub(super) taken: Taken,
+    /// What the client showed in the handshake, and was verified there.
+    pub(super) certificate: Option<Arc<CertificateDer<'static>>>,
 }
 
 /// Serves a connection to its end. After `shutdown` the request under way is the last.
@@ -34,21 +41,28 @@ pub(super) async fn serve(
     stream: TcpStream,
     peer: SocketAddr,
     tls: Option<Tls>,
+    taken: Taken,
     router: Router,
     header_timeout: Duration,
     shutdown: CancellationToken,
 ) {
     // Answers are one small write each; waiting for more to send only delays them. A socket that refuses works, too.
     let _ = stream.set_nodelay(true);
-    let connection = Connection {
+    let mut connection = Connection {
         peer,
         is_tls: tls.is_some(),
+        taken,
+        certificate: None,
     };
     let Some(tls) = tls else {
         return serve_http(stream, connection, router, header_timeout, shutdown).await;
     };
     match timeout(HANDSHAKE_TIMEOUT, tls.acceptor().accept(stream)).await {
-        Ok(Ok(stream)) => serve_http(stream, connection, router, header_timeout, shutdown).await,
+        Ok(Ok(stream)) => {
+            let shown = stream.get_ref().1.peer_certificates();
+            connection.certificate = shown.and_then(<[_]>::first).cloned().map(Arc::new);
+            serve_http(stream, connection, router, header_timeout, shutdown).await;
+        }
         Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS with this client"),
         Err(_) => tracing::debug!(%peer, "the TLS handshake took too long"),
     }
@@ -63,10 +77,11 @@ async fn serve_http<S>(
 ) where
     TokioIo<S>: rt::Read + rt::Write + Unpin,
 {
+    let peer = connection.peer;
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         fold_case(&mut request);
-        request.extensions_mut().insert(connection);
+        request.extensions_mut().insert(connection.clone());
         router.clone().oneshot(request)
     });
     // Without a timer hyper's header timeout is silently off.
@@ -84,7 +99,7 @@ async fn serve_http<S>(
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(peer = %connection.peer, %error, "the connection ended early");
+        tracing::debug!(%peer, %error, "the connection ended early");
     }
 }
 

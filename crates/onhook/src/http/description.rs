@@ -23,7 +23,7 @@ pub(super) async fn page<S: Service>(
     if uri.query().is_some_and(|query| query.eq_ignore_ascii_case("wsdl")) {
         return services_wsdl(state, connection, headers).await;
     }
-    match authenticate(&state, *connection, &headers).await {
+    match authenticate(&state, &connection, &headers).await {
         Ok(_) => html(explanation()),
         Err(refused) => refused.into_response(&state.settings, Some(explanation())),
     }
@@ -36,10 +36,10 @@ pub(super) async fn services_wsdl<S: Service>(
 ) -> Response {
     let address = match &front.settings.public_url {
         Some(url) => Some(url.clone()),
-        None => asked_address(connection, &headers),
+        None => asked_address(&connection, &headers),
     };
     let document = ews::wsdl::services_wsdl(address.as_deref());
-    described(&front, connection, &headers, document).await
+    described(&front, &connection, &headers, document).await
 }
 
 pub(super) async fn messages_xsd<S: Service>(
@@ -47,7 +47,7 @@ pub(super) async fn messages_xsd<S: Service>(
     Extension(connection): Extension<Connection>,
     headers: HeaderMap,
 ) -> Response {
-    described(&front, connection, &headers, ews::wsdl::messages_xsd().to_owned()).await
+    described(&front, &connection, &headers, ews::wsdl::messages_xsd().to_owned()).await
 }
 
 pub(super) async fn types_xsd<S: Service>(
@@ -55,12 +55,12 @@ pub(super) async fn types_xsd<S: Service>(
     Extension(connection): Extension<Connection>,
     headers: HeaderMap,
 ) -> Response {
-    described(&front, connection, &headers, ews::wsdl::types_xsd().to_owned()).await
+    described(&front, &connection, &headers, ews::wsdl::types_xsd().to_owned()).await
 }
 
 async fn described<S: Service>(
     front: &Front<S>,
-    connection: Connection,
+    connection: &Connection,
     headers: &HeaderMap,
     document: String,
 ) -> Response {
@@ -71,7 +71,7 @@ async fn described<S: Service>(
 }
 
 /// The endpoint's address as this client reached it. Behind a proxy that does TLS it is wrong: `public_url` is for that.
-fn asked_address(connection: Connection, headers: &HeaderMap) -> Option<String> {
+fn asked_address(connection: &Connection, headers: &HeaderMap) -> Option<String> {
     let host: Authority = headers.get(HOST)?.to_str().ok()?.parse().ok()?;
     if host.as_str().contains('@') {
         return None;
@@ -86,7 +86,7 @@ fn explanation() -> String {
      <p>This address is for programs. They send SOAP requests with POST: <b>PlayOnPhone</b> rings a phone and plays a \
      voice message, <b>GetPhoneCallInformation</b> tells how the call goes, <b>DisconnectPhoneCall</b> ends it.</p>\n\
      <p>The description is at <a href=\"Services.wsdl\">Services.wsdl</a>, with <a href=\"messages.xsd\">messages.xsd</a> \
-     and <a href=\"types.xsd\">types.xsd</a>. A user and a password are needed, as for every request here.</p>\n\
+     and <a href=\"types.xsd\">types.xsd</a>. Credentials are needed, as for every request here.</p>\n\
      <p>To try it from a terminal: <code>onhook play --wait --url ADDRESS --user NAME --item-id ID --to NUMBER</code></p>\n\
      </body></html>\n"
         .to_owned()

@@ -23,7 +23,7 @@ pub(super) async fn serve<S: Service>(
 ) -> Response {
     let (head, body) = request.into_parts();
     let settings = &*front.settings;
-    let caller = match authenticate(&front, connection, &head.headers).await {
+    let caller = match authenticate(&front, &connection, &head.headers).await {
         Ok(caller) => caller,
         Err(refused) => {
             discard(&head.headers, body, settings).await;

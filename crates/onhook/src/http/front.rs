@@ -1,6 +1,7 @@
 //! What the handlers share: the settings, the service behind the door, and who is asking.
 //!
-//! Step 2 in the life of a DisconnectPhoneCall begins here: the header goes to the service, which knows the users.
+//! Step 2 in the life of a DisconnectPhoneCall begins here: what the client presents goes to the service, which knows the
+//! users.
 
 use std::sync::Arc;
 
@@ -10,8 +11,8 @@ use axum::response::Response;
 
 use super::answer::{Refusal, challenge, refuse};
 use super::connection::Connection;
-use super::{Service, Settings, Unauthenticated};
-use crate::auth::takes_basic;
+use super::{Service, Settings, Unauthenticated, forwarded};
+use crate::auth::{Presented, Taken, takes_secrets};
 
 /// What handlers share.
 pub(super) struct Front<S> {
@@ -30,8 +31,8 @@ impl<S> Clone for Front<S> {
 
 /// Why the caller is not known.
 pub(super) enum Refused {
-    /// No credentials, or wrong ones.
-    Challenge,
+    /// No credentials, or wrong ones; with what would be taken.
+    Challenge(Taken),
     Other(Refusal),
 }
 
@@ -39,37 +40,45 @@ impl Refused {
     /// The answer; `page` is what a browser shows when its user has no password to give.
     pub(super) fn into_response(self, settings: &Settings, page: Option<String>) -> Response {
         match self {
-            Self::Challenge => challenge(&settings.realm, page),
+            Self::Challenge(taken) => challenge(&settings.realm, taken, page),
             Self::Other(refusal) => refuse(refusal),
         }
     }
 }
 
-/// Finds out who is asking, if passwords are taken on this connection.
+/// Finds out who is asking, by what is taken on this connection.
 pub(super) async fn authenticate<S: Service>(
     front: &Front<S>,
-    connection: Connection,
+    connection: &Connection,
     headers: &HeaderMap,
 ) -> Result<S::Caller, Refused> {
     let peer = connection.peer.ip();
-    if !takes_basic(front.settings.basic_over_plain_http, connection.is_tls, peer) {
+    if !takes_secrets(front.settings.basic_over_plain_http, connection.is_tls, peer) {
         // Without a challenge: a client that is asked would send the password.
         return Err(Refused::Other(Refusal::NeedsTls));
     }
-    let mut given = headers.get_all(AUTHORIZATION).iter();
-    let (Some(authorization), None) = (given.next(), given.next()) else {
-        return Err(Refused::Challenge);
+    let taken = connection.taken;
+    let Some(presented) = presented(connection, headers) else {
+        return Err(Refused::Challenge(taken));
     };
-    let Ok(authorization) = authorization.to_str() else {
-        return Err(Refused::Challenge);
-    };
-    let authenticated = front.service.authenticate(authorization, peer).await;
+    let client = forwarded::client(peer, headers, &front.settings.trusted_proxies);
+    let authenticated = front.service.authenticate(presented, taken, client).await;
     authenticated.map_err(|unauthenticated| {
-        tracing::info!(peer = %connection.peer, "not let in: {unauthenticated}");
+        tracing::info!(peer = %connection.peer, %client, "not let in: {unauthenticated}");
         match unauthenticated {
-            Unauthenticated::Rejected => Refused::Challenge,
+            Unauthenticated::Rejected => Refused::Challenge(taken),
             Unauthenticated::TryLater(wait) => Refused::Other(Refusal::TooManyAttempts(wait)),
             Unauthenticated::Unavailable => Refused::Other(Refusal::Unavailable),
         }
     })
+}
+
+/// What the client says about itself. An `Authorization` header goes before a certificate: it was sent for this request.
+fn presented<'r>(connection: &'r Connection, headers: &'r HeaderMap) -> Option<Presented<'r>> {
+    let mut given = headers.get_all(AUTHORIZATION).iter();
+    match (given.next(), given.next()) {
+        (Some(authorization), None) => authorization.to_str().ok().map(Presented::Authorization),
+        (None, None) if connection.taken.certificate => connection.certificate.as_deref().map(Presented::Certificate),
+        (_, _) => None,
+    }
 }

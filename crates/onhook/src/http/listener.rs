@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::connection;
 use super::tls::Tls;
+use crate::auth::Taken;
 
 /// Connections the system holds for us until we accept them.
 const BACKLOG: u32 = 1024;
@@ -25,10 +26,11 @@ pub(super) struct Listener {
     listener: TcpListener,
     address: SocketAddr,
     tls: Option<Tls>,
+    taken: Taken,
 }
 
 impl Listener {
-    pub(super) fn bind(address: SocketAddr, tls: Option<Tls>) -> io::Result<Self> {
+    pub(super) fn bind(address: SocketAddr, tls: Option<Tls>, taken: Taken) -> io::Result<Self> {
         let socket = if address.is_ipv4() {
             TcpSocket::new_v4()?
         } else {
@@ -39,7 +41,12 @@ impl Listener {
         socket.bind(address)?;
         let listener = socket.listen(BACKLOG)?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address, tls })
+        Ok(Self {
+            listener,
+            address,
+            tls,
+            taken,
+        })
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -78,6 +85,7 @@ impl Listener {
                     stream,
                     peer,
                     self.tls.clone(),
+                    self.taken,
                     router.clone(),
                     header_timeout,
                     shutdown.clone(),

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::auth::{AuthError, Authenticator, Caller};
+use crate::auth::{AuthError, Authenticator, Caller, Presented, Taken};
 use crate::operations::Operations;
 
 /// What the door needs from those behind it.
@@ -11,11 +11,13 @@ pub trait Service: Send + Sync + 'static {
     /// Who is asking.
     type Caller: Send + Sync;
 
-    /// Finds out who sent an `Authorization` header.
+    /// Finds out who presents this, by what is taken where it was presented. `client` is the address that wrong ones
+    /// are counted for.
     fn authenticate(
         &self,
-        authorization: &str,
-        peer: IpAddr,
+        presented: Presented<'_>,
+        taken: Taken,
+        client: IpAddr,
     ) -> impl Future<Output = Result<Self::Caller, Unauthenticated>> + Send;
 
     /// Does what the request asks for.
@@ -30,7 +32,7 @@ pub trait Service: Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unauthenticated {
     /// The credentials are wrong, or of a scheme that is not offered: they are asked for again (401).
-    #[error("wrong user or password")]
+    #[error("wrong credentials")]
     Rejected,
     /// Too many attempts: try again after so long (429).
     #[error("too many attempts")]
@@ -49,15 +51,24 @@ pub struct House {
 impl Service for House {
     type Caller = Caller;
 
-    async fn authenticate(&self, authorization: &str, peer: IpAddr) -> Result<Caller, Unauthenticated> {
-        let authenticated = self.authenticator.basic(authorization, peer).await;
+    async fn authenticate(
+        &self,
+        presented: Presented<'_>,
+        taken: Taken,
+        client: IpAddr,
+    ) -> Result<Caller, Unauthenticated> {
+        let authenticated = self.authenticator.authenticate(presented, taken, client).await;
         if let Ok(Caller { name: Some(name), .. }) = &authenticated {
             tracing::Span::current().record("caller", name.as_str());
         }
         authenticated.map_err(|error| match error {
             AuthError::Malformed | AuthError::Rejected => Unauthenticated::Rejected,
+            AuthError::Token(_) | AuthError::Certificate => {
+                tracing::info!(%client, "{error}");
+                Unauthenticated::Rejected
+            }
             AuthError::Throttled { retry_after } => Unauthenticated::TryLater(retry_after),
-            AuthError::Store(_) | AuthError::Verifier => {
+            AuthError::Store(_) | AuthError::Verifier | AuthError::Ldap(_) | AuthError::Keys(_) => {
                 tracing::error!(%error, "nobody can be let in");
                 Unauthenticated::Unavailable
             }

@@ -4,9 +4,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::ServerConfig;
 use rustls::crypto::ring;
+use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
 use rustls::version::{TLS12, TLS13};
+use rustls::{RootCertStore, ServerConfig};
 use rustls_pki_types::pem::{self, PemObject as _};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
@@ -14,6 +15,15 @@ use tokio_rustls::TlsAcceptor;
 /// A certificate chain with its key, ready to be served.
 #[derive(Clone)]
 pub struct Tls(TlsAcceptor);
+
+/// Which certificates clients may show.
+#[derive(Clone, Copy, Debug)]
+pub struct Clients<'c> {
+    /// Who signs them, PEM.
+    pub ca: &'c Path,
+    /// Whether a client without one is turned away in the handshake.
+    pub required: bool,
+}
 
 /// Why a certificate cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -30,31 +40,45 @@ pub enum TlsError {
         key: PathBuf,
         source: rustls::Error,
     },
+    #[error("the authorities in {} cannot vouch for clients: {source}", path.display())]
+    Clients {
+        path: PathBuf,
+        source: VerifierBuilderError,
+    },
 }
 
 impl Tls {
-    /// Reads a chain and a key, both PEM.
+    /// Reads a chain and a key, both PEM; and who signs the certificates of clients, if they are asked for one.
     ///
     /// # Errors
     /// When a file cannot be read, or the key is not the certificate's.
-    pub fn load(cert: &Path, key: &Path) -> Result<Self, TlsError> {
-        let certificate_error = |source| TlsError::Certificate {
-            path: cert.to_owned(),
-            source,
+    pub fn load(cert: &Path, key: &Path, clients: Option<Clients<'_>>) -> Result<Self, TlsError> {
+        let chain = certificates(cert)?;
+        let provider = Arc::new(ring::default_provider());
+        let verifier = match clients {
+            None => WebPkiClientVerifier::no_client_auth(),
+            Some(Clients { ca, required }) => {
+                let mut roots = RootCertStore::empty();
+                roots.add_parsable_certificates(certificates(ca)?);
+                let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+                let builder = if required {
+                    builder
+                } else {
+                    builder.allow_unauthenticated()
+                };
+                builder.build().map_err(|source| TlsError::Clients {
+                    path: ca.to_owned(),
+                    source,
+                })?
+            }
         };
-        let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(cert)
-            .and_then(Iterator::collect)
-            .map_err(certificate_error)?;
-        if chain.is_empty() {
-            return Err(TlsError::NoCertificate(cert.to_owned()));
-        }
         let private_key = PrivateKeyDer::from_pem_file(key).map_err(|source| TlsError::Key {
             path: key.to_owned(),
             source,
         })?;
-        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&TLS13, &TLS12])
-            .map(|builder| builder.with_no_client_auth())
+            .map(|builder| builder.with_client_cert_verifier(verifier))
             .and_then(|builder| builder.with_single_cert(chain, private_key))
             .map_err(|source| TlsError::Unusable {
                 cert: cert.to_owned(),
@@ -68,6 +92,18 @@ impl Tls {
     pub(super) fn acceptor(&self) -> &TlsAcceptor {
         &self.0
     }
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
+    let found: Vec<_> = read.map_err(|source| TlsError::Certificate {
+        path: path.to_owned(),
+        source,
+    })?;
+    if found.is_empty() {
+        return Err(TlsError::NoCertificate(path.to_owned()));
+    }
+    Ok(found)
 }
 
 impl fmt::Debug for Tls {

@@ -7,7 +7,7 @@ use ews::{
     UnifiedMessagingConfiguration,
 };
 
-use super::{Operations, is_name_of};
+use super::Operations;
 use crate::auth::Caller;
 
 impl Operations {
@@ -51,4 +51,10 @@ impl Operations {
             }),
         }
     }
+}
+
+/// Whether a user name or address is the caller's. Like addresses, names are compared without regard to case.
+fn is_name_of(caller: &Caller, name: &str) -> bool {
+    let own = caller.name.as_deref();
+    own.is_some_and(|own| own.eq_ignore_ascii_case(name.trim()))
 }

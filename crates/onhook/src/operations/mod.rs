@@ -11,9 +11,10 @@ mod play_on_phone;
 
 use std::sync::Arc;
 
-use ews::{ConnectingSid, Fault, Operation, Request, Response};
+use ews::{Fault, Operation, Request, Response};
 
 use crate::auth::Caller;
+use crate::auth::impersonation::{Impersonation, ImpersonationError};
 use crate::calls::Calls;
 use crate::dial::DialPolicy;
 use crate::messages::Messages;
@@ -24,14 +25,16 @@ pub struct Operations {
     calls: Calls,
     messages: Arc<dyn Messages>,
     dial: Arc<DialPolicy>,
+    impersonation: Arc<Impersonation>,
 }
 
 impl Operations {
-    pub fn new(calls: Calls, messages: Arc<dyn Messages>, dial: DialPolicy) -> Self {
+    pub fn new(calls: Calls, messages: Arc<dyn Messages>, dial: DialPolicy, impersonation: Impersonation) -> Self {
         Self {
             calls,
             messages,
             dial: Arc::new(dial),
+            impersonation: Arc::new(impersonation),
         }
     }
 
@@ -40,11 +43,16 @@ impl Operations {
     /// # Errors
     /// A fault when the caller may not ask on that behalf. What cannot be done otherwise is told in the response.
     pub async fn answer(&self, caller: &Caller, request: Request) -> Result<Response, Fault> {
-        if let Some(sid) = &request.impersonation
-            && !is_self(caller, sid)
-        {
-            return Err(Fault::ImpersonateUserDenied);
-        }
+        let acting_as;
+        let caller = match &request.impersonation {
+            None => caller,
+            Some(sid) => {
+                let owner = self.impersonation.act_as(caller, sid);
+                acting_as = owner.map_err(|error| of_impersonation(&error))?;
+                tracing::info!(mailbox = acting_as.name, "acting for a mailbox");
+                &acting_as
+            }
+        };
         Ok(match request.operation {
             Operation::PlayOnPhone(operation) => {
                 Response::PlayOnPhone(self.play_on_phone(caller, &operation).await.into())
@@ -65,43 +73,13 @@ impl Operations {
     }
 }
 
-/// Whether the mailbox to act as is the caller's own; acting as somebody else is not granted to anybody yet.
-fn is_self(caller: &Caller, sid: &ConnectingSid) -> bool {
-    match sid {
-        ConnectingSid::PrincipalName(name)
-        | ConnectingSid::PrimarySmtpAddress(name)
-        | ConnectingSid::SmtpAddress(name) => is_name_of(caller, name),
-        ConnectingSid::Sid(_) => false,
-    }
-}
-
-/// Whether a user name or address is the caller's. Like addresses, names are compared without regard to case.
-fn is_name_of(caller: &Caller, name: &str) -> bool {
-    let own = caller.name.as_deref();
-    own.is_some_and(|own| own.eq_ignore_ascii_case(name.trim()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_caller_may_act_as_itself_only() {
-        let anna = Caller {
-            key: [1; 32],
-            name: Some("anna@example.org".into()),
-        };
-        assert!(is_self(
-            &anna,
-            &ConnectingSid::PrimarySmtpAddress("Anna@Example.org".into())
-        ));
-        assert!(is_self(&anna, &ConnectingSid::PrincipalName("anna@example.org".into())));
-        assert!(!is_self(&anna, &ConnectingSid::SmtpAddress("bob@example.org".into())));
-        assert!(!is_self(&anna, &ConnectingSid::Sid("anna@example.org".into())));
-        let nameless = Caller {
-            key: [1; 32],
-            name: None,
-        };
-        assert!(!is_self(&nameless, &ConnectingSid::PrincipalName(String::new())));
+fn of_impersonation(error: &ImpersonationError) -> Fault {
+    match error {
+        ImpersonationError::Denied => Fault::ImpersonateUserDenied,
+        ImpersonationError::NoMailbox => Fault::NonExistentMailbox,
+        ImpersonationError::Store(_) => {
+            tracing::error!(%error, "a mailbox cannot be looked up");
+            Fault::InternalServerError
+        }
     }
 }

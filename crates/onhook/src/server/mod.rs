@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    auth::{AuthError, Authenticator},
+    auth::{AuthError, Authenticator, impersonation::Impersonation},
     calls::{Calls, Sounds},
     config::Config,
     dial::DialPolicy,
@@ -77,7 +77,7 @@ impl Server {
         let store = Arc::new(Store::open(&config.store.path)?);
         let branch_key = store.branch_key().map_err(|error| error.at(store.path()))?;
         let branch_key = BranchKey::new(branch_key);
-        let authenticator = Authenticator::new(Arc::clone(&store), &config.http.realm)?;
+        let authenticator = Authenticator::new(Arc::clone(&store), &config.http.realm, &config.login)?;
         let messages = Arc::new(StoredMessages(Arc::clone(&store)));
         let (journal, recovered) = Journal::open(&store, wiring::journal(config))?;
 
@@ -105,7 +105,8 @@ impl Server {
         let calls = Calls::start(settings, sip.clone(), events, sounds, journal.clone(), recovered);
 
         let dial = DialPolicy::from_config(&config.dial);
-        let operations = Operations::new(calls.clone(), messages, dial);
+        let impersonation = Impersonation::new(store, &config.login);
+        let operations = Operations::new(calls.clone(), messages, dial, impersonation);
         let closing = CancellationToken::new();
         let door = tokio::spawn(door.serve(
             http::Settings::from(&config.http),

@@ -160,6 +160,18 @@ impl Store {
             .optional()?)
     }
 
+    /// Whether there is such a user, or else a message for one: users of a directory are not in the store.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn has_mailbox(&self, name: &UserName, owner: &[u8; 32]) -> Result<bool, StoreError> {
+        let connection = self.connection();
+        let mut statement = connection.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM user WHERE name = ?1) OR EXISTS (SELECT 1 FROM voice_message WHERE owner = ?2)",
+        )?;
+        Ok(statement.query_row(params![name.0, owner], |row| row.get(0))?)
+    }
+
     /// A user's version, or `None` when there is no such user. A few microseconds: it reads one row from memory.
     ///
     /// # Errors

@@ -1,0 +1,132 @@
+//! Which user a client certificate names.
+//!
+//! That an authority vouches for it, that it is of this time and meant for clients, and that the client has its key, the
+//! TLS handshake has seen to. A common name counts for nothing: nobody promises that it is unique.
+
+use std::sync::Arc;
+
+use rustls_pki_types::CertificateDer;
+use x509_parser::asn1_rs::{Any, FromDer as _, Oid, oid};
+use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::GeneralName;
+
+use super::domains::Domains;
+use crate::config::{self, CertificateName};
+use crate::store::UserName;
+
+/// id-ms-upn: what Windows calls its users.
+const UPN: Oid<'static> = oid!(1.3.6.1.4.1.311.20.2.3);
+
+#[derive(Debug)]
+pub(super) struct Certificates {
+    /// The kinds of names that count, the first one that is there before the others.
+    kinds: Vec<CertificateName>,
+    domains: Arc<Domains>,
+}
+
+impl Certificates {
+    pub(super) fn new(config: &config::LoginCertificate, domains: Arc<Domains>) -> Self {
+        Self {
+            kinds: config.user.clone(),
+            domains,
+        }
+    }
+
+    /// The user, if there is just one name of the first kind that the certificate has.
+    pub(super) fn user(&self, certificate: &CertificateDer<'_>) -> Option<UserName> {
+        let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+        let names = &certificate.subject_alternative_name().ok()??.value.general_names;
+        for kind in &self.kinds {
+            let mut of_kind = names.iter().filter_map(|name| text_of(name, *kind));
+            match (of_kind.next(), of_kind.next()) {
+                (None, _) => {}
+                (Some(name), None) => return self.domains.user(name),
+                (Some(_), Some(_)) => return None,
+            }
+        }
+        None
+    }
+}
+
+fn text_of<'n>(name: &GeneralName<'n>, kind: CertificateName) -> Option<&'n str> {
+    match (kind, name) {
+        (CertificateName::Email, GeneralName::RFC822Name(text))
+        | (CertificateName::Dns, GeneralName::DNSName(text)) => Some(text),
+        (CertificateName::Upn, GeneralName::OtherName(kind, value)) if *kind == UPN => {
+            // otherName holds its value in a tag [0] of its own (RFC 5280 §4.2.1.6).
+            let (_, explicit) = Any::from_der(value).ok()?;
+            let (_, text) = Any::from_der(explicit.data).ok()?;
+            std::str::from_utf8(text.data).ok()
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyPair, OtherNameValue, SanType};
+
+    use super::*;
+
+    fn email(text: &str) -> SanType {
+        SanType::Rfc822Name(text.try_into().unwrap())
+    }
+
+    fn dns(text: &str) -> SanType {
+        SanType::DnsName(text.try_into().unwrap())
+    }
+
+    fn upn(text: &str) -> SanType {
+        let oid = vec![1, 3, 6, 1, 4, 1, 311, 20, 2, 3];
+        SanType::OtherName((oid, OtherNameValue::Utf8String(text.to_owned())))
+    }
+
+    fn user(kinds: &[CertificateName], names: Vec<SanType>) -> Option<String> {
+        let mut params = CertificateParams::default();
+        params.subject_alt_names = names;
+        let certificate = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
+        let certificates = Certificates {
+            kinds: kinds.to_vec(),
+            domains: Arc::new(Domains::new(&["example.com".to_owned()])),
+        };
+        certificates.user(certificate.der()).map(|user| user.to_string())
+    }
+
+    #[test]
+    fn the_first_kind_of_name_that_is_there_is_the_user() {
+        use CertificateName::{Dns, Email, Upn};
+        let names = || {
+            vec![
+                dns("pc7.example.com"),
+                email("a.smith@example.com"),
+                upn("Alice@example.com"),
+            ]
+        };
+        assert_eq!(user(&[Upn, Email], names()).as_deref(), Some("alice"));
+        assert_eq!(user(&[Email, Upn], names()).as_deref(), Some("a.smith"));
+        assert_eq!(user(&[Dns], names()).as_deref(), Some("pc7.example.com"));
+        assert_eq!(
+            user(&[Upn, Dns], vec![dns("pc7.example.com")]).as_deref(),
+            Some("pc7.example.com")
+        );
+        assert_eq!(
+            user(&[Email], vec![email("a@elsewhere.example")]).as_deref(),
+            Some("a@elsewhere.example")
+        );
+    }
+
+    #[test]
+    fn without_such_a_name_or_with_two_it_is_nobody() {
+        use CertificateName::{Dns, Email, Upn};
+        assert_eq!(user(&[Upn, Email], vec![dns("pc7.example.com")]), None);
+        assert_eq!(
+            user(
+                &[Email, Dns],
+                vec![email("a@b.example"), email("c@b.example"), dns("pc7")]
+            ),
+            None
+        );
+        assert_eq!(user(&[Upn, Email, Dns], vec![]), None);
+        assert_eq!(user(&[Upn], vec![upn("a b")]), None);
+    }
+}

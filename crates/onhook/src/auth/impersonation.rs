@@ -1,0 +1,180 @@
+//! Who may act for whom (`t:ExchangeImpersonation`): an account for the mailboxes that are listed for it, and for no
+//! others. Everybody may act for oneself.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use ews::ConnectingSid;
+use thiserror::Error;
+
+use super::Caller;
+use super::domains::Domains;
+use crate::config;
+use crate::store::{Store, StoreError, UserName};
+
+/// Why a caller is not let act for a mailbox.
+#[derive(Debug, Error)]
+pub enum ImpersonationError {
+    /// Not for this one, whether it exists or not.
+    #[error("the caller may not act for that mailbox")]
+    Denied,
+    /// It is listed, but there is no such user, and no message for one.
+    #[error("there is no such mailbox")]
+    NoMailbox,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The lists.
+#[derive(Debug)]
+pub struct Impersonation {
+    store: Arc<Store>,
+    mailboxes_of: HashMap<UserName, HashSet<UserName>>,
+    sids: BTreeMap<String, UserName>,
+    domains: Domains,
+}
+
+impl Impersonation {
+    pub fn new(store: Arc<Store>, login: &config::Login) -> Self {
+        let lists = login.impersonation.iter();
+        Self {
+            store,
+            mailboxes_of: lists
+                .map(|list| (list.account.clone(), list.mailboxes.iter().cloned().collect()))
+                .collect(),
+            sids: login
+                .sids
+                .iter()
+                .map(|(sid, user)| (sid.to_uppercase(), user.clone()))
+                .collect(),
+            domains: Domains::new(&login.domains),
+        }
+    }
+
+    /// The mailbox's owner, in whose place the caller then is.
+    ///
+    /// # Errors
+    /// [`ImpersonationError::Denied`] also when the mailbox does not exist: whoever may not ask does not learn that.
+    pub fn act_as(&self, caller: &Caller, sid: &ConnectingSid) -> Result<Caller, ImpersonationError> {
+        let own: Option<UserName> = caller.name.as_deref().and_then(|name| name.parse().ok());
+        let (Some(own), Some(mailbox)) = (own, self.mailbox(sid)) else {
+            return Err(ImpersonationError::Denied);
+        };
+        if mailbox == own {
+            return Ok(caller.clone());
+        }
+        if !self.mailboxes_of.get(&own).is_some_and(|list| list.contains(&mailbox)) {
+            return Err(ImpersonationError::Denied);
+        }
+        let owner = Caller::named(&mailbox);
+        if self.store.has_mailbox(&mailbox, &owner.key)? {
+            Ok(owner)
+        } else {
+            Err(ImpersonationError::NoMailbox)
+        }
+    }
+
+    /// The user that the header means.
+    fn mailbox(&self, sid: &ConnectingSid) -> Option<UserName> {
+        match sid {
+            ConnectingSid::PrincipalName(name)
+            | ConnectingSid::PrimarySmtpAddress(name)
+            | ConnectingSid::SmtpAddress(name) => self.domains.user(name),
+            ConnectingSid::Sid(sid) => self.sids.get(&sid.trim().to_uppercase()).cloned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::Config;
+
+    const LISTS: &str = r#"
+        [login]
+        domains = ["example.com"]
+        sids = { "S-1-5-21-1-2-3-1105" = "alice", "S-1-5-21-1-2-3-1106" = "bob" }
+        [[login.impersonation]]
+        account = "dialler"
+        mailboxes = ["alice", "ghost", "eve@other.example"]
+    "#;
+
+    fn impersonation(toml: &str) -> (tempfile::TempDir, Impersonation) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("onhook.db")).unwrap();
+        for user in ["alice", "bob", "dialler", "eve@other.example"] {
+            store.add_user(&user.parse().unwrap(), "hash").unwrap();
+        }
+        let config = Config::parse(toml, Path::new("onhook.toml")).unwrap();
+        (folder, Impersonation::new(Arc::new(store), &config.login))
+    }
+
+    fn caller(name: &str) -> Caller {
+        Caller::named(&name.parse().unwrap())
+    }
+
+    #[test]
+    fn an_account_acts_for_the_mailboxes_on_its_list_in_each_form() {
+        let (_folder, impersonation) = impersonation(LISTS);
+        let address = "Alice@Example.com".to_owned();
+        for sid in [
+            ConnectingSid::PrincipalName(address.clone()),
+            ConnectingSid::PrincipalName(" alice ".to_owned()),
+            ConnectingSid::PrimarySmtpAddress(address.clone()),
+            ConnectingSid::SmtpAddress(address),
+            ConnectingSid::Sid("s-1-5-21-1-2-3-1105".to_owned()),
+        ] {
+            let owner = impersonation.act_as(&caller("dialler"), &sid).unwrap();
+            assert_eq!(owner, caller("alice"), "{sid:?}");
+        }
+        let eve = ConnectingSid::SmtpAddress("eve@other.example".to_owned());
+        let owner = impersonation.act_as(&caller("dialler"), &eve).unwrap();
+        assert_eq!(owner, caller("eve@other.example"));
+    }
+
+    #[test]
+    fn every_other_mailbox_is_denied_whether_it_exists_or_not() {
+        let (_folder, impersonation) = impersonation(LISTS);
+        for sid in [
+            ConnectingSid::PrincipalName("bob".to_owned()),
+            ConnectingSid::PrincipalName("nobody".to_owned()),
+            ConnectingSid::PrimarySmtpAddress("alice@evil.example".to_owned()),
+            ConnectingSid::Sid("S-1-5-21-1-2-3-1106".to_owned()),
+            ConnectingSid::Sid("S-1-5-21-1-2-3-9999".to_owned()),
+            ConnectingSid::Sid("alice".to_owned()),
+        ] {
+            let denied = impersonation.act_as(&caller("dialler"), &sid);
+            assert!(matches!(denied, Err(ImpersonationError::Denied)), "{sid:?}");
+        }
+        let alice = ConnectingSid::PrincipalName("alice".to_owned());
+        for stranger in ["bob", "dialler@example.com"] {
+            let denied = impersonation.act_as(&caller(stranger), &alice);
+            assert!(matches!(denied, Err(ImpersonationError::Denied)), "{stranger}");
+        }
+        let ghost = ConnectingSid::PrincipalName("ghost".to_owned());
+        let missing = impersonation.act_as(&caller("dialler"), &ghost);
+        assert!(matches!(missing, Err(ImpersonationError::NoMailbox)));
+    }
+
+    #[test]
+    fn by_default_everybody_acts_for_oneself_only() {
+        let (_folder, impersonation) = impersonation("");
+        let [alice, address] = ["Alice", "eve@other.example"].map(|name| ConnectingSid::PrincipalName(name.to_owned()));
+        assert_eq!(impersonation.act_as(&caller("alice"), &alice).unwrap(), caller("alice"));
+        let eve = caller("eve@other.example");
+        assert_eq!(impersonation.act_as(&eve, &address).unwrap(), eve);
+        let denied = impersonation.act_as(&caller("dialler"), &alice);
+        assert!(matches!(denied, Err(ImpersonationError::Denied)));
+        let nameless = Caller {
+            key: [1; 32],
+            name: None,
+        };
+        let nobody = ConnectingSid::PrincipalName(String::new());
+        assert!(matches!(
+            impersonation.act_as(&nameless, &nobody),
+            Err(ImpersonationError::Denied)
+        ));
+    }
+}

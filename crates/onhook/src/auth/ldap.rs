@@ -1,0 +1,282 @@
+//! Passwords that a directory verifies, by binding as the user (RFC 4513 §5.1).
+//!
+//! The user's DN is told by a template, or searched for. A connection is opened for each login and closed after it: what
+//! was right is remembered for a minute, so there are few, and no state of one user's can reach another's. Groups are not
+//! looked at, referrals are not followed.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ldap3::{LdapConnAsync, LdapConnSettings, Scope, SearchEntry, SearchOptions, dn_escape, ldap_escape};
+use rustls::crypto::ring;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::{self, PemObject as _};
+use thiserror::Error;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout};
+use tracing::debug;
+
+use super::AuthError;
+use super::domains::Domains;
+use super::throttle::Throttle;
+use super::turns::Turns;
+use super::verified::Verified;
+use crate::config::{self, Secret};
+use crate::store::UserName;
+
+/// Result codes (RFC 4511 appendix A) that say: not this user, or not with this password.
+const REFUSED: [u32; 4] = [
+    NO_SUCH_OBJECT,
+    34, // invalidDNSSyntax
+    48, // inappropriateAuthentication: the entry has no password
+    49, // invalidCredentials
+];
+const SIZE_LIMIT_EXCEEDED: u32 = 4;
+const NO_SUCH_OBJECT: u32 = 32;
+/// What stands for the user in a template.
+const USER: &str = "{user}";
+/// The version of a user of whom the directory says no more: what was right is right until it is forgotten.
+const VERSION: i64 = 0;
+
+/// Why the directory could not say who somebody is.
+#[derive(Debug, Error)]
+pub enum LdapError {
+    #[error("no authorities to verify its certificate by, in {}: {source}", path.display())]
+    Authorities { path: PathBuf, source: pem::Error },
+    #[error("no authorities to verify its certificate by")]
+    NoAuthorities,
+    #[error(transparent)]
+    Tls(#[from] rustls::Error),
+    #[error(transparent)]
+    Ldap(#[from] ldap3::LdapError),
+    #[error("the account that searches is refused: {0}")]
+    SearchAccount(String),
+    #[error("it answers {0}")]
+    Unexpected(String),
+    #[error("it takes too long")]
+    TooSlow,
+}
+
+/// How a user becomes a DN.
+#[derive(Debug)]
+enum Entry {
+    Template(String),
+    Search {
+        base: String,
+        filter: String,
+        /// Who searches; `None` for anonymously.
+        account: Option<(String, Secret)>,
+        /// The attribute that is the user.
+        attribute: Option<String>,
+    },
+}
+
+#[derive(Debug)]
+pub(super) struct Directory {
+    url: String,
+    tls: Arc<ClientConfig>,
+    entry: Entry,
+    domains: Arc<Domains>,
+    timeout: Duration,
+    connections: Semaphore,
+    turns: Turns,
+    verified: Verified,
+}
+
+impl Directory {
+    /// `None` when `[login.ldap]` names no directory. Nothing is connected to.
+    pub(super) fn new(config: &config::LoginLdap, domains: Arc<Domains>) -> Result<Option<Self>, AuthError> {
+        let entry = match (&config.bind_dn, &config.search_base) {
+            (Some(dn), _) => Entry::Template(dn.clone()),
+            (None, Some(base)) => Entry::Search {
+                base: base.clone(),
+                filter: config.search_filter.clone(),
+                account: config.search_dn.clone().zip(config.search_password.clone()),
+                attribute: config.user_attribute.clone(),
+            },
+            (None, None) => return Ok(None),
+        };
+        let Some(url) = config.url.clone() else {
+            return Ok(None);
+        };
+        let verified = Verified::new(&url, config.remember.0)?;
+        Ok(Some(Self {
+            url,
+            tls: tls(config.ca.as_deref())?,
+            entry,
+            domains,
+            timeout: config.timeout.0,
+            connections: Semaphore::new(config.max_connections as usize),
+            turns: Turns::default(),
+            verified,
+        }))
+    }
+
+    /// Verifies a password, and says which user it belongs to.
+    pub(super) async fn login(
+        &self,
+        given: UserName,
+        password: Secret,
+        client: IpAddr,
+        throttle: &Throttle,
+    ) -> Result<UserName, AuthError> {
+        // A bind without a password is no login but an anonymous one, and succeeds (RFC 4513 §5.1.2).
+        if password.expose().is_empty() {
+            return Err(AuthError::Rejected);
+        }
+        let name = self.domains.user(given.as_str()).ok_or(AuthError::Rejected)?;
+        let tag = self.verified.tag(&name, &password);
+        if let Some(user) = self.verified.recall(&name, &tag, VERSION) {
+            return Ok(user);
+        }
+        throttle.check(client, &name)?;
+        let _turn = self.turns.of(&name).await;
+        if let Some(user) = self.verified.recall(&name, &tag, VERSION) {
+            return Ok(user);
+        }
+        let attempt = throttle.attempt(client, &name)?;
+        match timeout(self.timeout, self.ask(&name, &password)).await {
+            Ok(Ok(Some(user))) => {
+                throttle.succeeded(attempt);
+                self.verified.remember(&name, tag, VERSION, &user, Instant::now());
+                Ok(user)
+            }
+            Ok(Ok(None)) => {
+                debug!(user = %name, %client, "login failed");
+                Err(AuthError::Rejected)
+            }
+            Ok(Err(error)) => {
+                throttle.withdrawn(attempt);
+                Err(error.into())
+            }
+            Err(_) => {
+                throttle.withdrawn(attempt);
+                Err(LdapError::TooSlow.into())
+            }
+        }
+    }
+
+    /// One connection: perhaps a search, then the bind. `None` when it is not that user's password.
+    async fn ask(&self, name: &UserName, password: &Secret) -> Result<Option<UserName>, LdapError> {
+        // The semaphore is never closed; without a place there is no connection.
+        let Ok(_place) = self.connections.acquire().await else {
+            return Ok(None);
+        };
+        let settings = LdapConnSettings::new()
+            .set_conn_timeout(self.timeout)
+            .set_config(Arc::clone(&self.tls))
+            .set_starttls(!self.url.starts_with("ldaps://"));
+        let (connection, mut ldap) = LdapConnAsync::with_settings(settings, &self.url).await?;
+        let asking = async {
+            let found = self.find(&mut ldap, name).await?;
+            let Some((dn, user)) = found else {
+                return Ok(None);
+            };
+            let bound = ldap.simple_bind(&dn, password.expose()).await?;
+            let is_right = match bound.rc {
+                0 => true,
+                code if REFUSED.contains(&code) => false,
+                _ => return Err(LdapError::Unexpected(bound.to_string())),
+            };
+            let _ = ldap.unbind().await;
+            Ok(is_right.then_some(user))
+        };
+        // The connection lives as long as the question.
+        tokio::select! {
+            biased;
+            answer = asking => answer,
+            ended = connection.drive() => Err(ended.err().map_or(
+                LdapError::Unexpected("nothing, and closes the connection".to_owned()),
+                LdapError::Ldap,
+            )),
+        }
+    }
+
+    /// The user's DN, and the name that counts from now on.
+    async fn find(&self, ldap: &mut ldap3::Ldap, name: &UserName) -> Result<Option<(String, UserName)>, LdapError> {
+        let (base, filter, account, attribute) = match &self.entry {
+            Entry::Template(template) => {
+                return Ok(Some((template.replace(USER, &dn_escape(name.as_str())), name.clone())));
+            }
+            Entry::Search {
+                base,
+                filter,
+                account,
+                attribute,
+            } => (base, filter, account, attribute),
+        };
+        if let Some((dn, password)) = account {
+            let bound = ldap.simple_bind(dn, password.expose()).await?;
+            if bound.rc != 0 {
+                return Err(LdapError::SearchAccount(bound.to_string()));
+            }
+        }
+        let filter = filter.replace(USER, &ldap_escape(name.as_str()));
+        // RFC 4511 §4.5.1.8: "1.1" is no attribute at all.
+        let wanted = attribute.as_deref().unwrap_or("1.1");
+        // One more than there may be.
+        ldap.with_search_options(SearchOptions::new().sizelimit(2));
+        let found = ldap.search(base, Scope::Subtree, &filter, vec![wanted]).await?;
+        match found.1.rc {
+            0 => {}
+            NO_SUCH_OBJECT => return Ok(None),
+            SIZE_LIMIT_EXCEEDED => {
+                debug!(user = %name, "the directory has more than one such entry");
+                return Ok(None);
+            }
+            _ => return Err(LdapError::Unexpected(found.1.to_string())),
+        }
+        let mut entries = found
+            .0
+            .into_iter()
+            .filter(|entry| !entry.is_ref() && !entry.is_intermediate())
+            .map(SearchEntry::construct);
+        let (Some(entry), None) = (entries.next(), entries.next()) else {
+            return Ok(None);
+        };
+        let user = match attribute {
+            None => Some(name.clone()),
+            Some(attribute) => self.user_of(&entry, attribute),
+        };
+        Ok(user.map(|user| (entry.dn, user)))
+    }
+
+    /// The one value of the attribute, if it can be a user's name.
+    fn user_of(&self, entry: &SearchEntry, attribute: &str) -> Option<UserName> {
+        let mut attributes = entry.attrs.iter();
+        // Names of attributes are compared without regard to case, and come back as the schema spells them.
+        let (_, values) = attributes.find(|(name, _)| name.eq_ignore_ascii_case(attribute))?;
+        match values.as_slice() {
+            [value] => self.domains.user(value),
+            _ => None,
+        }
+    }
+}
+
+fn tls(ca: Option<&Path>) -> Result<Arc<ClientConfig>, LdapError> {
+    let mut roots = RootCertStore::empty();
+    match ca {
+        Some(path) => {
+            let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+            let found = read.map_err(|source| LdapError::Authorities {
+                path: path.to_owned(),
+                source,
+            })?;
+            roots.add_parsable_certificates(found);
+        }
+        None => {
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+    }
+    if roots.is_empty() {
+        return Err(LdapError::NoAuthorities);
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}

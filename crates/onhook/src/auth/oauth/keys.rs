@@ -1,0 +1,197 @@
+//! The issuer's keys (JWKS, RFC 7517 §5), fetched over HTTPS.
+//!
+//! A key that is not known makes them be fetched anew, and so does an hour; but never more than once a minute, and never
+//! twice at a time. While they cannot be fetched, those that are known go on for a day.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::{self, PemObject as _};
+use serde::Deserialize;
+use serde_json::Value;
+use thiserror::Error;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+use ureq::Agent;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+
+use super::jws::{Jwk, Key, Signed};
+use crate::auth::AuthError;
+
+/// How often they are fetched at most.
+const PAUSE: Duration = Duration::from_secs(60);
+/// How old they become before they are fetched again.
+const FRESH: Duration = Duration::from_secs(3_600);
+/// How old they may become.
+const USABLE: Duration = Duration::from_secs(24 * 3_600);
+/// How long fetching may take.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest document, in bytes.
+const SIZE_LIMIT: u64 = 256 * 1024;
+/// How many keys are looked at.
+const MOST_KEYS: usize = 64;
+
+/// Why there are no keys.
+#[derive(Debug, Error)]
+pub enum KeysError {
+    #[error("cannot read the authorities in {}: {source}", path.display())]
+    Authorities { path: PathBuf, source: pem::Error },
+    #[error("there is no certificate in {}", .0.display())]
+    NoAuthorities(PathBuf),
+    #[error("cannot fetch them: {0}")]
+    Unreachable(#[from] Box<ureq::Error>),
+    #[error("the issuer answers with status {0}")]
+    Status(u16),
+    #[error("the issuer sends no JWKS: {0}")]
+    NoJwks(#[from] serde_json::Error),
+    #[error("there is no key among them that verifies signatures")]
+    NoKeys,
+    #[error("they could not be fetched a moment ago")]
+    NotYet,
+    #[error("fetching was interrupted")]
+    Interrupted,
+}
+
+#[derive(Debug)]
+pub(super) struct Keys {
+    url: String,
+    agent: Agent,
+    known: RwLock<Option<Known>>,
+    /// When they were last asked for. Who holds it fetches, the others wait for it or do without.
+    asked: Mutex<Option<Instant>>,
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    keys: Arc<[Key]>,
+    since: Instant,
+}
+
+impl Keys {
+    pub(super) fn new(url: &str, ca: Option<&Path>) -> Result<Self, KeysError> {
+        let tls = TlsConfig::builder().root_certs(roots(ca)?).build();
+        let agent = Agent::config_builder()
+            .tls_config(tls)
+            .https_only(true)
+            .max_redirects(0)
+            .http_status_as_error(false)
+            .timeout_global(Some(TIMEOUT))
+            .user_agent(concat!("onhook/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .new_agent();
+        Ok(Self {
+            url: url.to_owned(),
+            agent,
+            known: RwLock::default(),
+            asked: Mutex::default(),
+        })
+    }
+
+    /// The key that a token says it was signed with; `None` when the issuer has none like it.
+    pub(super) async fn find(&self, token: &Signed<'_>) -> Result<Option<Key>, AuthError> {
+        let known = self.usable();
+        let found = known.as_ref().and_then(|known| pick(&known.keys, token));
+        if found.is_some() && known.is_some_and(|known| known.since.elapsed() < FRESH) {
+            return Ok(found);
+        }
+        let asked = if found.is_some() {
+            // They are due, and somebody is at it already: the old one still does.
+            let Ok(asked) = self.asked.try_lock() else {
+                return Ok(found);
+            };
+            asked
+        } else {
+            self.asked.lock().await
+        };
+        let refreshed = self.refresh(asked).await;
+        match (self.usable(), refreshed) {
+            (Some(known), refreshed) => {
+                if let Err(error) = refreshed
+                    && !matches!(error, KeysError::NotYet)
+                {
+                    tracing::warn!(%error, "the keys of the issuer cannot be fetched; those that are known go on");
+                }
+                Ok(pick(&known.keys, token))
+            }
+            (None, Err(error)) => Err(error.into()),
+            (None, Ok(())) => Err(KeysError::NoKeys.into()),
+        }
+    }
+
+    fn usable(&self) -> Option<Known> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner).clone();
+        known.filter(|known| known.since.elapsed() < USABLE)
+    }
+
+    /// Fetches the keys, unless that was done less than a minute ago.
+    async fn refresh(&self, mut asked: tokio::sync::MutexGuard<'_, Option<Instant>>) -> Result<(), KeysError> {
+        if asked.is_some_and(|asked| asked.elapsed() < PAUSE) {
+            return Err(KeysError::NotYet);
+        }
+        // Before the answer is there: a client that goes away meanwhile does not make room for one more request.
+        *asked = Some(Instant::now());
+        let (agent, url) = (self.agent.clone(), self.url.clone());
+        let fetched = tokio::task::spawn_blocking(move || fetch(&agent, &url));
+        let keys = fetched.await.map_err(|_| KeysError::Interrupted)??;
+        tracing::info!(keys = keys.len(), "fetched the keys of the issuer");
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some(Known {
+            keys,
+            since: Instant::now(),
+        });
+        Ok(())
+    }
+}
+
+/// The key with the token's id, or, when it names none, the only one there is for its algorithm.
+fn pick(keys: &[Key], token: &Signed<'_>) -> Option<Key> {
+    let mut candidates = keys
+        .iter()
+        .filter(|key| key.is_for(token.algorithm) && (token.key_id.is_none() || key.id == token.key_id));
+    match (candidates.next(), candidates.next()) {
+        (Some(key), None) => Some(key.clone()),
+        (_, _) => None,
+    }
+}
+
+#[derive(Deserialize)]
+struct Jwks {
+    keys: Vec<Value>,
+}
+
+fn fetch(agent: &Agent, url: &str) -> Result<Arc<[Key]>, KeysError> {
+    let mut answer = agent.get(url).call().map_err(Box::new)?;
+    if answer.status() != 200 {
+        return Err(KeysError::Status(answer.status().as_u16()));
+    }
+    let document = answer.body_mut().with_config().limit(SIZE_LIMIT).read_to_vec();
+    parse(&document.map_err(Box::new)?)
+}
+
+fn parse(document: &[u8]) -> Result<Arc<[Key]>, KeysError> {
+    let jwks: Jwks = serde_json::from_slice(document)?;
+    // One that cannot be read is passed over (RFC 7517 §5): issuers publish kinds that we do not know.
+    let jwks = jwks.keys.into_iter().take(MOST_KEYS);
+    let keys: Arc<[Key]> = jwks.filter_map(|jwk| Key::of(Jwk::deserialize(jwk).ok()?)).collect();
+    if keys.is_empty() {
+        return Err(KeysError::NoKeys);
+    }
+    Ok(keys)
+}
+
+fn roots(ca: Option<&Path>) -> Result<RootCerts, KeysError> {
+    let Some(path) = ca else {
+        return Ok(RootCerts::WebPki);
+    };
+    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let found = read.map_err(|source| KeysError::Authorities {
+        path: path.to_owned(),
+        source,
+    })?;
+    if found.is_empty() {
+        return Err(KeysError::NoAuthorities(path.to_owned()));
+    }
+    let found: Vec<_> = found.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
+    Ok(RootCerts::new_with_certs(&found))
+}

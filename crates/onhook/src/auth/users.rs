@@ -1,0 +1,116 @@
+//! Users of the store. A password is hashed with argon2id, which is slow on purpose: wrong ones are counted before the
+//! next is hashed, at most a few are hashed at once, and a right one is remembered until the user changes.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tracing::debug;
+
+use super::throttle::Throttle;
+use super::turns::Turns;
+use super::verified::Verified;
+use super::{AuthError, password};
+use crate::config::Secret;
+use crate::store::{Store, StoreError, UserName};
+
+/// A user's hash and version.
+type Known = (String, i64);
+
+/// How many passwords are hashed at once: 19 MiB and a core each.
+const HASHING: usize = 2;
+/// How long a right password is remembered.
+const REMEMBERED: Duration = Duration::from_secs(60);
+
+#[derive(Debug)]
+pub(super) struct Users {
+    store: Arc<Store>,
+    verified: Verified,
+    hashing: Arc<Semaphore>,
+    turns: Turns,
+    /// Verified against when there is no such user, so that the answer takes as long.
+    nobody: String,
+}
+
+impl Users {
+    pub(super) fn new(store: Arc<Store>, realm: &str) -> Result<Self, AuthError> {
+        let nobody = password::nobodys().map_err(|_| AuthError::Verifier)?;
+        Ok(Self {
+            store,
+            verified: Verified::new(realm, REMEMBERED)?,
+            hashing: Arc::new(Semaphore::new(HASHING)),
+            turns: Turns::default(),
+            nobody,
+        })
+    }
+
+    /// The first of the names that is a user's.
+    pub(super) fn find(&self, names: &[UserName]) -> Result<Option<(UserName, Known)>, StoreError> {
+        for name in names {
+            if let Some(known) = self.store.password_hash(name)? {
+                return Ok(Some((name.clone(), known)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Verifies the password of the user who was found, or somebody else's who does not exist.
+    pub(super) async fn login(
+        &self,
+        names: Vec<UserName>,
+        found: Option<(UserName, Known)>,
+        password: Secret,
+        client: IpAddr,
+        throttle: &Throttle,
+    ) -> Result<UserName, AuthError> {
+        let (name, known) = match found {
+            Some((name, known)) => (name, Some(known)),
+            None => (names.into_iter().next().ok_or(AuthError::Rejected)?, None),
+        };
+        let tag = self.verified.tag(&name, &password);
+        if let Some((_, version)) = known
+            && let Some(user) = self.verified.recall(&name, &tag, version)
+        {
+            return Ok(user);
+        }
+        // Before queueing, so that a flood of guesses does not keep the user waiting in the same queue.
+        throttle.check(client, &name)?;
+        let turn = self.turns.of(&name).await;
+        // Who had the turn before may have verified the same, and the user may have changed while we waited.
+        let known = self.store.password_hash(&name)?;
+        if let Some((_, version)) = known
+            && let Some(user) = self.verified.recall(&name, &tag, version)
+        {
+            return Ok(user);
+        }
+        let permit = Arc::clone(&self.hashing)
+            .acquire_owned()
+            .await
+            .map_err(|_| AuthError::Verifier)?;
+        let attempt = throttle.attempt(client, &name)?;
+        let (hash, version) = match known {
+            Some((hash, version)) => (hash, Some(version)),
+            None => (self.nobody.clone(), None),
+        };
+        // Turn and permit travel along: a client that goes away does not make room for one more hash.
+        let is_right = tokio::task::spawn_blocking(move || {
+            let is_right = password::verify(&password, &hash);
+            drop((turn, permit));
+            is_right
+        });
+        let is_right = is_right.await.map_err(|_| AuthError::Verifier)?;
+        match version {
+            Some(version) if is_right => {
+                throttle.succeeded(attempt);
+                self.verified.remember(&name, tag, version, &name, Instant::now());
+                Ok(name)
+            }
+            Some(_) | None => {
+                debug!(user = %name, %client, "login failed");
+                Err(AuthError::Rejected)
+            }
+        }
+    }
+}
