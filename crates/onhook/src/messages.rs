@@ -69,7 +69,7 @@ impl Messages for StoredMessages {
                 return Err(MessageError::EmptyId);
             }
             let id: MessageId = item_id.parse().map_err(|_| MessageError::MalformedId)?;
-            let found = self.0.message(id)?.filter(|message| message.owner == caller.key);
+            let found = self.0.message_of(&caller.key, id)?;
             let MessageSummary { id, name, facts, .. } = found.ok_or(MessageError::NotFound)?;
             Ok(Message { sound: id, name, facts })
         })

@@ -138,6 +138,16 @@ impl Store {
         Ok(statement.query_row(params![id.0], summary).optional()?)
     }
 
+    /// What is known of a message of this owner's. Somebody else's is looked for and missed as one that does not exist.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn message_of(&self, owner: &[u8; 32], id: MessageId) -> Result<Option<MessageSummary>, StoreError> {
+        let connection = self.connection();
+        let mut statement = connection.prepare_cached(&format!("{SUMMARY} WHERE id = ?1 AND owner = ?2"))?;
+        Ok(statement.query_row(params![id.0, owner], summary).optional()?)
+    }
+
     /// The messages of one mailbox, or of all; the oldest first.
     ///
     /// # Errors

@@ -1,0 +1,15 @@
+//! Who is let in, as whom, and what the others are told: a whole server, a real directory, a real issuer of tokens.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on ends")]
+
+mod alike;
+mod authority;
+mod certificates;
+mod house;
+mod impersonation;
+mod issuer;
+mod ldap;
+mod listeners;
+mod oauth;
+mod proxies;
+mod slapd;
