@@ -6,6 +6,7 @@
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -181,18 +182,25 @@ impl Directory {
                 code if REFUSED.contains(&code) => false,
                 _ => return Err(LdapError::Unexpected(bound.to_string())),
             };
-            let _ = ldap.unbind().await;
             Ok(is_right.then_some(user))
         };
-        // The connection lives as long as the question.
-        tokio::select! {
+        // The connection lives as long as the question, and a polite word.
+        let mut driving = pin!(connection.drive());
+        let answer = tokio::select! {
             biased;
             answer = asking => answer,
-            ended = connection.drive() => Err(ended.err().map_or(
+            ended = driving.as_mut() => Err(ended.err().map_or(
                 LdapError::Unexpected("nothing, and closes the connection".to_owned()),
                 LdapError::Ldap,
             )),
+        };
+        if answer.is_ok() {
+            tokio::select! {
+                _ = ldap.unbind() => {}
+                _ = driving => {}
+            }
         }
+        answer
     }
 
     /// The user's DN, and the name that counts from now on.
