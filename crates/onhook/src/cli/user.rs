@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::output::{json, table, timestamp};
 use super::{ConfigFile, Exit, Failure, password};
 use crate::auth::{self, Caller};
-use crate::store::UserName;
+use crate::store::{NO_PASSWORD, UserName};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -29,7 +29,12 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Add a user, who may log in with the password given
-    Add { name: UserName },
+    Add {
+        name: UserName,
+        /// Without a password: a directory, tokens or certificates vouch for this user
+        #[arg(long)]
+        no_password: bool,
+    },
     /// List all users
     List {
         /// Print JSON
@@ -58,12 +63,17 @@ struct Entry<'a> {
 pub(super) fn run(args: Args, file: &ConfigFile) -> Result<Exit, Failure> {
     let store = file.open_store()?;
     match args.command {
-        Command::Add { name } => {
+        Command::Add { name, no_password } => {
             if store.user_version(&name)?.is_some() {
                 // Before a password is asked for in vain.
                 return Err(crate::store::UserError::Exists(name).into());
             }
-            store.add_user(&name, &new_hash(&name)?)?;
+            let hash = if no_password {
+                NO_PASSWORD.to_owned()
+            } else {
+                new_hash(&name)?
+            };
+            store.add_user(&name, &hash)?;
             writeln!(io::stderr(), "added {name}")?;
         }
         Command::Passwd { name } => {

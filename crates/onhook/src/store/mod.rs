@@ -18,7 +18,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rusqlite::{Connection, ErrorCode};
 use thiserror::Error;
 
-pub use users::{User, UserError, UserName, UserNameError};
+pub use users::{NO_PASSWORD, User, UserError, UserName, UserNameError};
 pub use voice_messages::{MessageFacts, MessageId, MessageSummary, NewMessage};
 
 /// How long a writer waits for another process that holds the write lock (`onhook user`, `onhook voicemail`).

@@ -75,8 +75,11 @@ impl From<rusqlite::Error> for UserError {
     }
 }
 
+/// In place of a hash: nothing is this user's password. For those whom a directory, a token or a certificate vouches for.
+pub const NO_PASSWORD: &str = "";
+
 impl Store {
-    /// Adds a user with an argon2id hash (PHC string).
+    /// Adds a user with an argon2id hash (PHC string), or with [`NO_PASSWORD`].
     ///
     /// # Errors
     /// When the name is taken, or the store fails.
@@ -148,13 +151,14 @@ impl Store {
         Ok(users.collect::<Result<_, _>>()?)
     }
 
-    /// A user's hash and version.
+    /// A user's hash and version; `None` also when the user has no password here.
     ///
     /// # Errors
     /// When the store fails.
     pub fn password_hash(&self, name: &UserName) -> Result<Option<(String, i64)>, StoreError> {
         let connection = self.connection();
-        let mut statement = connection.prepare_cached("SELECT password, version FROM user WHERE name = ?1")?;
+        let mut statement =
+            connection.prepare_cached("SELECT password, version FROM user WHERE name = ?1 AND password <> ''")?;
         Ok(statement
             .query_row(params![name.0], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?)
@@ -228,6 +232,18 @@ mod tests {
             assert_eq!(store.user_version(&alice).unwrap(), None);
         }
         assert_eq!(versions.len(), 4);
+    }
+
+    #[test]
+    fn a_user_without_a_password_is_a_user_and_has_none() {
+        let (_folder, store) = store();
+        let carol = name("carol");
+        store.add_user(&carol, NO_PASSWORD).unwrap();
+        assert!(store.user_version(&carol).unwrap().is_some());
+        assert_eq!(store.password_hash(&carol).unwrap(), None);
+        assert!(store.has_mailbox(&carol, &[0; 32]).unwrap());
+        store.change_password(&carol, "hash").unwrap();
+        assert_eq!(store.password_hash(&carol).unwrap().unwrap().0, "hash");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 mod alike;
 mod authority;
 mod certificates;
+mod configuration;
 mod house;
 mod impersonation;
 mod issuer;
@@ -12,4 +13,5 @@ mod ldap;
 mod listeners;
 mod oauth;
 mod proxies;
+mod secrets;
 mod slapd;

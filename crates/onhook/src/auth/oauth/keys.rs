@@ -3,6 +3,7 @@
 //! A key that is not known makes them be fetched anew, and so does an hour; but never more than once a minute, and never
 //! twice at a time. While they cannot be fetched, those that are known go on for a day.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -54,10 +55,11 @@ pub enum KeysError {
     Interrupted,
 }
 
-#[derive(Debug)]
+/// Fetches the keys; blocks.
+type Fetch = dyn Fn() -> Result<Arc<[Key]>, KeysError> + Send + Sync;
+
 pub(super) struct Keys {
-    url: String,
-    agent: Agent,
+    fetch: Arc<Fetch>,
     known: RwLock<Option<Known>>,
     /// When they were last asked for. Who holds it fetches, the others wait for it or do without.
     asked: Mutex<Option<Instant>>,
@@ -81,12 +83,16 @@ impl Keys {
             .user_agent(concat!("onhook/", env!("CARGO_PKG_VERSION")))
             .build()
             .new_agent();
-        Ok(Self {
-            url: url.to_owned(),
-            agent,
+        let url = url.to_owned();
+        Ok(Self::fetched_by(move || fetch(&agent, &url)))
+    }
+
+    fn fetched_by(fetch: impl Fn() -> Result<Arc<[Key]>, KeysError> + Send + Sync + 'static) -> Self {
+        Self {
+            fetch: Arc::new(fetch),
             known: RwLock::default(),
             asked: Mutex::default(),
-        })
+        }
     }
 
     /// The key that a token says it was signed with; `None` when the issuer has none like it.
@@ -132,8 +138,8 @@ impl Keys {
         }
         // Before the answer is there: a client that goes away meanwhile does not make room for one more request.
         *asked = Some(Instant::now());
-        let (agent, url) = (self.agent.clone(), self.url.clone());
-        let fetched = tokio::task::spawn_blocking(move || fetch(&agent, &url));
+        let fetch = Arc::clone(&self.fetch);
+        let fetched = tokio::task::spawn_blocking(move || fetch());
         let keys = fetched.await.map_err(|_| KeysError::Interrupted)??;
         tracing::info!(keys = keys.len(), "fetched the keys of the issuer");
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some(Known {
@@ -141,6 +147,14 @@ impl Keys {
             since: Instant::now(),
         });
         Ok(())
+    }
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keys")
+            .field("known", &self.usable())
+            .finish_non_exhaustive()
     }
 }
 
@@ -194,4 +208,90 @@ fn roots(ca: Option<&Path>) -> Result<RootCerts, KeysError> {
     }
     let found: Vec<_> = found.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
     Ok(RootCerts::new_with_certs(&found))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::config::SigningAlgorithm;
+
+    /// Keys with one that is called `key-N` the N-th time they are fetched, from 1; or none, while `down` says so.
+    fn keys(down: &Arc<AtomicUsize>) -> (Keys, Arc<AtomicUsize>) {
+        let fetched = Arc::new(AtomicUsize::new(0));
+        let (count, down) = (Arc::clone(&fetched), Arc::clone(down));
+        let keys = Keys::fetched_by(move || {
+            let count = count.fetch_add(1, Ordering::SeqCst) + 1;
+            if down.load(Ordering::SeqCst) > 0 {
+                return Err(KeysError::Status(503));
+            }
+            let jwk = json!({ "kty": "RSA", "kid": format!("key-{count}"), "n": "AQAB", "e": "AQAB" });
+            parse(json!({ "keys": [jwk] }).to_string().as_bytes())
+        });
+        (keys, fetched)
+    }
+
+    async fn knows(keys: &Keys, id: &str) -> Result<bool, AuthError> {
+        let found = keys.find(&Signed::unsigned(SigningAlgorithm::Rs256, id)).await;
+        found.map(|key| key.is_some())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_unknown_key_is_looked_for_once_a_minute() {
+        let (keys, fetched) = keys(&Arc::default());
+        assert!(knows(&keys, "key-1").await.unwrap());
+        for _ in 0..100 {
+            assert!(!knows(&keys, "key-2").await.unwrap());
+        }
+        assert_eq!(fetched.load(Ordering::SeqCst), 1);
+        tokio::time::advance(PAUSE).await;
+        assert!(knows(&keys, "key-2").await.unwrap());
+        assert!(
+            !knows(&keys, "key-1").await.unwrap(),
+            "what is no longer published is no longer taken"
+        );
+        assert_eq!(fetched.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_who_look_for_them_at_once_have_them_fetched_once() {
+        let (keys, fetched) = keys(&Arc::default());
+        let keys = Arc::new(keys);
+        let looking: Vec<_> = (0..100)
+            .map(|_| {
+                let keys = Arc::clone(&keys);
+                tokio::spawn(async move { knows(&keys, "key-1").await.unwrap() })
+            })
+            .collect();
+        for looking in looking {
+            assert!(looking.await.unwrap());
+        }
+        assert_eq!(fetched.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn they_are_fetched_again_every_hour_and_old_ones_do_for_a_day() {
+        let down = Arc::new(AtomicUsize::new(0));
+        let (keys, fetched) = keys(&down);
+        assert!(knows(&keys, "key-1").await.unwrap());
+        down.store(1, Ordering::SeqCst);
+        tokio::time::advance(FRESH).await;
+        for _ in 0..10 {
+            assert!(knows(&keys, "key-1").await.unwrap());
+        }
+        assert_eq!(fetched.load(Ordering::SeqCst), 2);
+        tokio::time::advance(USABLE - FRESH).await;
+        let error = knows(&keys, "key-1").await.unwrap_err();
+        assert!(matches!(error, AuthError::Keys(KeysError::Status(503))), "{error}");
+        down.store(0, Ordering::SeqCst);
+        assert!(matches!(
+            knows(&keys, "key-4").await.unwrap_err(),
+            AuthError::Keys(KeysError::NotYet)
+        ));
+        tokio::time::advance(PAUSE).await;
+        assert!(knows(&keys, "key-4").await.unwrap());
+    }
 }
