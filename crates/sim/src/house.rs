@@ -137,8 +137,7 @@ impl World {
             limits: Limits {
                 ring: Duration::from_millis(self.scenario.ring_limit),
                 max_duration: Duration::from_millis(self.scenario.max_duration),
-                // No model of a refreshing phone yet.
-                session_expires: None,
+                session_expires: self.scenario.session_timers.then_some(Duration::from_secs(90)),
                 t1: Duration::from_millis(T1),
             },
         }
@@ -172,6 +171,7 @@ impl World {
     /// One input, then all that the machine wants done for it.
     fn with(&mut self, input: impl FnOnce(&mut Call, Moment)) -> bool {
         let now = self.moment();
+        self.check_session();
         let Some(live) = &mut self.house.live else { return false };
         input(&mut live.call, now);
         self.act();

@@ -3,7 +3,8 @@
 use std::rc::Rc;
 
 use call::{
-    Branch, CSeq, CallIdHeader, Challenge, Method, Outgoing, Reply, Request, Response, SessionHeaders, Tag, uri,
+    Branch, CSeq, CallIdHeader, Challenge, Method, Outgoing, Reply, Request, Response, SessionExpires, SessionHeaders,
+    Tag, uri,
 };
 
 pub(crate) const CALL_ID: &str = "call@onhook";
@@ -62,6 +63,7 @@ pub(crate) struct Message {
     pub(crate) credentials: Option<Rc<str>>,
     pub(crate) asks: Asks,
     pub(crate) sdp: bool,
+    pub(crate) session: SessionHeaders,
 }
 
 impl Message {
@@ -82,6 +84,7 @@ impl Message {
             credentials: None,
             asks: Asks::Nothing,
             sdp: !body.is_empty(),
+            session: SessionHeaders::default(),
         };
         for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
             match name {
@@ -95,6 +98,7 @@ impl Message {
                     let number = value.split(' ').next().and_then(|number| number.parse().ok());
                     message.number = number.unwrap_or_default();
                 }
+                "Session-Expires" => message.session.expires = SessionExpires::parse(value),
                 "Authorization" | "Proxy-Authorization" => message.credentials = Some(value.into()),
                 _ => {}
             }
@@ -114,6 +118,7 @@ impl Message {
             contact: None,
             credentials: None,
             sdp: false,
+            session: SessionHeaders::default(),
             ..self.clone()
         }
     }
@@ -181,7 +186,7 @@ impl Message {
             cseq: self.cseq(),
             contact: self.contact.as_deref().map(str::to_owned),
             record_route: Vec::new(),
-            session: SessionHeaders::default(),
+            session: self.session,
             challenges: self.asks.challenges(self.status == 407),
             retry_after: None,
             content_type: None,
@@ -201,7 +206,7 @@ impl Message {
             cseq: self.cseq(),
             contact: None,
             record_route: Vec::new(),
-            session: SessionHeaders::default(),
+            session: self.session,
             content_type: None,
             body: self.body(),
         }

@@ -2,11 +2,11 @@
 
 use std::rc::Rc;
 
-use call::Method;
+use call::{Method, Refresher, SessionExpires, SessionHeaders};
 
 use crate::{
     message::{CALL_ID, Message, Node},
-    scenario::{Millis, Outcome},
+    scenario::{Millis, Outcome, Script},
     world::{Event, Purpose, World},
 };
 
@@ -45,6 +45,8 @@ pub(crate) struct Leg {
     byed: bool,
     /// Our responses to requests in the dialog.
     served: Vec<(Rc<str>, Rc<Message>)>,
+    /// Our 2xx to a re-INVITE: the number of that, and its repetition.
+    reinvited: Option<(u32, usize)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +56,8 @@ pub(crate) enum Act {
     RingNoMore,
     HangUp,
     Reinvite,
+    /// Refreshes the session, again and again (RFC 4028 §9).
+    Refresh,
 }
 
 impl World {
@@ -65,7 +69,7 @@ impl World {
             return self.phone_hears_response(phone, from, message);
         }
         match message.method {
-            Method::Invite => self.phone_invited(phone, from, message),
+            Method::Invite if message.to_tag().is_none() => self.phone_invited(phone, from, message),
             Method::Ack => self.phone_acked(phone, message),
             Method::Cancel => self.phone_cancelled(phone, from, message),
             _ => self.phone_asked(phone, from, message),
@@ -99,6 +103,7 @@ impl World {
             number: 0,
             byed: false,
             served: Vec::new(),
+            reinvited: None,
         });
         if !invite.satisfies(script.asks_invite) {
             let refusal = Message {
@@ -170,10 +175,11 @@ impl World {
             (Act::HangUp, Hook::Up) => self.after(100, Event::Phone { phone, leg, act }),
             (Act::Reinvite, Hook::Up) if self.phones[phone].legs[leg].acked => {
                 let with_offer = self.tape.below(2) == 0;
-                self.phone_requests(phone, leg, Method::Invite, with_offer);
+                self.phone_requests(phone, leg, Method::Invite, with_offer, SessionHeaders::default());
             }
+            (Act::Refresh, Hook::Up) => self.phone_refreshes(phone, leg),
             (Act::Reinvite, Hook::Up) => self.after(100, Event::Phone { phone, leg, act }),
-            (Act::Ring | Act::Decide | Act::RingNoMore | Act::HangUp | Act::Reinvite, _) => {}
+            (Act::Ring | Act::Decide | Act::RingNoMore | Act::HangUp | Act::Reinvite | Act::Refresh, _) => {}
         }
     }
 
@@ -183,18 +189,25 @@ impl World {
         let now = self.now;
         let this = &mut self.phones[phone].legs[leg];
         this.answered_at = now;
+        let session = script.session.filter(|_| this.invite.session.expires.is_some());
         let answer = Rc::new(Message {
             contact: Some(format!("sip:{phone}@192.0.2.9").into()),
             sdp: script.usable_sdp,
+            session: script.says(session),
             ..this.invite.answered(200, Some(&this.tag))
         });
         this.last = Some(answer.clone());
         let via = this.via;
         let repeat = self.send_repeatedly(Node::Phone(phone), via, answer, Purpose::PhoneAnswer { phone, leg });
         self.phones[phone].legs[leg].repeat = Some(repeat);
+        self.watch.in_session(phone, session);
+        let refreshes_after = session
+            .filter(|session| session.refresher == Some(Refresher::Uas))
+            .map(half);
         for (wait, act) in [
             (script.hangs_up_after, Act::HangUp),
             (script.reinvites_after, Act::Reinvite),
+            (refreshes_after, Act::Refresh),
         ] {
             if let Some(wait) = wait {
                 self.after(wait, Event::Phone { phone, leg, act });
@@ -215,10 +228,25 @@ impl World {
         this.byed = true;
         let repeat = this.repeat;
         self.stop_repeat(repeat);
-        self.phone_requests(phone, leg, Method::Bye, false);
+        self.phone_requests(phone, leg, Method::Bye, false, SessionHeaders::default());
     }
 
-    fn phone_requests(&mut self, phone: usize, leg: usize, method: Method, sdp: bool) {
+    fn phone_refreshes(&mut self, phone: usize, leg: usize) {
+        let script = self.scenario.phones[phone];
+        let Some(session) = script.session else { return };
+        if self.phones[phone].legs[leg].acked {
+            let says = script.says(Some(SessionExpires {
+                refresher: Some(Refresher::Uac),
+                ..session
+            }));
+            let method = if script.updates { Method::Update } else { Method::Invite };
+            self.phone_requests(phone, leg, method, false, says);
+        }
+        let act = Act::Refresh;
+        self.after(half(session), Event::Phone { phone, leg, act });
+    }
+
+    fn phone_requests(&mut self, phone: usize, leg: usize, method: Method, sdp: bool, session: SessionHeaders) {
         let this = &mut self.phones[phone].legs[leg];
         this.number += 1;
         let request = Rc::new(Message {
@@ -233,6 +261,7 @@ impl World {
             credentials: None,
             asks: crate::message::Asks::Nothing,
             sdp,
+            session,
         });
         self.send_repeatedly(
             Node::Phone(phone),
@@ -244,14 +273,16 @@ impl World {
 
     fn phone_hears_response(&mut self, phone: usize, from: Node, response: &Rc<Message>) {
         let of_this = |message: &Message| message.branch == response.branch && message.method == response.method;
-        let found = self.repeats.iter_mut().find(|repeat| {
-            matches!(repeat.purpose, Purpose::PhoneClient { phone: of, .. } if of == phone) && of_this(repeat.message())
+        let found = self.repeats.iter_mut().find_map(|repeat| match repeat.purpose {
+            Purpose::PhoneClient { phone: of, leg } if of == phone && of_this(repeat.message()) => Some((leg, repeat)),
+            _ => None,
         });
-        let Some(repeat) = found else { return };
+        let Some((leg, repeat)) = found else { return };
         if response.status < 200 {
             return;
         }
-        repeat.alive = false;
+        let first = std::mem::replace(&mut repeat.alive, false);
+        let refresh = repeat.message().session.expires.is_some();
         if response.method == Method::Invite {
             let request = repeat.message().clone();
             let branch = if response.status < 300 {
@@ -267,6 +298,10 @@ impl World {
             };
             self.send(Node::Phone(phone), from, &Rc::new(ack));
         }
+        // Nobody knows the session any more (RFC 4028 §10).
+        if first && refresh && response.status == 481 && self.phones[phone].legs[leg].hook == Hook::Up {
+            self.phone_byes(phone, leg);
+        }
     }
 
     fn phone_acked(&mut self, phone: usize, ack: &Message) {
@@ -279,7 +314,14 @@ impl World {
             leg.acked = true;
             let repeat = leg.repeat;
             self.stop_repeat(repeat);
+            return;
         }
+        let of_reinvite = |leg: &&mut Leg| {
+            ack.to_tag() == Some(&leg.tag) && leg.reinvited.is_some_and(|(number, _)| number == ack.number)
+        };
+        let repeat = self.phones[phone].legs.iter_mut().find(of_reinvite);
+        let repeat = repeat.and_then(|leg| leg.reinvited.take()).map(|(_, repeat)| repeat);
+        self.stop_repeat(repeat);
     }
 
     fn phone_cancelled(&mut self, phone: usize, from: Node, cancel: &Message) {
@@ -321,19 +363,38 @@ impl World {
         } else if !request.satisfies(script.asks_bye) {
             response.status = 401;
             response.asks = script.asks_bye;
-        } else if refused < script.refuses_byes {
+        } else if request.method == Method::Bye && refused < script.refuses_byes {
             response.status = 503;
         }
         this.remote_number = this.remote_number.max(request.number);
+        match (&request.method, response.status) {
+            (Method::Bye, _) => {}
+            (Method::Invite, 200) => {
+                response.contact = Some(format!("sip:{phone}@192.0.2.9").into());
+                response.sdp = true;
+                response.session = script.says(request.session.expires);
+            }
+            (Method::Update, 200) if !script.updates => response.status = 405,
+            (_, 200) => response.session = script.says(request.session.expires),
+            _ => {}
+        }
         let response = Rc::new(response);
         this.served.push((request.branch.clone(), response.clone()));
-        let repeat = this.repeat;
-        match response.status {
-            200 => {
-                self.stop_repeat(repeat);
+        let repeats = [this.repeat, this.reinvited.map(|(_, repeat)| repeat)];
+        match (&request.method, response.status) {
+            (Method::Bye, 200) => {
+                for repeat in repeats {
+                    self.stop_repeat(repeat);
+                }
                 self.hook(phone, leg, Hook::Down);
             }
-            503 => self.phones[phone].byes_refused += 1,
+            (Method::Bye, 503) => self.phones[phone].byes_refused += 1,
+            (Method::Invite, 200) => {
+                let purpose = Purpose::PhoneAnswer { phone, leg };
+                let repeat = self.send_repeatedly(Node::Phone(phone), from, response, purpose);
+                self.phones[phone].legs[leg].reinvited = Some((request.number, repeat));
+                return;
+            }
             _ => {}
         }
         self.send(Node::Phone(phone), from, &response);
@@ -341,6 +402,7 @@ impl World {
 
     pub(crate) fn phone_vanishes(&mut self, phone: usize) {
         self.phones[phone].gone = true;
+        self.watch.vanished(phone, self.now);
         self.ladder.note(self.now, || format!("phone {} vanishes", phone + 1));
         for repeat in &mut self.repeats {
             repeat.alive &= repeat.from() != Node::Phone(phone);
@@ -358,6 +420,22 @@ impl World {
             }
         }
     }
+}
+
+impl Script {
+    fn says(&self, expires: Option<SessionExpires>) -> SessionHeaders {
+        SessionHeaders {
+            expires,
+            min_se: None,
+            timer: expires.is_some(),
+            update: self.updates,
+        }
+    }
+}
+
+/// When a session is refreshed (RFC 4028 §10).
+fn half(session: SessionExpires) -> Millis {
+    Millis::from(session.interval) * 500
 }
 
 impl Leg {

@@ -33,6 +33,8 @@ pub enum Sabotage {
     /// Nor does the ACK of another fork.
     EarlyForkAck,
     GrantTwice,
+    /// Nobody looks at what the 2xx says of session timers.
+    SessionIgnored,
 }
 
 impl Sabotage {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use call::{Refresher, SHORTEST_INTERVAL, SessionExpires};
+
 use crate::{message::Asks, tape::Tape};
 
 /// Milliseconds.
@@ -27,6 +29,8 @@ pub(crate) struct Scenario {
     pub(crate) hang_ups: Vec<Millis>,
     pub(crate) ring_limit: Millis,
     pub(crate) max_duration: Millis,
+    /// Whether our side asks for session timers (RFC 4028).
+    pub(crate) session_timers: bool,
     /// How long the message plays.
     pub(crate) message: Millis,
     pub(crate) sound_fails: bool,
@@ -63,6 +67,9 @@ pub(crate) struct Script {
     pub(crate) asks_bye: Asks,
     pub(crate) hangs_up_after: Option<Millis>,
     pub(crate) reinvites_after: Option<Millis>,
+    /// What its 2xx says of session timers, if it was asked, and whether it takes and sends UPDATE.
+    pub(crate) session: Option<SessionExpires>,
+    pub(crate) updates: bool,
     /// From when on nothing is heard of it.
     pub(crate) vanishes_at: Option<Millis>,
     /// BYEs that are refused with a 503 before one is taken.
@@ -117,7 +124,8 @@ impl Scenario {
             .collect();
         let ring_limit = tape.pick(&[30_000, 60_000, 120_000, 5_000]);
         let max_duration = tape.pick(&[1_800_000, 10_000]);
-        let message = 1 + tape.wait(&[60_000, 2_000, 20_000]);
+        let session_timers = tape.chance(500);
+        let message = 1 + tape.wait(&[60_000, 2_000, 20_000, 600_000]);
         let sound_fails = tape.chance(20);
         // A journal that refuses a record and a crash that needs it are two faults at once, and no program survives both.
         let refuses = tape.chance(150);
@@ -134,6 +142,7 @@ impl Scenario {
             hang_ups,
             ring_limit,
             max_duration,
+            session_timers,
             message,
             sound_fails,
             disk,
@@ -151,6 +160,7 @@ impl fmt::Display for Scenario {
             hang_ups,
             ring_limit,
             max_duration,
+            session_timers,
             message,
             sound_fails,
             disk,
@@ -165,6 +175,9 @@ impl fmt::Display for Scenario {
         }
         write!(f, "\n    {disk:?}, crashes {crashes:?}, hang-ups {hang_ups:?}")?;
         write!(f, "\n    ring limit {ring_limit}, longest call {max_duration}, ")?;
+        if *session_timers {
+            write!(f, "session timers, ")?;
+        }
         write!(f, "message {message}{}", if *sound_fails { ", fails" } else { "" })
     }
 }
@@ -206,6 +219,11 @@ impl Script {
             asks_bye: challenge(tape, 250),
             hangs_up_after: later(tape, 200),
             reinvites_after: later(tape, 200),
+            session: tape.chance(600).then(|| SessionExpires {
+                interval: tape.pick(&[SHORTEST_INTERVAL, 120]),
+                refresher: Some(tape.pick(&[Refresher::Uac, Refresher::Uas])),
+            }),
+            updates: !tape.chance(400),
             vanishes_at: later(tape, 60),
             refuses_byes: if tape.chance(60) { tape.between(1, 3) } else { 0 },
             usable_sdp: !tape.chance(30),

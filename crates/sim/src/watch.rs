@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use call::{End, Method, Output, Phase, Save};
+use call::{End, Method, Output, Phase, Save, SessionExpires};
 
 use crate::{
     Tally,
     message::{Asks, Message},
-    phone::Hook,
+    phone::{Hook, Phone},
     scenario::{BOUND, Millis, TRANSACTION},
     world::World,
 };
@@ -37,6 +37,8 @@ pub(crate) struct Watch {
     grants: i64,
     ended: Option<End>,
     dialogs: BTreeMap<String, Dialog>,
+    /// How long the session of each phone may go on unrefreshed, and since when nothing is heard of it.
+    sessions: BTreeMap<usize, (Millis, Option<Millis>)>,
 }
 
 /// One dialog, known by its remote tag.
@@ -116,6 +118,20 @@ impl Watch {
         self.tally.answers += 1;
     }
 
+    /// A phone answers, and says this of session timers.
+    pub(crate) fn in_session(&mut self, phone: usize, session: Option<SessionExpires>) {
+        if let Some(session) = session {
+            self.sessions
+                .insert(phone, (Millis::from(session.interval) * 1000, None));
+        }
+    }
+
+    pub(crate) fn vanished(&mut self, phone: usize, now: Millis) {
+        if let Some((_, since)) = self.sessions.get_mut(&phone) {
+            since.get_or_insert(now);
+        }
+    }
+
     pub(crate) fn acks_of(&self, tag: &str) -> u64 {
         self.dialogs.get(tag).map_or(0, |dialog| dialog.acks)
     }
@@ -169,7 +185,7 @@ impl World {
             Output::Send(outgoing) => {
                 let request = Message::of(outgoing);
                 match request.method {
-                    Method::Invite => self.check_invite(request.number),
+                    Method::Invite => self.check_invite(&request),
                     Method::Bye => self.check_bye(&request),
                     _ => {}
                 }
@@ -192,13 +208,16 @@ impl World {
         }
     }
 
-    fn check_invite(&mut self, number: u32) {
-        let now = self.now;
+    fn check_invite(&mut self, request: &Message) {
+        let (now, number) = (self.now, request.number);
         if self.watch.asked {
             self.watch
                 .fail("no INVITE after a hang-up", || format!("INVITE {number} at {now} ms"));
         }
         let durable = self.house.disk.durable.as_ref();
+        if request.to_tag().is_some() {
+            return; // the dialog is durable since its answer
+        }
         if durable.is_none_or(|record| record.invite_cseq != number) {
             self.watch.fail("no INVITE without a durable intent", || {
                 format!("INVITE {number} at {now} ms")
@@ -238,6 +257,24 @@ impl World {
                 .fail("no NoError without a durable wish", || format!("at {now} ms"));
         }
         self.watch.promise(now);
+    }
+
+    /// Before every input of the machine: it must not have waited that long.
+    pub(crate) fn check_session(&mut self) {
+        let now = self.now;
+        let Some(live) = &self.house.live else { return };
+        let (Phase::Confirmed, Some(tag)) = (live.call.phase(), &live.call.record().dialog.remote_tag) else {
+            return;
+        };
+        let of_tag = |phone: &Phone| phone.legs.iter().any(|leg| leg.tag == tag.as_str());
+        let phone = self.phones.iter().position(of_tag);
+        if let Some((interval, Some(since))) = phone.and_then(|phone| self.watch.sessions.get(&phone).copied())
+            && now > since + interval
+        {
+            self.watch.fail("a phone that has vanished is noticed", || {
+                format!("gone since {since} ms, and the call is up at {now} ms")
+            });
+        }
     }
 
     /// After every input of the machine.
@@ -328,6 +365,12 @@ impl World {
         {
             let took = self.now.saturating_sub(from);
             self.watch.tally.took(took);
+            // Nothing may have happened since the bound was passed.
+            if took > BOUND {
+                self.watch.fail("on-hook within 2·64·T1 of NoError", || {
+                    format!("phone {} was {before:?} for {took} ms", phone + 1)
+                });
+            }
         }
     }
 

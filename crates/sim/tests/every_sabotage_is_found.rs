@@ -2,7 +2,7 @@
 
 use sim::{Sabotage, Settings, Tape, draw, run, shrink};
 
-const RUNS: u64 = 20_000;
+const RUNS: u64 = 100_000;
 
 fn broken_rule(sabotage: Sabotage) -> Option<(u64, &'static str)> {
     let settings = Settings { sabotage };
@@ -13,7 +13,7 @@ fn broken_rule(sabotage: Sabotage) -> Option<(u64, &'static str)> {
 fn each_is() {
     let (on_hook, all_down) = ("on-hook within 2·64·T1 of NoError", "nobody is left off-hook");
     let up: &[&str] = &[on_hook, all_down];
-    let expected: [(Sabotage, &[&str]); 14] = [
+    let expected: [(Sabotage, &[&str]); 15] = [
         (Sabotage::NoAck, &["every 2xx is ACKed"]),
         (Sabotage::NoSecondAck, &["every 2xx is ACKed"]),
         (Sabotage::NoCancel, &[on_hook]),
@@ -27,6 +27,7 @@ fn each_is() {
         (Sabotage::WishForgotten, &["no INVITE after a hang-up"]),
         (Sabotage::EarlyInvite, &["no INVITE without a durable intent"]),
         (Sabotage::EarlyForkAck, up),
+        (Sabotage::SessionIgnored, &["a phone that has vanished is noticed"]),
         (Sabotage::GrantTwice, &["a grant is returned once"]),
     ];
     for (sabotage, rules) in expected {

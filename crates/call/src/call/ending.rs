@@ -25,10 +25,10 @@ pub enum Silence {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Overtaken {
     No,
-    /// It was answered with 481: the far end knew no such INVITE.
+    /// It was answered with 481: the far end knew no such INVITE. That may have come since, and have made a phone ring.
     Perhaps,
-    /// Then a provisional came: a phone rings after all.
-    Yes,
+    /// Another one was sent long after.
+    NotAgain,
 }
 
 impl Call {
@@ -140,9 +140,9 @@ impl Call {
             // Not one response came. The CANCEL that was held leaves all the same: if only the way back is broken, it
             // stops a phone that rings.
             self.send_cancel(now);
-        } else if self.overtaken == Overtaken::Yes {
+        } else if self.overtaken == Overtaken::Perhaps {
             // Only now: until its own transaction is over over there, a CANCEL would be answered 481 again.
-            self.overtaken = Overtaken::No;
+            self.overtaken = Overtaken::NotAgain;
             self.send_cancel(now);
         } else if self.awaits_answer() {
             let tx = self.invite_tx();

@@ -1,6 +1,6 @@
 //! From the intent to the answer: INVITE, its responses, its ACK.
 
-use super::{Call, MediaCommand, Output, Overtaken, Save, session::Session};
+use super::{Call, MediaCommand, Output, Save, session::Session};
 use crate::{
     dialog::Dialog,
     digest::Subject,
@@ -89,12 +89,8 @@ impl Call {
                 }
             }
             Phase::Cancelling { sent: false } => self.send_cancel(now),
-            Phase::Cancelling { sent: true } => {
-                if self.overtaken == Overtaken::Perhaps {
-                    self.overtaken = Overtaken::Yes;
-                }
-            }
-            Phase::Early
+            Phase::Cancelling { sent: true }
+            | Phase::Early
             | Phase::Placing
             | Phase::Answered
             | Phase::Confirmed

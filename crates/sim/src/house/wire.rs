@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use call::{Call, Method, Outgoing, Reply, Silence, Tx};
+use call::{Call, Method, Outgoing, Reply, SessionHeaders, Silence, Tx};
 
 use super::Client;
 use crate::{
@@ -26,7 +26,7 @@ impl World {
     pub(super) fn house_sends(&mut self, outgoing: &Outgoing) {
         let request = Rc::new(Message::of(outgoing));
         let to = match request.method {
-            Method::Invite | Method::Cancel => self.entry(),
+            Method::Invite | Method::Cancel if request.to_tag().is_none() => self.entry(),
             _ => {
                 let phone = request
                     .uri
@@ -117,7 +117,10 @@ impl World {
         if over && self.settings.sabotage == Sabotage::LateAnswersLost {
             return self.check_acks();
         }
-        let response = message.to_response();
+        let mut response = message.to_response();
+        if self.settings.sabotage == Sabotage::SessionIgnored {
+            response.session = SessionHeaders::default();
+        }
         if !self.with(|call, now| call.handle_answer(&response, now))
             && let Some(call) = Call::stray(&response, "pbx".to_owned(), self.surroundings())
         {
