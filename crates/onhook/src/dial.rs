@@ -145,6 +145,7 @@ mod tests {
         let caller = Caller {
             key: [7; 32],
             name: Some("alice".to_owned()),
+            address: None,
         };
         let grant = policy.permit(&caller, dial_string)?;
         assert_eq!(grant.owner(), &[7; 32]);

@@ -66,7 +66,10 @@ impl Impersonation {
         if !self.mailboxes_of.get(&own).is_some_and(|list| list.contains(&mailbox)) {
             return Err(ImpersonationError::Denied);
         }
-        let owner = Caller::named(&mailbox);
+        let owner = Caller {
+            address: caller.address,
+            ..Caller::named(&mailbox)
+        };
         if self.store.has_mailbox(&mailbox, &owner.key)? {
             Ok(owner)
         } else {
@@ -126,8 +129,14 @@ mod tests {
             ConnectingSid::SmtpAddress(address),
             ConnectingSid::Sid("s-1-5-21-1-2-3-1105".to_owned()),
         ] {
-            let owner = impersonation.act_as(&caller("dialler"), &sid).unwrap();
-            assert_eq!(owner, caller("alice"), "{sid:?}");
+            let address = Some(std::net::IpAddr::from([192, 0, 2, 1]));
+            let dialler = Caller {
+                address,
+                ..caller("dialler")
+            };
+            let owner = impersonation.act_as(&dialler, &sid).unwrap();
+            assert_eq!(owner.key, caller("alice").key, "{sid:?}");
+            assert_eq!(owner.address, address, "it is still that client who asks");
         }
         let eve = ConnectingSid::SmtpAddress("eve@other.example".to_owned());
         let owner = impersonation.act_as(&caller("dialler"), &eve).unwrap();
@@ -170,6 +179,7 @@ mod tests {
         let nameless = Caller {
             key: [1; 32],
             name: None,
+            address: None,
         };
         let nobody = ConnectingSid::PrincipalName(String::new());
         assert!(matches!(

@@ -134,7 +134,9 @@ impl Directory {
             return Ok(user);
         }
         throttle.check(client, &name)?;
-        let _turn = self.turns.of(&name).await;
+        // Those before may each wait for a directory that does not answer.
+        let turn = timeout(self.timeout, self.turns.of(&name)).await;
+        let _turn = turn.map_err(|_| LdapError::TooSlow)?;
         if let Some(user) = self.verified.recall(&name, &tag, VERSION) {
             return Ok(user);
         }

@@ -44,6 +44,8 @@ pub struct Caller {
     /// Opaque: two callers are the same if and only if their keys are.
     pub key: [u8; 32],
     pub name: Option<String>,
+    /// The client's address, where there is one: caps count by it, and the log names it.
+    pub address: Option<IpAddr>,
 }
 
 impl Caller {
@@ -57,6 +59,7 @@ impl Caller {
         Self {
             key,
             name: Some(name.to_string()),
+            address: None,
         }
     }
 }

@@ -88,18 +88,18 @@ impl Tokens {
     }
 
     /// The user of a token. One that nobody can have got from the issuer counts as a failed login; one that has merely
-    /// expired does not.
+    /// expired does not. Verifying costs less than counting would save, so a good one is never held up by others' bad ones.
     pub(super) async fn login(&self, token: &str, client: IpAddr, throttle: &Throttle) -> Result<UserName, AuthError> {
-        throttle.check_address(client)?;
-        let verified = self.verify(token).await;
-        if let Err(AuthError::Token(
-            TokenError::Malformed | TokenError::Algorithm | TokenError::UnknownKey | TokenError::Signature,
-        )) = verified
-        {
-            throttle.failed(client);
+        match self.verify(token).await {
+            Ok(claims) => Ok(self.rules.user(&claims, SystemTime::now())?),
+            Err(error) => {
+                if matches!(error, AuthError::Token(_)) {
+                    throttle.check_address(client)?;
+                    throttle.failed(client);
+                }
+                Err(error)
+            }
         }
-        let claims = verified?;
-        Ok(self.rules.user(&claims, SystemTime::now())?)
     }
 
     /// The claims, if a key of the issuer has signed them.

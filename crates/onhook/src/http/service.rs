@@ -61,7 +61,11 @@ impl Service for House {
         if let Ok(Caller { name: Some(name), .. }) = &authenticated {
             tracing::Span::current().record("caller", name.as_str());
         }
-        authenticated.map_err(|error| match error {
+        let from = |caller| Caller {
+            address: Some(client.to_canonical()),
+            ..caller
+        };
+        authenticated.map(from).map_err(|error| match error {
             AuthError::Malformed | AuthError::Rejected => Unauthenticated::Rejected,
             AuthError::Token(_) | AuthError::Certificate => {
                 tracing::info!(%client, "{error}");

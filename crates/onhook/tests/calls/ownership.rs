@@ -1,5 +1,7 @@
 //! Promise 7: a call id of someone else is indistinguishable from one that never was.
 
+use std::time::Instant;
+
 use ews::{DisconnectPhoneCall, GetPhoneCallInformation, PhoneCallState, ServerVersion};
 
 use crate::exchange::{self, PATIENT};
@@ -57,6 +59,39 @@ async fn a_foreign_id_a_malformed_one_and_one_that_never_was_are_answered_alike(
     anna.disconnect(&id).await.unwrap();
     assert_eq!(answers(&scene, "berta", &id.0).await, foreign);
     assert_eq!(anna.state(&id).await, PhoneCallState::Disconnected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_id_and_one_that_never_was_take_the_same_time() {
+    const ROUNDS: usize = 100;
+    let (next_hop, _exchange) = exchange::open().await;
+    let scene = Scene::open(Plan::to(next_hop)).await;
+    let anna = scene.anna();
+    let id = anna.play(PATIENT).await;
+    anna.reaches(&id, PhoneCallState::Connected).await;
+    // The first login is hashed.
+    answers(&scene, "berta", &id.0).await;
+
+    let ids = [id.0.as_str(), "AAAAAAAAAAAAAAAAAAAAAA"];
+    let mut times = [Vec::new(), Vec::new()];
+    for round in 0..ROUNDS {
+        // Both in every round, and each as often first: what slows one down slows the other.
+        for which in [round % 2, 1 - round % 2] {
+            let started = Instant::now();
+            answers(&scene, "berta", ids[which]).await;
+            times[which].push(started.elapsed());
+        }
+    }
+    let [foreign, unknown] = times.map(|mut times| {
+        times.sort();
+        times[ROUNDS / 2]
+    });
+    let difference = foreign.abs_diff(unknown);
+    assert!(
+        difference < foreign.min(unknown) / 3,
+        "foreign {foreign:?}, unknown {unknown:?}"
+    );
+    anna.disconnect(&id).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
