@@ -29,6 +29,7 @@ fn surroundings() -> Surroundings {
             session_id: 1,
             version: 1,
             codecs: vec![Codec::Pcma],
+            protection: None,
         },
         credentials: Some(Credentials {
             username: "onhook".into(),

@@ -14,6 +14,7 @@ libfuzzer_sys::fuzz_target!(|description: &[u8]| {
         session_id: 1,
         version: 1,
         codecs: vec![Codec::Pcmu, Codec::Pcma, Codec::G722],
+        protection: None,
     };
     let _ = accept(&local, description);
     if let Ok((text, agreed)) = answer(&local, description, Some(Codec::Pcmu)) {

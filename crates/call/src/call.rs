@@ -24,7 +24,7 @@ use crate::{
     message::{CallIdHeader, Outgoing, Reply, Response, Tag, Tx},
     moment::Moment,
     record::{End, EndCause, Phase, RECORD_VERSION, Record, Wish},
-    sdp::{Agreed, Codec, LocalMedia},
+    sdp::{Agreed, Codec, LocalMedia, SdpError},
     timer::{Timer, TimerTable},
 };
 use bye::Bye;
@@ -161,6 +161,8 @@ pub struct Call {
     ringing: bool,
     /// The last final response that says why the call did not come about.
     refusal: Option<(u16, String)>,
+    /// Why the answer's session description cannot be used.
+    unusable: Option<SdpError>,
 }
 
 impl Call {
@@ -232,6 +234,7 @@ impl Call {
             offered: false,
             ringing: false,
             refusal: None,
+            unusable: None,
         }
     }
 
@@ -272,6 +275,12 @@ impl Call {
     #[must_use]
     pub fn refusal(&self) -> Option<(u16, &str)> {
         self.refusal.as_ref().map(|(status, reason)| (*status, reason.as_str()))
+    }
+
+    /// Why the answer's session description could not be used, if it could not ([`Wish::MediaRefused`]).
+    #[must_use]
+    pub fn unusable_answer(&self) -> Option<SdpError> {
+        self.unusable
     }
 
     /// Whether the call was answered.

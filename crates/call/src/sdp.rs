@@ -1,10 +1,14 @@
-//! Offer and answer for one audio stream (RFC 3264, RFC 8866), either role.
+//! Offer and answer for one audio stream (RFC 3264, RFC 8866), either role, plain or protected (`crypto`).
+
+mod crypto;
 
 use std::{
     fmt::Write as _,
     net::{IpAddr, SocketAddr},
 };
 
+use crypto::{AVP, Crypto, OUR_TAG, SAVP};
+pub use crypto::{Protection, SrtpKey};
 use serde::{Deserialize, Serialize};
 
 /// A codec that can be negotiated.
@@ -99,6 +103,8 @@ pub struct LocalMedia {
     pub version: u64,
     /// In order of preference; never empty.
     pub codecs: Vec<Codec>,
+    /// SRTP, if it is wanted. The descriptions then hold a key.
+    pub protection: Option<Protection>,
 }
 
 /// What both sides agreed on.
@@ -112,6 +118,8 @@ pub struct Agreed {
     /// The peer's number for telephone-event, if it takes any.
     pub telephone_event: Option<u8>,
     pub direction: Direction,
+    /// What the peer protects its sound with; ours is protected, too, when it is there.
+    pub srtp: Option<SrtpKey>,
 }
 
 /// Why a description cannot be used.
@@ -125,6 +133,10 @@ pub enum SdpError {
     NoCommonCodec,
     #[error("no IP address to send to")]
     NoAddress,
+    #[error("the peer does not protect the sound (SRTP), and the trunk requires it")]
+    Unprotected,
+    #[error("the peer names no key that its sound could be protected with (SRTP, AES_CM_128_HMAC_SHA1_80)")]
+    NoCommonCrypto,
 }
 
 /// An offer of all our codecs and telephone-event, `sendrecv`.
@@ -135,8 +147,18 @@ pub fn offer(local: &LocalMedia) -> String {
         .iter()
         .map(|codec| (codec.payload_type(), *codec))
         .collect();
+    let stream = Stream {
+        profile: local.protection.map_or(AVP, Protection::profile),
+        codecs: &codecs,
+        event: Some(TELEPHONE_EVENT),
+        direction: Direction::SendRecv,
+        crypto: local.protection.map(|protection| Crypto {
+            tag: OUR_TAG,
+            key: protection.key,
+        }),
+    };
     let mut text = head(local);
-    audio(&mut text, local, &codecs, Some(TELEPHONE_EVENT), Direction::SendRecv);
+    stream.print(&mut text, local);
     text
 }
 
@@ -147,12 +169,13 @@ pub fn offer(local: &LocalMedia) -> String {
 /// When the peer refused the stream, or answered with something that was not offered.
 pub fn accept(local: &LocalMedia, answer: &[u8]) -> Result<Agreed, SdpError> {
     let session = sdp_types::Session::parse(answer).map_err(|_| SdpError::Malformed)?;
-    let stream = session
-        .medias
-        .iter()
-        .find(|media| is_audio(media))
-        .ok_or(SdpError::NoAudio)?;
-    agree(local, &session, stream, None)
+    let chosen = audio(local, &session)?;
+    let (agreed, crypto) = agree(local, &session, chosen, None)?;
+    // The line that is answered is named by its number (RFC 4568 §5.1.3), and we have offered one.
+    if crypto.is_some_and(|crypto| crypto.tag != OUR_TAG) {
+        return Err(SdpError::NoCommonCrypto);
+    }
+    Ok(agreed)
 }
 
 /// Answers a peer's offer; `current` is kept where the peer still offers it, so that a hold changes no codec.
@@ -162,14 +185,23 @@ pub fn accept(local: &LocalMedia, answer: &[u8]) -> Result<Agreed, SdpError> {
 /// When nothing in the offer can be accepted; the request then deserves 488 (RFC 3261 §13.3.1.3).
 pub fn answer(local: &LocalMedia, offer: &[u8], current: Option<Codec>) -> Result<(String, Agreed), SdpError> {
     let session = sdp_types::Session::parse(offer).map_err(|_| SdpError::Malformed)?;
-    let chosen = session.medias.iter().position(is_audio).ok_or(SdpError::NoAudio)?;
-    let agreed = agree(local, &session, &session.medias[chosen], current)?;
+    let chosen = audio(local, &session)?;
+    let (agreed, crypto) = agree(local, &session, chosen, current)?;
 
     let mut text = head(local);
-    for (at, media) in session.medias.iter().enumerate() {
-        if at == chosen {
-            let codec = [(agreed.payload_type, agreed.codec)];
-            audio(&mut text, local, &codec, agreed.telephone_event, agreed.direction);
+    for media in &session.medias {
+        if std::ptr::eq(media, chosen) {
+            let stream = Stream {
+                profile: if media.proto == SAVP { SAVP } else { AVP },
+                codecs: &[(agreed.payload_type, agreed.codec)],
+                event: agreed.telephone_event,
+                direction: agreed.direction,
+                crypto: local.protection.zip(crypto).map(|(protection, crypto)| Crypto {
+                    tag: crypto.tag,
+                    key: protection.key,
+                }),
+            };
+            stream.print(&mut text, local);
         } else {
             // A stream is refused by port 0, never by leaving it out (RFC 3264 §6).
             let _ = write!(text, "m={} 0 {} {}\r\n", media.media, media.proto, media.fmt);
@@ -178,8 +210,33 @@ pub fn answer(local: &LocalMedia, offer: &[u8], current: Option<Codec>) -> Resul
     Ok((text, agreed))
 }
 
-fn is_audio(media: &sdp_types::Media) -> bool {
-    media.media == "audio" && media.port != 0 && media.proto == "RTP/AVP"
+/// The stream to talk about: a protected one where we can protect, or else the first one.
+fn audio<'a>(local: &LocalMedia, session: &'a sdp_types::Session) -> Result<&'a sdp_types::Media, SdpError> {
+    let of = |profile: &'static str| {
+        let is_it =
+            move |media: &&sdp_types::Media| media.media == "audio" && media.port != 0 && media.proto == profile;
+        session.medias.iter().find(is_it)
+    };
+    let protected = local.protection.and_then(|_| of(SAVP));
+    protected.or_else(|| of(AVP)).ok_or(SdpError::NoAudio)
+}
+
+/// The key to use, if the sound is to be protected.
+fn protect(local: &LocalMedia, stream: &sdp_types::Media) -> Result<Option<Crypto>, SdpError> {
+    let Some(protection) = local.protection else {
+        return Ok(None);
+    };
+    let crypto = stream
+        .attributes
+        .iter()
+        .filter(|attribute| attribute.attribute == "crypto")
+        .find_map(|attribute| Crypto::parse(attribute.value.as_deref()?));
+    match crypto {
+        Some(crypto) => Ok(Some(crypto)),
+        None if stream.proto == SAVP => Err(SdpError::NoCommonCrypto),
+        None if protection.required => Err(SdpError::Unprotected),
+        None => Ok(None),
+    }
 }
 
 fn agree(
@@ -187,7 +244,8 @@ fn agree(
     session: &sdp_types::Session,
     stream: &sdp_types::Media,
     current: Option<Codec>,
-) -> Result<Agreed, SdpError> {
+) -> Result<(Agreed, Option<Crypto>), SdpError> {
+    let crypto = protect(local, stream)?;
     let formats: Vec<(u8, Format)> = stream
         .fmt
         .split_ascii_whitespace()
@@ -227,13 +285,15 @@ fn agree(
         (true, Direction::SendOnly | Direction::Inactive) => Direction::Inactive,
         (false, direction) => direction,
     };
-    Ok(Agreed {
+    let agreed = Agreed {
         remote: SocketAddr::new(ip, stream.port),
         codec,
         payload_type,
         telephone_event,
         direction,
-    })
+        srtp: crypto.map(|crypto| crypto.key),
+    };
+    Ok((agreed, crypto))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -277,20 +337,34 @@ fn head(local: &LocalMedia) -> String {
     )
 }
 
-fn audio(text: &mut String, local: &LocalMedia, codecs: &[(u8, Codec)], event: Option<u8>, direction: Direction) {
-    let _ = write!(text, "m=audio {} RTP/AVP", local.address.port());
-    for number in codecs.iter().map(|(number, _)| *number).chain(event) {
-        let _ = write!(text, " {number}");
+/// Our stream, as we offer or answer it.
+struct Stream<'a> {
+    profile: &'static str,
+    codecs: &'a [(u8, Codec)],
+    event: Option<u8>,
+    direction: Direction,
+    crypto: Option<Crypto>,
+}
+
+impl Stream<'_> {
+    fn print(&self, text: &mut String, local: &LocalMedia) {
+        let _ = write!(text, "m=audio {} {}", local.address.port(), self.profile);
+        for number in self.codecs.iter().map(|(number, _)| *number).chain(self.event) {
+            let _ = write!(text, " {number}");
+        }
+        text.push_str("\r\n");
+        for (number, codec) in self.codecs {
+            let _ = write!(text, "a=rtpmap:{number} {}/8000\r\n", codec.encoding_name());
+        }
+        if let Some(number) = self.event {
+            let _ = write!(
+                text,
+                "a=rtpmap:{number} telephone-event/8000\r\na=fmtp:{number} 0-15\r\n"
+            );
+        }
+        if let Some(crypto) = self.crypto {
+            text.push_str(&crypto.print());
+        }
+        let _ = write!(text, "a=ptime:20\r\na={}\r\n", self.direction.as_str());
     }
-    text.push_str("\r\n");
-    for (number, codec) in codecs {
-        let _ = write!(text, "a=rtpmap:{number} {}/8000\r\n", codec.encoding_name());
-    }
-    if let Some(number) = event {
-        let _ = write!(
-            text,
-            "a=rtpmap:{number} telephone-event/8000\r\na=fmtp:{number} 0-15\r\n"
-        );
-    }
-    let _ = write!(text, "a=ptime:20\r\na={}\r\n", direction.as_str());
 }

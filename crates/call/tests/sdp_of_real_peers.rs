@@ -142,6 +142,7 @@ fn what_we_offer_we_can_answer_and_accept() {
         session_id: 2,
         version: 1,
         codecs: vec![Codec::Pcmu],
+        protection: None,
     };
     let (text, theirs) = answer(&phone, offer.as_bytes(), None).unwrap();
     let ours = accept(&media(), text.as_bytes()).unwrap();

@@ -42,7 +42,9 @@ fn pacer(clip: &Clip, calls_per_port: usize) {
             let stream = Stream {
                 clip: clip.clone(),
                 port: near.lease().unwrap(),
-                remote: Remote::new(phone.address()),
+                remote: Some(Remote::new(phone.address())),
+                learn: None,
+                protection: None,
                 payload_type: 0,
                 ssrc,
                 sequence_number: 0,

@@ -6,7 +6,7 @@
 //! [`compare`] says whether two recordings are the same sound.
 //!
 //! This crate knows no SIP, no SDP and no calls: it is told addresses and payload types. It makes no random numbers; SSRC,
-//! first sequence number and first timestamp are arguments. SRTP and Opus are absent.
+//! first sequence number, first timestamp and SRTP's keys are arguments. Opus is absent.
 
 mod clip;
 mod clip_cache;
@@ -19,12 +19,13 @@ mod resample;
 pub mod rtcp;
 pub mod rtp;
 mod sound;
+pub mod srtp;
 pub mod telephone_event;
 
 pub use clip::{Clip, FRAME_BYTES, FRAME_DURATION};
 pub use clip_cache::{ClipCache, ClipError};
 pub use codec::Codec;
 pub use ear::{Ear, EarStats, Heard, Hearing};
-pub use pacer::{Finished, Pacer, PacerError, PacerStats, PlayEnd, Playing, Remote, Stream};
+pub use pacer::{Finished, Pacer, PacerError, PacerStats, Permits, PlayEnd, Playing, Remote, Stream};
 pub use ports::{PortError, PortPool, PortPoolOptions, RtpPort};
 pub use sound::{Limits, Sound, SoundError, SoundFacts, SoundFormat, WavEncoding};

@@ -5,9 +5,11 @@
 //! `sendmmsg`. A handle ([`Playing`]) speaks to its stream through a lock of its own, read each turn: nothing is queued, so no
 //! wish is lost and none waits behind another.
 //!
-//! What the pacer does not do: receive, decide, or retry. A packet the socket refuses is a lost packet.
+//! What the pacer does not do: receive (but for a first look at where the listener is), decide, or retry. A packet the
+//! socket refuses is a lost packet.
 
 mod batch;
+mod learning;
 mod stream;
 mod wheel;
 
@@ -19,6 +21,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use batch::Batch;
+pub use learning::Permits;
 use stream::{Active, Turn};
 pub use stream::{Finished, PlayEnd, Playing, Remote, Stream};
 use wheel::Wheel;

@@ -48,6 +48,22 @@ pub enum RtpError {
 
 impl<'a> RtpPacket<'a> {
     pub fn parse(bytes: &'a [u8]) -> Result<Self, RtpError> {
+        let (header, length) = Self::parse_header(bytes)?;
+        let mut rest = &bytes[length..];
+        if bytes[0] & 0x20 != 0 {
+            let padding = rest.last().copied().map(usize::from).ok_or(RtpError::Padding)?;
+            let kept = rest
+                .len()
+                .checked_sub(padding)
+                .filter(|_| padding > 0)
+                .ok_or(RtpError::Padding)?;
+            rest = &rest[..kept];
+        }
+        Ok(Self { header, payload: rest })
+    }
+
+    /// The fixed header, and how long the whole of it is with sources and extension: what SRTP leaves readable.
+    pub(crate) fn parse_header(bytes: &[u8]) -> Result<(RtpHeader, usize), RtpError> {
         let (head, mut rest) = bytes.split_at_checked(HEADER_BYTES).ok_or(RtpError::CutShort)?;
         if head[0] >> 6 != 2 {
             return Err(RtpError::Version);
@@ -59,15 +75,6 @@ impl<'a> RtpPacket<'a> {
             let words = usize::from(u16::from_be_bytes([extension[2], extension[3]]));
             rest = rest.get(4 + words * 4..).ok_or(RtpError::CutShort)?;
         }
-        if head[0] & 0x20 != 0 {
-            let padding = rest.last().copied().map(usize::from).ok_or(RtpError::Padding)?;
-            let kept = rest
-                .len()
-                .checked_sub(padding)
-                .filter(|_| padding > 0)
-                .ok_or(RtpError::Padding)?;
-            rest = &rest[..kept];
-        }
         let header = RtpHeader {
             marker: head[1] & 0x80 != 0,
             payload_type: head[1] & 0x7f,
@@ -75,7 +82,7 @@ impl<'a> RtpPacket<'a> {
             timestamp: u32::from_be_bytes([head[4], head[5], head[6], head[7]]),
             ssrc: u32::from_be_bytes([head[8], head[9], head[10], head[11]]),
         };
-        Ok(Self { header, payload: rest })
+        Ok((header, bytes.len() - rest.len()))
     }
 }
 

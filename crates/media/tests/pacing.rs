@@ -89,7 +89,9 @@ fn stream(clip: &Clip, port: RtpPort, remote: Remote) -> Stream {
     Stream {
         clip: clip.clone(),
         port,
-        remote,
+        remote: Some(remote),
+        learn: None,
+        protection: None,
         payload_type: 0,
         ssrc: 0xfeed,
         sequence_number: 65_530,
@@ -202,7 +204,7 @@ async fn a_redirected_stream_goes_on_at_the_new_address_in_the_new_codec() {
         .play(stream(&before, pool.lease().unwrap(), first.remote()))
         .unwrap();
     first.packets(10).await;
-    playing.redirect(second.remote());
+    playing.redirect(Some(second.remote()), None);
     playing.switch(after.clone(), 8);
     loop {
         let arrival = second.packet().await;

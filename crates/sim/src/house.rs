@@ -128,6 +128,7 @@ impl World {
                 session_id: 1,
                 version: 1,
                 codecs: vec![Codec::Pcma],
+                protection: None,
             },
             credentials: (self.settings.sabotage != Sabotage::NoCredentials).then(|| Credentials {
                 username: "onhook".to_owned(),

@@ -228,7 +228,10 @@ impl Call {
                 self.agreed = Some(agreed);
                 self.outputs.push_back(Output::Media(MediaCommand::Start(agreed)));
             }
-            Err(_) => self.wish(Wish::MediaRefused, now),
+            Err(error) => {
+                self.unusable = Some(error);
+                self.wish(Wish::MediaRefused, now);
+            }
         }
     }
 

@@ -49,6 +49,7 @@ pub fn media() -> LocalMedia {
         session_id: 1,
         version: 1,
         codecs: vec![Codec::G722, Codec::Pcma, Codec::Pcmu],
+        protection: None,
     }
 }
 

@@ -13,8 +13,10 @@ use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, sendmmsg};
 use crate::clip::FRAME_BYTES;
 use crate::ports::RtpPort;
 use crate::rtp::{HEADER_BYTES, RtpHeader};
+use crate::srtp::{Protector, TAG_BYTES};
 
-const PACKET_BYTES: usize = HEADER_BYTES + FRAME_BYTES;
+/// The longest: a protected one.
+const PACKET_BYTES: usize = HEADER_BYTES + FRAME_BYTES + TAG_BYTES;
 /// Packets in one `sendmmsg`; Linux takes up to 1,024.
 const MAX_BATCH: usize = 256;
 
@@ -29,6 +31,7 @@ struct Packet {
     port: RtpPort,
     remote: SocketAddr,
     bytes: [u8; PACKET_BYTES],
+    length: usize,
 }
 
 /// Counts since the last flush.
@@ -40,19 +43,34 @@ pub(super) struct Sent {
 
 impl Batch {
     /// `frame` is [`FRAME_BYTES`] long.
-    pub(super) fn push(&mut self, port: &RtpPort, remote: SocketAddr, header: &RtpHeader, frame: &[u8]) {
+    pub(super) fn push(
+        &mut self,
+        port: &RtpPort,
+        remote: SocketAddr,
+        header: &RtpHeader,
+        frame: &[u8],
+        protector: Option<&mut Protector>,
+    ) {
         let mut bytes = [0; PACKET_BYTES];
         bytes[..HEADER_BYTES].copy_from_slice(&header.print());
-        bytes[HEADER_BYTES..].copy_from_slice(frame);
+        bytes[HEADER_BYTES..HEADER_BYTES + FRAME_BYTES].copy_from_slice(frame);
+        let length = match protector {
+            Some(protector) => {
+                protector.rtp(HEADER_BYTES, header.ssrc, header.sequence_number, &mut bytes);
+                PACKET_BYTES
+            }
+            None => HEADER_BYTES + FRAME_BYTES,
+        };
         if port.is_shared() {
             self.waiting.push(Packet {
                 port: port.clone(),
                 remote,
                 bytes,
+                length,
             });
         } else {
             self.sent
-                .count(1, usize::from(port.rtp().send_to(&bytes, remote).is_ok()));
+                .count(1, usize::from(port.rtp().send_to(&bytes[..length], remote).is_ok()));
         }
     }
 
@@ -82,7 +100,10 @@ fn send_together(packets: &[Packet]) -> usize {
     let Some(first) = packets.first() else {
         return 0;
     };
-    let slices: Vec<[IoSlice<'_>; 1]> = packets.iter().map(|packet| [IoSlice::new(&packet.bytes)]).collect();
+    let slices: Vec<[IoSlice<'_>; 1]> = packets
+        .iter()
+        .map(|packet| [IoSlice::new(&packet.bytes[..packet.length])])
+        .collect();
     let addresses: Vec<Option<SockaddrStorage>> = packets
         .iter()
         .map(|packet| Some(SockaddrStorage::from(packet.remote)))

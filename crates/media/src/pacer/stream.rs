@@ -11,11 +11,13 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::oneshot;
 
 use super::batch::Batch;
+use super::learning::{Learning, Permits};
 use super::lock;
 use crate::clip::{Clip, FRAME_BYTES, FRAME_DURATION};
 use crate::ports::RtpPort;
 use crate::rtcp::{self, SenderReport};
 use crate::rtp::RtpHeader;
+use crate::srtp::{Protection, Protector};
 
 /// Samples of a frame on the RTP clock, the same in all our codecs.
 const FRAME_TICKS: u32 = 160;
@@ -49,7 +51,13 @@ impl Remote {
 pub struct Stream {
     pub clip: Clip,
     pub port: RtpPort,
-    pub remote: Remote,
+    /// `None` while the listener has to show itself first; without `learn` nothing is ever sent then.
+    pub remote: Option<Remote>,
+    /// Looks for the listener in the first five seconds, among those who may be sent to. Not on a shared port, and
+    /// not where somebody else reads the port.
+    pub learn: Option<Permits>,
+    /// SRTP, when it was agreed on.
+    pub protection: Option<Protection>,
     /// As the answer numbers the clip's codec; 0 to 127.
     pub payload_type: u8,
     pub ssrc: u32,
@@ -66,6 +74,8 @@ pub enum PlayEnd {
     Played,
     /// It was stopped, its handle dropped, or the pacer closed.
     Stopped,
+    /// Nobody showed itself to send to.
+    NoListener,
 }
 
 /// Steers a stream; dropping it stops the stream. Every wish takes effect within 20 ms and none blocks.
@@ -89,7 +99,10 @@ struct Shared {
 #[derive(Debug)]
 struct Wish {
     clip: Clip,
-    remote: Remote,
+    remote: Option<Remote>,
+    /// Raised when the listener is to be looked for anew.
+    moves: u32,
+    protection: Option<Protection>,
     payload_type: u8,
     held: bool,
     stopped: bool,
@@ -110,9 +123,13 @@ impl Playing {
         lock(&self.shared.wish).stopped = true;
     }
 
-    /// Goes on to another address, after a re-INVITE.
-    pub fn redirect(&self, remote: Remote) {
-        lock(&self.shared.wish).remote = remote;
+    /// Goes on to another address and other keys, after a re-INVITE. Our own key stays what it was, or begins here. The
+    /// listener is looked for again.
+    pub fn redirect(&self, remote: Option<Remote>, protection: Option<Protection>) {
+        let mut wish = lock(&self.shared.wish);
+        wish.remote = remote;
+        wish.protection = protection;
+        wish.moves = wish.moves.wrapping_add(1);
     }
 
     /// Goes on from the same moment of the message in another codec or under another payload type. `clip` must be the same
@@ -164,6 +181,10 @@ pub(super) struct Active {
     marker: bool,
     packets: u32,
     turns_to_report: u32,
+    protector: Option<Protector>,
+    learn: Option<Permits>,
+    learning: Option<Learning>,
+    moves: u32,
     ended: oneshot::Sender<PlayEnd>,
 }
 
@@ -179,14 +200,19 @@ impl Active {
             clip,
             port,
             remote,
+            learn,
+            protection,
             payload_type,
             ssrc,
             sequence_number,
             timestamp,
         } = stream;
+        let learn = learn.filter(|_| !port.is_shared());
         let wish = Mutex::new(Wish {
             clip,
             remote,
+            moves: 0,
+            protection,
             payload_type,
             held: false,
             stopped: false,
@@ -208,6 +234,10 @@ impl Active {
             packets: 0,
             // Reports of many streams that began together are spread by their random SSRC (RFC 3550 §6.2).
             turns_to_report: REPORT_TURNS / 2 + ssrc % REPORT_TURNS,
+            protector: None,
+            learning: learn.clone().map(Learning::new),
+            learn,
+            moves: 0,
             ended,
         };
         (active, Playing { shared }, Finished { ended: end })
@@ -222,11 +252,27 @@ impl Active {
 
     /// Sends the frame that is due.
     pub(super) fn turn(&mut self, batch: &mut Batch) -> Turn {
-        let wish = lock(&self.shared.wish);
+        let shared = Arc::clone(&self.shared);
+        let mut wish = lock(&shared.wish);
         if wish.stopped {
             return Turn::Ends(PlayEnd::Stopped);
         }
-        let remote = wish.remote;
+        self.find_listener(&mut wish);
+        let Some(remote) = wish.remote else {
+            if self.learning.is_none() {
+                return Turn::Ends(PlayEnd::NoListener);
+            }
+            self.marker = true;
+            self.timestamp = self.timestamp.wrapping_add(FRAME_TICKS);
+            return Turn::GoesOn;
+        };
+        let protector = match &wish.protection {
+            Some(protection) => {
+                let made = self.protector.get_or_insert_with(|| Protector::new(&protection.own));
+                Some(made)
+            }
+            None => None,
+        };
         if wish.held {
             self.marker = true;
         } else if let Some(frame) = wish.clip.frame(self.next_frame as usize) {
@@ -237,7 +283,7 @@ impl Active {
                 timestamp: self.timestamp,
                 ssrc: self.ssrc,
             };
-            batch.push(&self.port, remote.rtp, &header, frame);
+            batch.push(&self.port, remote.rtp, &header, frame, protector);
             self.marker = false;
             self.sequence_number = self.sequence_number.wrapping_add(1);
             self.packets = self.packets.wrapping_add(1);
@@ -248,14 +294,29 @@ impl Active {
         } else {
             self.tail -= 1;
         }
+        let protected = wish.protection.is_some();
         drop(wish);
         self.timestamp = self.timestamp.wrapping_add(FRAME_TICKS);
         self.turns_to_report -= 1;
         if self.turns_to_report == 0 {
             self.turns_to_report = REPORT_TURNS;
-            self.report(remote, false);
+            self.report(remote, protected, false);
         }
         Turn::GoesOn
+    }
+
+    fn find_listener(&mut self, wish: &mut Wish) {
+        if self.moves != wish.moves {
+            self.moves = wish.moves;
+            self.learning = self.learn.clone().map(Learning::new);
+        }
+        let Some(learning) = &mut self.learning else { return };
+        if let Some(found) = learning.look(&self.port, wish.remote, wish.protection.as_ref()) {
+            wish.remote = Some(Remote::new(found));
+            self.learning = None;
+        } else if !learning.goes_on() {
+            self.learning = None;
+        }
     }
 
     /// RTP time passed without a frame.
@@ -265,17 +326,20 @@ impl Active {
     }
 
     /// Says BYE on RTCP, gives the port back and tells who waits.
-    pub(super) fn end(self, end: PlayEnd) {
-        let remote = lock(&self.shared.wish).remote;
-        if self.packets > 0 {
-            self.report(remote, true);
+    pub(super) fn end(mut self, end: PlayEnd) {
+        let (remote, protected) = {
+            let wish = lock(&self.shared.wish);
+            (wish.remote, wish.protection.is_some())
+        };
+        if let Some(remote) = remote.filter(|_| self.packets > 0) {
+            self.report(remote, protected, true);
         }
         let Self { port, ended, .. } = self;
         drop(port);
         let _ = ended.send(end);
     }
 
-    fn report(&self, remote: Remote, bye: bool) {
+    fn report(&mut self, remote: Remote, protected: bool, bye: bool) {
         let report = SenderReport {
             ssrc: self.ssrc,
             ntp_time: rtcp::ntp_time(SystemTime::now()),
@@ -285,10 +349,13 @@ impl Active {
         };
         // A name that is unique to the stream and says nothing about the machine (RFC 7022 §4.2).
         let cname = format!("{:08x}@onhook", self.ssrc);
+        let mut packet = rtcp::print(&report, &cname, bye);
+        match &mut self.protector {
+            Some(protector) if protected => protector.rtcp(self.ssrc, &mut packet),
+            None if protected => return, // nothing was sent that could be reported on
+            Some(_) | None => {}
+        }
         // RTCP is best effort.
-        let _ = self
-            .port
-            .rtcp()
-            .send_to(&rtcp::print(&report, &cname, bye), remote.rtcp);
+        let _ = self.port.rtcp().send_to(&packet, remote.rtcp);
     }
 }

@@ -106,7 +106,9 @@ mod tests {
             let port = pool.lease().unwrap();
             Active::new(Stream {
                 clip: Clip::from_samples(&[0; 1600], Codec::Pcmu),
-                remote: Remote::new(port.address()),
+                remote: Some(Remote::new(port.address())),
+                learn: None,
+                protection: None,
                 port,
                 payload_type: 0,
                 ssrc: 1,

@@ -2,12 +2,15 @@
 
 use std::{collections::HashMap, time::SystemTime};
 
-use call::{Call, Limits, Moment, sdp::Agreed};
+use call::{
+    Call, Limits, Moment,
+    sdp::{Agreed, SrtpKey},
+};
 use media::{Playing, RtpPort};
 use tokio::sync::{oneshot, watch};
 
 use super::{PhoneCallId, PlaceError};
-use crate::{journal::IdHash, messages::Message, sip::Incoming};
+use crate::{journal::IdHash, messages::Message, reach::Reach, sip::Incoming};
 
 /// How firmly a call's end is settled: what a disconnect waits for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -56,6 +59,10 @@ pub(super) enum Row {
 pub(super) struct Stage {
     pub(super) message: Message,
     pub(super) port: RtpPort,
+    /// Where the trunk may send the sound.
+    pub(super) reach: Reach,
+    /// The key in our descriptions, with SRTP.
+    pub(super) own_key: Option<SrtpKey>,
 }
 
 /// Whoever ordered the call, and the id to tell.

@@ -34,7 +34,7 @@ pub use id::PhoneCallId;
 pub use information::{Information, State};
 use live::Settled;
 use owner::{Command, Owner};
-pub use place::TrunkRoute;
+pub use place::{Srtp, TrunkRoute};
 pub use sound::Sounds;
 
 /// Commands that may wait for the owner; a further one waits at its sender.

@@ -87,6 +87,11 @@ pub(super) enum Note {
         key: Key,
         stream: u64,
     },
+    /// Nobody showed himself to send to.
+    Unheard {
+        key: Key,
+        stream: u64,
+    },
     Acked {
         key: Key,
         request: Box<Request>,
@@ -190,6 +195,13 @@ impl Owner {
                 self.with(key, |live| {
                     if live.stream == stream {
                         live.call.media_finished(now);
+                    }
+                });
+            }
+            Note::Unheard { key, stream } => {
+                self.with(key, |live| {
+                    if live.stream == stream {
+                        live.call.media_failed(now);
                     }
                 });
             }

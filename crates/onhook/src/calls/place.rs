@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use call::{
     CallIdHeader, Limits, Local, Placement, Surroundings, Tag,
     digest::Credentials,
-    sdp::{self, LocalMedia},
+    sdp::{self, LocalMedia, Protection, SrtpKey},
 };
 use media::RtpPort;
 use tokio::sync::oneshot;
@@ -30,6 +30,32 @@ pub struct TrunkRoute {
     pub credentials: Option<Credentials>,
     /// Offered in this order; never empty.
     pub codecs: Vec<sdp::Codec>,
+    pub srtp: Srtp,
+}
+
+/// Whether a trunk's sound is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Srtp {
+    Off,
+    /// Where the far end can.
+    Prefer,
+    /// Or no call.
+    Require,
+}
+
+impl Srtp {
+    /// With a key of its own for each call, from the system's randomness.
+    pub(super) fn protection(self) -> Result<Option<Protection>, getrandom::Error> {
+        if self == Self::Off {
+            return Ok(None);
+        }
+        let mut key = [0; 30];
+        getrandom::fill(&mut key)?;
+        Ok(Some(Protection {
+            key: SrtpKey(key),
+            required: self == Self::Require,
+        }))
+    }
 }
 
 /// An order to place a call.

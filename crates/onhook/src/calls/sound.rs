@@ -5,11 +5,14 @@ use std::{
     sync::Arc,
 };
 
-use call::sdp::{Agreed, Codec, LocalMedia};
+use call::sdp::{self, Agreed, Codec, LocalMedia};
 use media::{
-    Clip, ClipCache, ClipError, Finished, Pacer, PacerError, Playing, PortError, PortPool, Remote, RtpPort, Stream,
+    Clip, ClipCache, ClipError, Finished, Pacer, PacerError, Permits, Playing, PortError, PortPool, Remote, RtpPort,
+    Stream,
+    srtp::{MasterKey, Protection},
 };
 
+use super::live::Stage;
 use crate::messages::{Message, MessageError, Messages};
 
 /// Why a message cannot be turned into sound for a call.
@@ -63,6 +66,7 @@ impl Sounds {
         host: Option<IpAddr>,
         session_id: u64,
         codecs: Vec<Codec>,
+        protection: Option<sdp::Protection>,
     ) -> LocalMedia {
         let bound = port.address();
         let own = if bound.ip().is_unspecified() {
@@ -75,6 +79,7 @@ impl Sounds {
             session_id,
             version: 1,
             codecs,
+            protection,
         }
     }
 
@@ -90,22 +95,46 @@ impl Sounds {
     pub(super) fn play(
         &self,
         clip: Clip,
-        port: RtpPort,
+        stage: Stage,
         agreed: &Agreed,
     ) -> Result<(Playing, Finished), SoundUnavailable> {
+        let (remote, protection) = (stage.remote(agreed), stage.protection(agreed));
         let mut random = [0; 10];
         getrandom::fill(&mut random)?;
         let [a, b, c, d, e, f, g, h, i, j] = random;
         let stream = Stream {
             clip,
-            port,
-            remote: Remote::new(agreed.remote),
+            port: stage.port,
+            remote,
+            learn: Some(Permits::new(move |host| stage.reach.permits(host))),
+            protection,
             payload_type: agreed.payload_type,
             ssrc: u32::from_be_bytes([a, b, c, d]),
             sequence_number: u16::from_be_bytes([e, f]),
             timestamp: u32::from_be_bytes([g, h, i, j]),
         };
         Ok(self.pacer.play(stream)?)
+    }
+}
+
+impl Stage {
+    /// Where the sound goes, unless the trunk may not send us there: then its listener has to show itself.
+    pub(super) fn remote(&self, agreed: &Agreed) -> Option<Remote> {
+        let named = agreed.remote;
+        let permitted = self.reach.permits(named.ip());
+        if !permitted && !named.ip().is_unspecified() {
+            tracing::warn!(host = %named.ip(), "an answer wants its sound where its trunk may not send us (allowed_hosts)");
+        }
+        permitted.then(|| Remote::new(named))
+    }
+
+    /// The keys, when both sides have one.
+    pub(super) fn protection(&self, agreed: &Agreed) -> Option<Protection> {
+        let (own, peer) = self.own_key.zip(agreed.srtp)?;
+        Some(Protection {
+            own: MasterKey::new(own.0),
+            peer: MasterKey::new(peer.0),
+        })
     }
 }
 

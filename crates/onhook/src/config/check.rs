@@ -16,7 +16,7 @@ use super::error::Problem;
 use super::next_hop::NextHop;
 use super::read::Document;
 use super::sections::{Config, Trunk};
-use super::values::Transport;
+use super::values::{Srtp, Transport};
 use passwords::Given;
 
 /// Makes every relative path relative to the folder of the file.
@@ -150,13 +150,19 @@ fn trunks(document: &mut Document<'_>, problems: &mut Vec<Problem>) {
             .0
             .iter()
             .any(|listen| listen.transport == Transport::Udp);
-        if first_hop_is_udp(trunk) && !udp_listener {
+        if first_hop(trunk).transport == Transport::Udp && !udp_listener {
             problems.push(
                 Problem::new(
                     place("next_hop"),
                     "this trunk is reached over UDP, and [sip] has no udp: listener",
                 )
                 .help("add one to [sip] listen, or write ;transport=tcp or ;transport=tls"),
+            );
+        }
+        if trunk.srtp != Srtp::Off && first_hop(trunk).transport != Transport::Tls {
+            problems.push(
+                Problem::new(place("srtp"), "the keys of SRTP would travel in clear")
+                    .help("write ;transport=tls behind the next_hop (or the outbound_proxy), or srtp = \"off\""),
             );
         }
         let given = Given {
@@ -193,8 +199,8 @@ fn trunks(document: &mut Document<'_>, problems: &mut Vec<Problem>) {
     }
 }
 
-fn first_hop_is_udp(trunk: &Trunk) -> bool {
-    trunk.outbound_proxy.as_ref().unwrap_or(&trunk.next_hop).transport == Transport::Udp
+fn first_hop(trunk: &Trunk) -> &NextHop {
+    trunk.outbound_proxy.as_ref().unwrap_or(&trunk.next_hop)
 }
 
 fn limits(document: &Document<'_>, problems: &mut Vec<Problem>) {

@@ -25,7 +25,7 @@ pub use sections::{
 };
 pub use values::{
     Codec, Level, ListenAddress, LogFormat, OneOrMany, Pattern, Period, PlainBasic, PortRange, SchemaVersion, Secret,
-    ServerVersion, SipToken, Size, Transport, ValueError,
+    ServerVersion, SipToken, Size, Srtp, Transport, ValueError,
 };
 
 use error::Problem;

@@ -10,7 +10,7 @@ use super::next_hop::NextHop;
 use super::section::section;
 use super::values::{
     Codec, Level, ListenAddress, LogFormat, OneOrMany, Pattern, Period, PlainBasic, PortRange, SchemaVersion, Secret,
-    ServerVersion, SipToken, Size,
+    ServerVersion, SipToken, Size, Srtp,
 };
 use crate::reach::Network;
 use crate::store::UserName;
@@ -283,6 +283,9 @@ section! {
         allowed_hosts: Option<Vec<Network>> = optional(["10.0.0.0/8"]),
         /// The codecs to offer, best first: "PCMU", "PCMA", "G722".
         codecs: Vec<Codec> = default(["PCMU", "PCMA", "G722"]),
+        /// Whether the sound is encrypted (SRTP with keys in SDP): "off"; "prefer", where the far end can; "require", or
+        /// the call ends. The keys travel in the signalling, so both need ;transport=tls.
+        srtp: Srtp = default("off"),
     }
 }
 

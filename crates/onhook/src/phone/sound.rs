@@ -32,6 +32,7 @@ impl Sound {
             session_id,
             version: 1,
             codecs: codecs.iter().copied().map(negotiable).collect(),
+            protection: None,
         };
         Ok(Self {
             port,

@@ -94,6 +94,11 @@ pub(super) fn route(trunk: &config::Trunk) -> calls::TrunkRoute {
         outbound_proxy: trunk.outbound_proxy.as_ref().map(ToString::to_string),
         credentials: credentials(trunk),
         codecs: trunk.codecs.iter().copied().map(codec).collect(),
+        srtp: match trunk.srtp {
+            config::Srtp::Off => calls::Srtp::Off,
+            config::Srtp::Prefer => calls::Srtp::Prefer,
+            config::Srtp::Require => calls::Srtp::Require,
+        },
     }
 }
 

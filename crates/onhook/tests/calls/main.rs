@@ -3,6 +3,7 @@
 //! ```text
 //! scene     the house in a folder, its users, a server in this process     program   the built binary
 //! peer      a SIP peer that says what the test says                        exchange  one whose phones act by number
+//! tls_peer  one at the other end of a TLS connection, with its certificate
 //! ```
 //!
 //! Nothing here sleeps: a test waits for the message, the answer or the state that it is about.
@@ -13,6 +14,7 @@ mod exchange;
 mod peer;
 mod program;
 mod scene;
+mod tls_peer;
 
 mod caps;
 mod crash;
@@ -21,6 +23,7 @@ mod gate;
 mod hang_up;
 mod late_answers;
 mod ownership;
+mod protection;
 mod reach;
 mod secrets;
 mod stop;

@@ -260,7 +260,9 @@ impl Caller {
         let stream = Stream {
             clip: clip.clone(),
             port: self.rtp.clone(),
-            remote: Remote::new(to),
+            remote: Some(Remote::new(to)),
+            learn: None,
+            protection: None,
             payload_type,
             ssrc: 7,
             sequence_number: 1,

@@ -6,13 +6,13 @@ use call::{
     MediaCommand, Moment, Output, Phase, Record, Reply, Save,
     sdp::{Agreed, Codec},
 };
-use media::{Clip, PlayEnd, Remote};
+use media::{Clip, PlayEnd, Playing};
 use serde::{Deserialize, Serialize};
 
 use super::{Key, Note, Owner, SoundUnavailable};
 use crate::{
     calls::{
-        live::{Live, Row},
+        live::{Live, Row, Stage},
         past,
     },
     journal::{CallState, Journal, Written},
@@ -64,6 +64,9 @@ impl Owner {
         if let Some(end) = live.call.end() {
             let cause = past::cause(end);
             tracing::info!(call = %key, cause, confirmed = end.confirmed, "call ended");
+            if let Some(why) = live.call.unusable_answer() {
+                tracing::warn!(call = %key, trunk = live.call.record().trunk, %why, "the answer was not taken");
+            }
         }
         let owner = live.owner;
         if let Some(up) = self.up.get_mut(&owner) {
@@ -129,7 +132,7 @@ impl Owner {
                 match &live.playing {
                     Some(playing) if same_codec => {
                         live.agreed = Some(agreed);
-                        playing.redirect(Remote::new(agreed.remote));
+                        redirect(playing, live.stage.as_ref(), before, &agreed);
                         if agreed.direction.sends() {
                             playing.resume()
                         } else {
@@ -202,16 +205,19 @@ impl Owner {
         let playing = match live.playing.take() {
             Some(playing) => {
                 playing.switch(clip, agreed.payload_type);
-                playing.redirect(Remote::new(agreed.remote));
+                redirect(&playing, Some(&stage), None, &agreed);
                 playing
             }
             None => {
-                let (playing, finished) = self.sounds.play(clip, stage.port, &agreed)?;
+                let (playing, finished) = self.sounds.play(clip, stage, &agreed)?;
                 let notes = self.notes.clone();
                 tokio::spawn(async move {
-                    if finished.await == PlayEnd::Played {
-                        let _ = notes.send(Note::Played { key, stream }).await;
-                    }
+                    let note = match finished.await {
+                        PlayEnd::Played => Note::Played { key, stream },
+                        PlayEnd::NoListener => Note::Unheard { key, stream },
+                        PlayEnd::Stopped => return,
+                    };
+                    let _ = notes.send(note).await;
                 });
                 playing
             }
@@ -223,6 +229,15 @@ impl Owner {
         }
         live.playing = Some(playing);
         Ok(())
+    }
+}
+
+/// The stream goes on elsewhere, or as it was: a session that is only refreshed does not look for its listener again.
+fn redirect(playing: &Playing, stage: Option<&Stage>, before: Option<Agreed>, agreed: &Agreed) {
+    let Some(stage) = stage else { return };
+    let moved = before.is_none_or(|before| before.remote != agreed.remote || before.srtp != agreed.srtp);
+    if moved {
+        playing.redirect(stage.remote(agreed), stage.protection(agreed));
     }
 }
 

@@ -89,16 +89,27 @@ impl Owner {
             .find_map(|trunk| Some((trunk, self.sip.local(&trunk.name).ok()?)))
             .ok_or(PlaceError::NoTrunk)?;
         let names = Names::random()?;
-        let media = self
-            .sounds
-            .local_media(&port, local_ip(&local), names.session_id, trunk.codecs.clone());
+        let protection = trunk.srtp.protection()?;
+        let media = self.sounds.local_media(
+            &port,
+            local_ip(&local),
+            names.session_id,
+            trunk.codecs.clone(),
+            protection,
+        );
+        let reach = self.sip.reach(&trunk.name).unwrap_or_default();
         let around = trunk.surroundings(local, media, &self.settings.branch_key, self.settings.limits);
         let call = Call::place(trunk.placement(grant, &names), around);
 
         let key = self.journal.next_key();
         tracing::info!(call = %key, sip.call_id = %call.record().dialog.call_id, trunk = trunk.name, number = %grant.number(), "placing a call");
         let live = Live {
-            stage: Some(Stage { message, port }),
+            stage: Some(Stage {
+                message,
+                port,
+                reach,
+                own_key: protection.map(|protection| protection.key),
+            }),
             ..Live::new(owner, names.id.hash(), call, SystemTime::now())
         };
         self.admit(key, live);

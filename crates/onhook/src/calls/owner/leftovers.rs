@@ -145,6 +145,7 @@ impl Owner {
             session_id: 0,
             version: 1,
             codecs: trunk.codecs.clone(),
+            protection: None,
         };
         Some(trunk.surroundings(local, media, &self.settings.branch_key, self.settings.limits))
     }

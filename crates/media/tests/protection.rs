@@ -1,0 +1,180 @@
+//! A stream whose listener shows itself, and one that is protected.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test says what went wrong by failing"
+)]
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use media::rtcp::RtcpPacket;
+use media::rtp::{RtpHeader, RtpPacket};
+use media::srtp::{MasterKey, Opener, Protection, Protector, TAG_BYTES};
+use media::{Clip, Codec, Finished, Pacer, Permits, PlayEnd, Playing, PortPool, PortPoolOptions, Remote, Stream};
+use tokio::net::UdpSocket;
+use tokio::time::timeout;
+
+async fn soon<T>(wanted: impl Future<Output = T>) -> T {
+    timeout(Duration::from_secs(15), wanted).await.expect("in time")
+}
+
+struct Played {
+    _pacer: Pacer,
+    playing: Playing,
+    finished: Finished,
+    at: SocketAddr,
+    clip: Clip,
+}
+
+/// A second of sound, or more.
+fn play(frames: usize, remote: Option<SocketAddr>, permits: Option<Permits>, protection: Option<Protection>) -> Played {
+    let samples: Vec<i16> = (0..frames * 160).map(|sample| (sample % 8000) as i16).collect();
+    let clip = Clip::from_samples(&samples, Codec::Pcmu);
+    let pool = PortPool::new(PortPoolOptions::default());
+    let port = pool.lease().unwrap();
+    let at = port.address();
+    let pacer = Pacer::start().unwrap();
+    let stream = Stream {
+        clip: clip.clone(),
+        port,
+        remote: remote.map(Remote::new),
+        learn: permits,
+        protection,
+        payload_type: 0,
+        ssrc: 7,
+        sequence_number: 65_500,
+        timestamp: 0,
+    };
+    let (playing, finished) = pacer.play(stream).unwrap();
+    Played {
+        _pacer: pacer,
+        playing,
+        finished,
+        at,
+        clip,
+    }
+}
+
+async fn ear(address: &str) -> UdpSocket {
+    UdpSocket::bind(address).await.unwrap()
+}
+
+async fn packet(ear: &UdpSocket) -> Vec<u8> {
+    let mut bytes = [0; 2048];
+    let (length, _) = soon(ear.recv_from(&mut bytes)).await.unwrap();
+    bytes[..length].to_vec()
+}
+
+fn sound() -> Vec<u8> {
+    let header = RtpHeader {
+        marker: false,
+        payload_type: 0,
+        sequence_number: 1,
+        timestamp: 0,
+        ssrc: 99,
+    };
+    [&header.print()[..], &[0xff; 160]].concat()
+}
+
+fn anybody() -> Option<Permits> {
+    Some(Permits::new(|_| true))
+}
+
+/// Behind a NAT that changes its port.
+#[tokio::test]
+async fn a_listener_at_the_named_host_is_followed_once() {
+    let (named, real, late) = (
+        ear("127.0.0.1:0").await,
+        ear("127.0.0.1:0").await,
+        ear("127.0.0.1:0").await,
+    );
+    let stranger = ear("127.0.0.9:0").await;
+    let played = play(200, Some(named.local_addr().unwrap()), anybody(), None);
+    packet(&named).await;
+    stranger.send_to(&sound(), played.at).await.unwrap();
+    real.send_to(b"no sound", played.at).await.unwrap();
+    real.send_to(&sound(), played.at).await.unwrap();
+    packet(&real).await;
+    late.send_to(&sound(), played.at).await.unwrap();
+    for _ in 0..20 {
+        packet(&real).await;
+    }
+    let silent = [&stranger, &late].map(|ear| ear.try_recv(&mut [0; 2048]).is_err());
+    assert_eq!(silent, [true, true]);
+}
+
+#[tokio::test]
+async fn a_listener_without_a_place_is_waited_for_among_those_that_may_be_sent_to() {
+    let (stranger, listener) = (ear("127.0.0.9:0").await, ear("127.0.0.1:0").await);
+    let only = Permits::new(|host| host == std::net::Ipv4Addr::LOCALHOST);
+    let played = play(50, None, Some(only), None);
+    stranger.send_to(&sound(), played.at).await.unwrap();
+    listener.send_to(&sound(), played.at).await.unwrap();
+    let first = packet(&listener).await;
+    assert_eq!(
+        Some(RtpPacket::parse(&first).unwrap().payload),
+        played.clip.frame(0),
+        "nothing of the message is lost"
+    );
+    assert!(stranger.try_recv(&mut [0; 2048]).is_err());
+    assert_eq!(soon(played.finished).await, PlayEnd::Played);
+}
+
+#[tokio::test]
+async fn without_a_listener_a_stream_ends() {
+    let played = play(50, None, anybody(), None);
+    assert_eq!(soon(played.finished).await, PlayEnd::NoListener);
+    assert_eq!(played.playing.played(), Duration::ZERO);
+}
+
+fn protection() -> Protection {
+    Protection {
+        own: MasterKey::new([1; 30]),
+        peer: MasterKey::new([2; 30]),
+    }
+}
+
+#[tokio::test]
+async fn a_protected_stream_is_opened_with_the_key_alone_across_a_rollover_and_to_its_bye() {
+    let pool = PortPool::new(PortPoolOptions::default());
+    let phone = pool.lease().unwrap();
+    let (rtp, rtcp) = (phone.rtp_receiver().unwrap(), phone.rtcp_receiver().unwrap());
+    let played = play(50, Some(phone.address()), None, Some(protection()));
+    let (mut opener, mut other) = (
+        Opener::new(&MasterKey::new([1; 30])),
+        Opener::new(&MasterKey::new([2; 30])),
+    );
+    for number in 0..50 {
+        let bytes = packet(&rtp).await;
+        assert!(other.rtp(&bytes).is_err());
+        assert_ne!(Some(&bytes[12..172]), played.clip.frame(number));
+        let opened = opener.rtp(&bytes).unwrap();
+        assert_eq!(
+            Some(RtpPacket::parse(&opened).unwrap().payload),
+            played.clip.frame(number)
+        );
+    }
+    assert_eq!(soon(played.finished).await, PlayEnd::Played);
+    let bytes = packet(&rtcp).await;
+    let farewell = opener.rtcp(&bytes).unwrap();
+    let farewell: Vec<_> = media::rtcp::parse(&farewell).collect();
+    assert!(farewell.contains(&RtcpPacket::Bye { ssrc: 7 }), "{farewell:?}");
+}
+
+/// With SRTP nobody is followed who cannot protect a packet.
+#[tokio::test]
+async fn a_listener_shows_itself_with_its_key() {
+    let (named, real) = (ear("127.0.0.1:0").await, ear("127.0.0.1:0").await);
+    let played = play(100, Some(named.local_addr().unwrap()), anybody(), Some(protection()));
+    real.send_to(&sound(), played.at).await.unwrap();
+    for _ in 0..5 {
+        packet(&named).await;
+    }
+    assert!(real.try_recv(&mut [0; 2048]).is_err());
+    let mut bytes = [sound(), vec![0; TAG_BYTES]].concat();
+    Protector::new(&MasterKey::new([2; 30])).rtp(12, 99, 1, &mut bytes);
+    real.send_to(&bytes, played.at).await.unwrap();
+    packet(&real).await;
+}
