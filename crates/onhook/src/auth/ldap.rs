@@ -18,6 +18,7 @@ use rustls_pki_types::pem::{self, PemObject as _};
 use thiserror::Error;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
+use tokio_util::task::AbortOnDropHandle;
 use tracing::debug;
 
 use super::AuthError;
@@ -57,6 +58,8 @@ pub enum LdapError {
     SearchAccount(String),
     #[error("it answers {0}")]
     Unexpected(String),
+    #[error("it answers what is no LDAP")]
+    Unreadable,
     #[error("it takes too long")]
     TooSlow,
 }
@@ -77,14 +80,22 @@ enum Entry {
 
 #[derive(Debug)]
 pub(super) struct Directory {
+    bind: Arc<Bind>,
+    domains: Arc<Domains>,
+    timeout: Duration,
+    connections: Arc<Semaphore>,
+    turns: Turns,
+    verified: Verified,
+}
+
+/// How to ask.
+#[derive(Debug)]
+struct Bind {
     url: String,
     tls: Arc<ClientConfig>,
     entry: Entry,
     domains: Arc<Domains>,
     timeout: Duration,
-    connections: Semaphore,
-    turns: Turns,
-    verified: Verified,
 }
 
 impl Directory {
@@ -104,13 +115,18 @@ impl Directory {
             return Ok(None);
         };
         let verified = Verified::new(&url, config.remember.0)?;
-        Ok(Some(Self {
+        let bind = Bind {
             url,
             tls: tls(config.ca.as_deref())?,
             entry,
+            domains: Arc::clone(&domains),
+            timeout: config.timeout.0,
+        };
+        Ok(Some(Self {
+            bind: Arc::new(bind),
             domains,
             timeout: config.timeout.0,
-            connections: Semaphore::new(config.max_connections as usize),
+            connections: Arc::new(Semaphore::new(config.max_connections as usize)),
             turns: Turns::default(),
             verified,
         }))
@@ -141,33 +157,42 @@ impl Directory {
             return Ok(user);
         }
         let attempt = throttle.attempt(client, &name)?;
-        match timeout(self.timeout, self.ask(&name, &password)).await {
-            Ok(Ok(Some(user))) => {
+        let answer = timeout(self.timeout, self.ask(&name, &password)).await;
+        match answer.unwrap_or(Err(LdapError::TooSlow)) {
+            Ok(Some(user)) => {
                 throttle.succeeded(attempt);
                 self.verified.remember(&name, tag, VERSION, &user, Instant::now());
                 Ok(user)
             }
-            Ok(Ok(None)) => {
+            Ok(None) => {
                 debug!(user = %name, %client, "login failed");
                 Err(AuthError::Rejected)
             }
-            Ok(Err(error)) => {
+            Err(error) => {
                 throttle.withdrawn(attempt);
                 Err(error.into())
-            }
-            Err(_) => {
-                throttle.withdrawn(attempt);
-                Err(LdapError::TooSlow.into())
             }
         }
     }
 
+    /// In a task of its own, which ends with this: the library panics on answers that no directory gives.
+    async fn ask(&self, name: &UserName, password: &Secret) -> Result<Option<UserName>, LdapError> {
+        let place = Arc::clone(&self.connections).acquire_owned().await;
+        let (bind, name, password) = (Arc::clone(&self.bind), name.clone(), password.clone());
+        let asking = tokio::spawn(async move {
+            let answer = bind.ask(&name, &password).await;
+            drop(place);
+            answer
+        });
+        AbortOnDropHandle::new(asking)
+            .await
+            .map_err(|_| LdapError::Unreadable)?
+    }
+}
+
+impl Bind {
     /// One connection: perhaps a search, then the bind. `None` when it is not that user's password.
     async fn ask(&self, name: &UserName, password: &Secret) -> Result<Option<UserName>, LdapError> {
-        // The semaphore is never closed; without a place there is no connection.
-        let Ok(_place) = self.connections.acquire().await else {
-            return Ok(None);
-        };
         let settings = LdapConnSettings::new()
             .set_conn_timeout(self.timeout)
             .set_config(Arc::clone(&self.tls))

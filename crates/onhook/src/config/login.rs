@@ -1,7 +1,5 @@
 //! The values of `[login]`, and of the keys beside a listener that say who may come in there.
 
-use std::fmt;
-
 use serde::Deserialize;
 
 use super::values::from_text;
@@ -21,17 +19,6 @@ pub enum LoginMethod {
     OAuth,
     /// The client's certificate.
     Certificate,
-}
-
-impl fmt::Display for LoginMethod {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Users => "users",
-            Self::Ldap => "ldap",
-            Self::OAuth => "oauth",
-            Self::Certificate => "certificate",
-        })
-    }
 }
 
 /// Whether a client must have a certificate.

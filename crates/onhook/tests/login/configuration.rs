@@ -86,7 +86,9 @@ fn a_directory_is_asked_over_tls_in_one_of_two_ways() {
         &format!("{LDAP}{dn}url = \"http://ldap.example.com\"\n"),
         "where the directory is",
     );
-    assert_refused(&format!("{LDAP}{dn}url = \"ldapi:///\"\n"), "where the directory is");
+    for url in ["ldapi:///", "ldaps://", "ldaps:///", "ldap.example.com"] {
+        assert_refused(&format!("{LDAP}{dn}url = {url:?}\n"), "where the directory is");
+    }
     assert_refused(
         &format!("{LDAP}{url}bind_dn = \"cn=admin\"\n"),
         "bind_dn must hold {user}",

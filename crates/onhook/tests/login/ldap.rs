@@ -2,6 +2,11 @@
 
 use std::collections::HashSet;
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use crate::authority::Authority;
 use crate::house::{House, basic};
 use crate::slapd::Slapd;
 
@@ -89,6 +94,39 @@ async fn a_user_cannot_write_filters_or_names_of_entries() {
         "#6361726f6c",
     ] {
         assert_eq!(template.login(user, "pass-of-carol").await, Err(401), "{user}");
+    }
+    // An entry that Carol may have made below her own.
+    assert_eq!(template.login("device,uid=carol", "pass-of-the-device").await, Err(401));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_that_talks_nonsense_is_no_wrong_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::new(folder.path(), "ldap-ca");
+    // An operation that does not exist; an answer that is none; a message without an end; another protocol; nothing.
+    let nonsense: [&[u8]; 5] = [
+        &[0x30, 5, 2, 1, 1, 0x7E, 0],
+        &[0x30, 5, 2, 1, 1, 0x61, 0],
+        &[0x30, 0x84, 0xFF, 0xFF, 0xFF, 0xFF, 2, 1],
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        &[],
+    ];
+    for answer in nonsense {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("ldaps://{}", listener.local_addr().unwrap());
+        let acceptor = TlsAcceptor::from(authority.server().serve());
+        let answering = tokio::spawn(async move {
+            let mut stream = acceptor.accept(listener.accept().await.unwrap().0).await.unwrap();
+            let mut request = [0; 512];
+            assert!(stream.read(&mut request).await.unwrap() > 0);
+            stream.write_all(answer).await.unwrap();
+            stream.shutdown().await.unwrap();
+        });
+        let ca = authority.ca();
+        let ldap = format!("url = {url:?}\nca = {ca:?}\nbind_dn = \"uid={{user}}\"\ntimeout = \"2s\"\n");
+        let house = house("[\"ldap\"]", "[]", &ldap).await;
+        assert_eq!(house.login("carol", "pass-of-carol").await, Err(503), "{answer:?}");
+        answering.await.unwrap();
     }
 }
 

@@ -34,6 +34,13 @@ sn: Carol
 mail: c.smith@example.com
 userPassword: pass-of-carol
 
+dn: uid=device,uid=carol,dc=example,dc=com
+objectClass: inetOrgPerson
+uid: device
+cn: Something of Carol's
+sn: Device
+userPassword: pass-of-the-device
+
 dn: cn=D,dc=example,dc=com
 objectClass: inetOrgPerson
 uid: dave

@@ -13,7 +13,7 @@ use rustls_pki_types::pem::{self, PemObject as _};
 use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::Instant;
 use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
@@ -60,9 +60,9 @@ type Fetch = dyn Fn() -> Result<Arc<[Key]>, KeysError> + Send + Sync;
 
 pub(super) struct Keys {
     fetch: Arc<Fetch>,
-    known: RwLock<Option<Known>>,
+    known: Arc<RwLock<Option<Known>>>,
     /// When they were last asked for. Who holds it fetches, the others wait for it or do without.
-    asked: Mutex<Option<Instant>>,
+    asked: Arc<Mutex<Option<Instant>>>,
 }
 
 #[derive(Clone, Debug)]
@@ -90,8 +90,8 @@ impl Keys {
     fn fetched_by(fetch: impl Fn() -> Result<Arc<[Key]>, KeysError> + Send + Sync + 'static) -> Self {
         Self {
             fetch: Arc::new(fetch),
-            known: RwLock::default(),
-            asked: Mutex::default(),
+            known: Arc::default(),
+            asked: Arc::default(),
         }
     }
 
@@ -104,12 +104,12 @@ impl Keys {
         }
         let asked = if found.is_some() {
             // They are due, and somebody is at it already: the old one still does.
-            let Ok(asked) = self.asked.try_lock() else {
+            let Ok(asked) = Arc::clone(&self.asked).try_lock_owned() else {
                 return Ok(found);
             };
             asked
         } else {
-            self.asked.lock().await
+            Arc::clone(&self.asked).lock_owned().await
         };
         let refreshed = self.refresh(asked).await;
         match (self.usable(), refreshed) {
@@ -132,21 +132,25 @@ impl Keys {
     }
 
     /// Fetches the keys, unless that was done less than a minute ago.
-    async fn refresh(&self, mut asked: tokio::sync::MutexGuard<'_, Option<Instant>>) -> Result<(), KeysError> {
+    async fn refresh(&self, mut asked: OwnedMutexGuard<Option<Instant>>) -> Result<(), KeysError> {
         if asked.is_some_and(|asked| asked.elapsed() < PAUSE) {
             return Err(KeysError::NotYet);
         }
-        // Before the answer is there: a client that goes away meanwhile does not make room for one more request.
         *asked = Some(Instant::now());
-        let fetch = Arc::clone(&self.fetch);
-        let fetched = tokio::task::spawn_blocking(move || fetch());
-        let keys = fetched.await.map_err(|_| KeysError::Interrupted)??;
-        tracing::info!(keys = keys.len(), "fetched the keys of the issuer");
-        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some(Known {
-            keys,
-            since: Instant::now(),
+        let (fetch, known) = (Arc::clone(&self.fetch), Arc::clone(&self.known));
+        // It goes on without the client that was the reason: one that asks and goes away would leave the others without
+        // keys for a minute.
+        let fetching = tokio::task::spawn_blocking(move || {
+            let keys = fetch()?;
+            tracing::info!(keys = keys.len(), "fetched the keys of the issuer");
+            *known.write().unwrap_or_else(PoisonError::into_inner) = Some(Known {
+                keys,
+                since: Instant::now(),
+            });
+            drop(asked);
+            Ok(())
         });
-        Ok(())
+        fetching.await.map_err(|_| KeysError::Interrupted)?
     }
 }
 
@@ -213,8 +217,10 @@ fn roots(ca: Option<&Path>) -> Result<RootCerts, KeysError> {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc;
 
     use serde_json::json;
+    use tokio::sync::oneshot;
 
     use super::*;
     use crate::config::SigningAlgorithm;
@@ -270,6 +276,26 @@ mod tests {
             assert!(looking.await.unwrap());
         }
         assert_eq!(fetched.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_goes_away_does_not_take_the_keys_along() {
+        let (asked, is_asked) = oneshot::channel();
+        let (answer, answered) = mpsc::channel();
+        let once = std::sync::Mutex::new(Some((asked, answered)));
+        let keys = Arc::new(Keys::fetched_by(move || {
+            let (asked, answered) = once.lock().unwrap().take().ok_or(KeysError::Status(500))?;
+            asked.send(()).unwrap();
+            answered.recv().unwrap();
+            parse(br#"{"keys":[{"kty":"RSA","kid":"key-1","n":"AQAB","e":"AQAB"}]}"#)
+        }));
+        let asking = Arc::clone(&keys);
+        let asking = tokio::spawn(async move { knows(&asking, "key-1").await });
+        is_asked.await.unwrap();
+        asking.abort();
+        assert!(asking.await.unwrap_err().is_cancelled());
+        answer.send(()).unwrap();
+        assert!(knows(&keys, "key-1").await.unwrap());
     }
 
     #[tokio::test(start_paused = true)]

@@ -90,7 +90,10 @@ fn ldap(document: &Document<'_>, problems: &mut Vec<Problem>) {
         let problem = Problem::new(document.place(&format!("login.ldap.{key}")), message);
         problems.push(problem.help(help));
     };
-    let is_url = |url: &String| url.starts_with("ldaps://") || url.starts_with("ldap://");
+    let is_url = |url: &String| {
+        let host = url.strip_prefix("ldaps://").or_else(|| url.strip_prefix("ldap://"));
+        host.is_some_and(|host| host.starts_with(|c: char| c.is_ascii_alphanumeric()))
+    };
     if !ldap.url.as_ref().is_some_and(is_url) {
         wrong(
             "url",
