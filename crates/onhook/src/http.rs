@@ -6,15 +6,19 @@
 //! (200: understood; done, or not).
 
 mod answer;
+mod body;
 mod connection;
 mod description;
 mod endpoint;
 mod forwarded;
+mod framing;
 mod front;
 mod listener;
+mod places;
 mod router;
 mod service;
 mod tls;
+mod watched;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,6 +31,8 @@ use crate::auth::Taken;
 use crate::config::{self, ClientCertificate, PlainBasic};
 use crate::reach::Network;
 use listener::Listener;
+use places::Places;
+use watched::Patience;
 
 pub use service::{House, Service, Unauthenticated};
 pub use tls::{Clients, Tls, TlsError};
@@ -40,12 +46,16 @@ pub struct Settings {
     pub body_limit: usize,
     pub header_timeout: Duration,
     pub body_timeout: Duration,
+    /// How long a connection may wait for its next request.
+    pub idle_timeout: Duration,
     pub decode: ews::DecodeOptions,
     pub version: ews::ServerVersionInfo,
     /// The endpoint's address for the WSDL; without it, the one that was asked.
     pub public_url: Option<String>,
-    /// Connections at a time over all listeners; further ones wait to be accepted.
+    /// Connections at a time over all listeners; for a further one the quietest makes place.
     pub max_connections: usize,
+    /// The same, from one address.
+    pub max_connections_per_address: usize,
     /// Whose X-Forwarded-For is believed.
     pub trusted_proxies: Vec<Network>,
 }
@@ -59,6 +69,7 @@ impl From<&config::Http> for Settings {
             body_limit: usize::try_from(http.body_limit).unwrap_or(usize::MAX),
             header_timeout: http.header_timeout.0,
             body_timeout: http.body_timeout.0,
+            idle_timeout: http.idle_timeout.0,
             decode: ews::DecodeOptions {
                 strict_namespaces: http.strict_namespaces,
             },
@@ -72,7 +83,8 @@ impl From<&config::Http> for Settings {
                     .unwrap_or(ews::ServerVersionInfo::default().version),
             },
             public_url: http.public_url.clone(),
-            max_connections: 4096,
+            max_connections: usize::try_from(http.max_connections).unwrap_or(usize::MAX),
+            max_connections_per_address: usize::try_from(http.max_connections_per_address).unwrap_or(usize::MAX),
             trusted_proxies: http.trusted_proxies.clone(),
         }
     }
@@ -136,13 +148,19 @@ impl Door {
         shutdown: CancellationToken,
         grace: Duration,
     ) {
-        let connections = Arc::new(tokio::sync::Semaphore::new(settings.max_connections));
-        let header_timeout = settings.header_timeout;
+        let places = Places::new(
+            settings.max_connections,
+            settings.max_connections_per_address,
+            settings.trusted_proxies.clone(),
+        );
+        let patience = Patience {
+            head: settings.header_timeout,
+            idle: settings.idle_timeout,
+        };
         let router = router::router(Arc::new(settings), service);
         let mut serving = JoinSet::new();
         for listener in self.listeners {
-            let connections = Arc::clone(&connections);
-            serving.spawn(listener.serve(router.clone(), connections, header_timeout, shutdown.clone(), grace));
+            serving.spawn(listener.serve(router.clone(), Arc::clone(&places), patience, shutdown.clone(), grace));
         }
         serving.join_all().await;
     }

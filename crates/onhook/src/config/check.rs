@@ -242,6 +242,15 @@ fn limits(document: &Document<'_>, problems: &mut Vec<Problem>) {
             .help("widen rtp_ports (two ports a call), or lower max_live"),
         );
     }
+    for (key, limit) in [
+        ("max_connections", http.max_connections),
+        ("max_connections_per_address", http.max_connections_per_address),
+    ] {
+        if limit == 0 {
+            let place = document.place(&format!("http.{key}"));
+            problems.push(Problem::new(place, format!("{key} = 0 lets nobody in")));
+        }
+    }
     if http.body_limit < 1024 {
         problems.push(Problem::new(
             document.place("http.body_limit"),

@@ -60,8 +60,14 @@ section! {
         body_limit: u32 = default(65536),
         /// How long a client may take to send the head of a request.
         header_timeout: Period = default("5s"),
-        /// How long a client may take to send the body of a request.
+        /// How long a client may take to send the body of a request. One that sends hardly anything is not waited for.
         body_timeout: Period = default("15s"),
+        /// How long a connection is kept for a next request.
+        idle_timeout: Period = default("60s"),
+        /// How many connections there may be at once. When there are more, the quietest one is closed.
+        max_connections: u32 = default(4096),
+        /// How many of them from one address (of IPv6: from one /64). Trusted proxies may hold all.
+        max_connections_per_address: u32 = default(256),
         /// Whether requests whose namespaces are spelled https://, as some documentation prints them, are refused.
         strict_namespaces: bool = default(false),
         /// The version in every answer's ServerVersionInfo: four numbers.

@@ -6,24 +6,29 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::http::HeaderValue;
+use axum::http::header::{CONNECTION, TRANSFER_ENCODING};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Uri, rt};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::{Request, Uri};
+use hyper_util::rt::TokioIo;
 use rustls_pki_types::CertificateDer;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
+use super::places::Place;
 use super::tls::Tls;
+use super::watched::{Patience, Watched};
 use crate::auth::Taken;
 
 /// How long a TLS handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest head of a request, in bytes.
-const HEAD_LIMIT: usize = 32 * 1024;
+pub(super) const HEAD_LIMIT: usize = 32 * 1024;
 
 /// What handlers may know of the connection a request came in on.
 #[derive(Clone, Debug)]
@@ -36,58 +41,72 @@ pub(super) struct Connection {
     pub(super) certificate: Option<Arc<CertificateDer<'static>>>,
 }
 
-/// Serves a connection to its end. After `shutdown` the request under way is the last.
+/// Serves a connection to its end, or until its place is needed. After `shutdown` the request under way is the last.
 pub(super) async fn serve(
     stream: TcpStream,
-    peer: SocketAddr,
+    mut connection: Connection,
+    place: Place,
     tls: Option<Tls>,
-    taken: Taken,
     router: Router,
-    header_timeout: Duration,
+    patience: Patience,
     shutdown: CancellationToken,
 ) {
     // Answers are one small write each; waiting for more to send only delays them. A socket that refuses works, too.
     let _ = stream.set_nodelay(true);
-    let mut connection = Connection {
-        peer,
-        is_tls: tls.is_some(),
-        taken,
-        certificate: None,
-    };
-    let Some(tls) = tls else {
-        return serve_http(stream, connection, router, header_timeout, shutdown).await;
-    };
-    match timeout(HANDSHAKE_TIMEOUT, tls.acceptor().accept(stream)).await {
-        Ok(Ok(stream)) => {
-            let shown = stream.get_ref().1.peer_certificates();
-            connection.certificate = shown.and_then(<[_]>::first).cloned().map(Arc::new);
-            serve_http(stream, connection, router, header_timeout, shutdown).await;
+    let place = Arc::new(place);
+    let peer = connection.peer;
+    let serving = async {
+        let Some(tls) = tls else {
+            let watched = Watched::new(stream, Arc::clone(&place), patience);
+            return serve_http(watched, &place, connection, router, shutdown).await;
+        };
+        match timeout(HANDSHAKE_TIMEOUT, tls.acceptor().accept(stream)).await {
+            Ok(Ok(stream)) => {
+                let shown = stream.get_ref().1.peer_certificates();
+                connection.certificate = shown.and_then(<[_]>::first).cloned().map(Arc::new);
+                let watched = Watched::new(stream, Arc::clone(&place), patience);
+                serve_http(watched, &place, connection, router, shutdown).await;
+            }
+            Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS with this client"),
+            Err(_) => tracing::debug!(%peer, "the TLS handshake took too long"),
         }
-        Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS with this client"),
-        Err(_) => tracing::debug!(%peer, "the TLS handshake took too long"),
+    };
+    tokio::select! {
+        () = serving => {}
+        () = place.needed() => tracing::debug!(%peer, "its connection made place for another"),
     }
 }
 
-async fn serve_http<S>(
-    stream: S,
+async fn serve_http<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: Watched<S>,
+    place: &Arc<Place>,
     connection: Connection,
     router: Router,
-    header_timeout: Duration,
     shutdown: CancellationToken,
-) where
-    TokioIo<S>: rt::Read + rt::Write + Unpin,
-{
+) {
     let peer = connection.peer;
-    let service = service_fn(move |request: Request<Incoming>| {
+    let service = service_fn(|request: Request<Incoming>| {
+        place.begin_answer();
+        let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
         let mut request = request.map(Body::new);
         fold_case(&mut request);
         request.extensions_mut().insert(connection.clone());
-        router.clone().oneshot(request)
+        let answering = router.clone().oneshot(request);
+        async move {
+            let mut response = answering.await;
+            if let (Ok(response), true) = (&mut response, is_chunked) {
+                // Where its body ends, hyper alone has seen.
+                response
+                    .headers_mut()
+                    .insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            place.end_answer();
+            response
+        }
     });
-    // Without a timer hyper's header timeout is silently off.
+    // hyper's header timeout is off: [`Watched`] has one that spares connections between two requests.
     let serving = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(header_timeout)
+        .header_read_timeout(None)
         .max_buf_size(HEAD_LIMIT)
         .serve_connection(TokioIo::new(stream), service);
     let mut serving = std::pin::pin!(serving);

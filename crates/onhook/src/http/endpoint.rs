@@ -2,16 +2,14 @@
 
 use std::time::Instant;
 
-use axum::body::Body;
 use axum::extract::{Extension, Request, State};
-use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use tokio::time::timeout;
 
 use super::answer::{Refusal, refuse, xml};
+use super::body::{announced_length, discard, read};
 use super::connection::Connection;
 use super::front::{Front, authenticate};
 use super::{Service, Settings};
@@ -99,30 +97,6 @@ fn is_xml_in_utf8(content_type: &str) -> bool {
             }
             _ => true,
         })
-}
-
-fn announced_length(headers: &HeaderMap) -> Option<usize> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-/// Reads the body whole. The first read is what lets a client that expects `100 Continue` go on.
-async fn read(body: Body, settings: &Settings) -> Result<Bytes, Refusal> {
-    let reading = Limited::new(body, settings.body_limit).collect();
-    match timeout(settings.body_timeout, reading).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::TooLarge),
-        Ok(Err(_)) => Err(Refusal::Unreadable),
-        Err(_) => Err(Refusal::TooSlow),
-    }
-}
-
-/// Reads a body nobody wants, so that a client that sends it before it reads finds the answer and not a reset. One that
-/// waits for `100 Continue` has sent none, and one too long is not worth it.
-async fn discard(headers: &HeaderMap, body: Body, settings: &Settings) {
-    let is_short = announced_length(headers).is_none_or(|length| length <= settings.body_limit);
-    if is_short && !headers.contains_key(EXPECT) {
-        let _ = read(body, settings).await;
-    }
 }
 
 #[cfg(test)]

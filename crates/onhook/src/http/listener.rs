@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use axum::Router;
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::connection;
+use super::connection::{self, Connection};
+use super::places::Places;
 use super::tls::Tls;
+use super::watched::Patience;
 use crate::auth::Taken;
 
 /// Connections the system holds for us until we accept them.
@@ -60,18 +61,14 @@ impl Listener {
     pub(super) async fn serve(
         self,
         router: Router,
-        places: Arc<Semaphore>,
-        header_timeout: Duration,
+        places: Arc<Places>,
+        patience: Patience,
         shutdown: CancellationToken,
         grace: Duration,
     ) {
         let mut connections = JoinSet::new();
         let accepting = async {
             loop {
-                // A place first, then the connection: who finds none waits in the backlog.
-                let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-                    return;
-                };
                 let (stream, peer) = match self.listener.accept().await {
                     Ok(accepted) => accepted,
                     Err(error) => {
@@ -81,19 +78,20 @@ impl Listener {
                     }
                 };
                 while connections.try_join_next().is_some() {}
-                let serving = connection::serve(
-                    stream,
+                let Some(place) = places.take(peer.ip()) else {
+                    tracing::debug!(%peer, "turned away: all connections are being served");
+                    continue;
+                };
+                let connection = Connection {
                     peer,
-                    self.tls.clone(),
-                    self.taken,
-                    router.clone(),
-                    header_timeout,
-                    shutdown.clone(),
-                );
-                connections.spawn(async move {
-                    serving.await;
-                    drop(place);
-                });
+                    is_tls: self.is_tls(),
+                    taken: self.taken,
+                    certificate: None,
+                };
+                let (tls, router, shutdown) = (self.tls.clone(), router.clone(), shutdown.clone());
+                connections.spawn(connection::serve(
+                    stream, connection, place, tls, router, patience, shutdown,
+                ));
             }
         };
         tokio::select! {

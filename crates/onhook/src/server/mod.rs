@@ -2,6 +2,7 @@
 //!
 //! `onhook serve` runs it for an operator, `onhook demo` for a spectator, tests for themselves.
 
+mod descriptors;
 mod wiring;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
@@ -108,8 +109,10 @@ impl Server {
         let impersonation = Impersonation::new(store, &config.login);
         let operations = Operations::new(calls.clone(), messages, dial, impersonation);
         let closing = CancellationToken::new();
+        let mut http = http::Settings::from(&config.http);
+        http.max_connections = descriptors::room_for(http.max_connections, config.calls.max_live);
         let door = tokio::spawn(door.serve(
-            http::Settings::from(&config.http),
+            http,
             Arc::new(House {
                 authenticator,
                 operations,

@@ -1,10 +1,11 @@
-//! The built server when something goes wrong beneath it, and when it is told to stop: full disks, failing ones, stores
-//! that cannot be used, signals. Each behaviour is described in docs/durability.md.
+//! The built server when something goes wrong around it, and when it is told to stop: full disks, failing ones, stores
+//! that cannot be used, signals (docs/durability.md), and clients that only take up room (docs/security.md).
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 mod failing_disk;
 mod full_disk;
+mod idle_sockets;
 mod shutdown;
 mod stage;
 mod starting;

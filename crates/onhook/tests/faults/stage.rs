@@ -28,6 +28,8 @@ const BINARY: &str = env!("CARGO_BIN_EXE_onhook");
 /// What a server is started with.
 pub(crate) struct Stage {
     pub(crate) phone: Phone,
+    /// Further lines of `[http]`.
+    pub(crate) http: &'static str,
     events: Receiver<PhoneEvent>,
     item_id: String,
     store: PathBuf,
@@ -42,6 +44,7 @@ pub(crate) async fn stage(message: Duration, store: Option<&Path>) -> Stage {
     let item_id = fill(&store, message);
     Stage {
         phone,
+        http: "",
         events,
         item_id,
         store,
@@ -93,11 +96,11 @@ impl Stage {
         let phone = self.phone.address(Transport::Udp).unwrap();
         let config = self.folder.path().join("onhook.toml");
         let toml = format!(
-            "[http]\nlisten = \"127.0.0.1:0\"\n[sip]\nlisten = [\"udp:127.0.0.1:0\"]\n[sip.timers]\nt1 = \"100ms\"\n\
+            "[http]\nlisten = \"127.0.0.1:0\"\n{}\n[sip]\nlisten = [\"udp:127.0.0.1:0\"]\n[sip.timers]\nt1 = \"100ms\"\n\
              [store]\npath = {:?}\n{store}\n[calls]\nmax_live_per_mailbox = 1000\n{calls}\n\
              [[trunk]]\nname = \"phone\"\nnext_hop = \"sip:{phone}\"\nkeepalive = \"0s\"\n\
              [dial]\nallow = [\"^[0-9]{{2,6}}$\"]\n",
-            self.store
+            self.http, self.store
         );
         fs::write(&config, toml).unwrap();
         let ready_file = self.folder.path().join("ready.json");
@@ -124,14 +127,15 @@ impl Stage {
         });
         let mut serving = Serving {
             child,
+            http: SocketAddr::from(([127, 0, 0, 1], 1)),
             log,
             client: Client::new("http://127.0.0.1:1/", "anna", &Secret::new(PASSWORD), &Trust::Public).unwrap(),
             item_id: self.item_id.clone(),
         };
         serving.tells(" ready").await;
         let addresses: serde_json::Value = serde_json::from_slice(&fs::read(&ready_file).unwrap()).unwrap();
-        let http: SocketAddr = addresses["http"][0].as_str().unwrap().parse().unwrap();
-        let url = format!("http://{http}/EWS/Exchange.asmx");
+        serving.http = addresses["http"][0].as_str().unwrap().parse().unwrap();
+        let url = format!("http://{}/EWS/Exchange.asmx", serving.http);
         serving.client = Client::new(&url, "anna", &Secret::new(PASSWORD), &Trust::Public).unwrap();
         serving
     }
@@ -176,6 +180,7 @@ impl Stage {
 /// A running `onhook serve`.
 pub(crate) struct Serving {
     child: Child,
+    pub(crate) http: SocketAddr,
     log: Receiver<String>,
     client: Client,
     item_id: String,

@@ -1,0 +1,169 @@
+//! The door, and a service behind it that knows one user and one call.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ews::{DecodeOptions, Fault, Operation, Response, ResponseCode, ResponseMessage, ServerVersionInfo};
+use onhook::auth::{Presented, Taken};
+use onhook::config::{Config, PlainBasic};
+use onhook::http::{Door, Service, Settings, Unauthenticated};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// `Basic` of alice:secret.
+pub(crate) const ALICE: &str = "Basic YWxpY2U6c2VjcmV0";
+pub(crate) const DISCONNECT: &str = include_str!("../../../ews/tests/fixtures/exchange-2010-documentation.request.xml");
+
+/// Knows alice, and a call that ends when `let_go` is notified.
+#[derive(Default)]
+pub(crate) struct OneCall {
+    pub(crate) asked: Notify,
+    pub(crate) let_go: Notify,
+    pub(crate) is_slow: bool,
+}
+
+impl Service for OneCall {
+    type Caller = ();
+
+    async fn authenticate(&self, presented: Presented<'_>, _: Taken, _: IpAddr) -> Result<(), Unauthenticated> {
+        let Presented::Authorization(authorization) = presented else {
+            return Err(Unauthenticated::Rejected);
+        };
+        match authorization {
+            ALICE => Ok(()),
+            "Basic busy" => Err(Unauthenticated::TryLater(Duration::from_millis(1500))),
+            "Basic down" => Err(Unauthenticated::Unavailable),
+            _ => Err(Unauthenticated::Rejected),
+        }
+    }
+
+    async fn answer(&self, (): &(), request: ews::Request) -> Result<Response, Fault> {
+        if self.is_slow {
+            self.asked.notify_one();
+            self.let_go.notified().await;
+        }
+        match request.operation {
+            Operation::DisconnectPhoneCall(_) => Ok(Response::DisconnectPhoneCall(ResponseMessage::Success(()))),
+            Operation::GetPhoneCallInformation(_) => {
+                let error = ResponseCode::InvalidPhoneCallId.into();
+                Ok(Response::GetPhoneCallInformation(ResponseMessage::Error(error)))
+            }
+            _ => Err(Fault::ImpersonateUserDenied),
+        }
+    }
+}
+
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) service: Arc<OneCall>,
+    pub(crate) shutdown: CancellationToken,
+    pub(crate) serving: JoinHandle<()>,
+}
+
+pub(crate) fn settings() -> Settings {
+    Settings {
+        basic_over_plain_http: PlainBasic::LoopbackOnly,
+        realm: "a \"realm\"".into(),
+        body_limit: 64 * 1024,
+        header_timeout: Duration::from_secs(5),
+        body_timeout: Duration::from_secs(15),
+        idle_timeout: Duration::from_secs(60),
+        decode: DecodeOptions::default(),
+        version: ServerVersionInfo::default(),
+        public_url: None,
+        max_connections: 64,
+        max_connections_per_address: 64,
+        trusted_proxies: Vec::new(),
+    }
+}
+
+pub(crate) fn start_with(settings: Settings, service: OneCall) -> Server {
+    let config: Config = Config::parse("[http]\nlisten = \"127.0.0.1:0\"\n", Path::new("onhook.toml")).unwrap();
+    let door = Door::open(&config.http).unwrap();
+    let (address, is_tls) = door.addresses().next().unwrap();
+    assert!(!is_tls);
+    let service = Arc::new(service);
+    let shutdown = CancellationToken::new();
+    let grace = Duration::from_secs(10);
+    let serving = tokio::spawn(door.serve(settings, Arc::clone(&service), shutdown.clone(), grace));
+    Server {
+        address,
+        service,
+        shutdown,
+        serving,
+    }
+}
+
+pub(crate) fn start() -> Server {
+    start_with(settings(), OneCall::default())
+}
+
+/// An answer, taken apart.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            key.eq_ignore_ascii_case(name).then_some(value.trim())
+        })
+    }
+}
+
+/// Sends bytes as they are and reads until the server closes.
+pub(crate) async fn exchange(address: SocketAddr, request: &str) -> Answer {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    taken_apart(&answer)
+}
+
+/// One request on a connection of its own.
+pub(crate) fn request(method: &str, path: &str, headers: &str, body: &str) -> String {
+    format!(
+        "{method} {path} HTTP/1.1\r\nHost: test.example:8080\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n{body}",
+        body.len()
+    )
+}
+
+pub(crate) async fn post(server: &Server, headers: &str, body: &str) -> Answer {
+    let headers = format!("Authorization: {ALICE}\r\n{headers}");
+    exchange(server.address, &request("POST", "/EWS/Exchange.asmx", &headers, body)).await
+}
+
+pub(crate) async fn get(server: &Server, path: &str, headers: &str) -> Answer {
+    exchange(server.address, &request("GET", path, headers, "")).await
+}
+
+/// Reads one answer from a connection that stays open.
+pub(crate) async fn read_answer(stream: &mut TcpStream) -> Answer {
+    let mut bytes = Vec::new();
+    while !bytes.ends_with(b"\r\n\r\n") {
+        bytes.push(stream.read_u8().await.unwrap());
+    }
+    let mut answer = taken_apart(&String::from_utf8(bytes).unwrap());
+    let length = answer.header("content-length").unwrap().parse().unwrap();
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await.unwrap();
+    answer.body = String::from_utf8(body).unwrap();
+    answer
+}
+
+fn taken_apart(answer: &str) -> Answer {
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    Answer {
+        status: head.split(' ').nth(1).unwrap().parse().unwrap(),
+        head: head.to_owned(),
+        body: body.to_owned(),
+    }
+}
