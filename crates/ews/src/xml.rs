@@ -23,6 +23,8 @@ const MAX_ELEMENTS: usize = 4096;
 const MAX_ATTRIBUTES: usize = 64;
 /// Namespace declarations in scope at any place.
 const MAX_NAMESPACE_DECLARATIONS: usize = 32;
+/// Bytes of a namespace name that is used: every name in it carries a copy.
+const MAX_NAMESPACE_NAME: usize = 256;
 
 /// A start tag.
 #[derive(Debug)]
@@ -239,6 +241,10 @@ impl<'a> Reader<'a> {
         };
         let namespace = match namespace {
             ResolveResult::Unbound => Namespace::Unqualified,
+            ResolveResult::Bound(uri) if uri.0.len() > MAX_NAMESPACE_NAME => {
+                let text = format!("A namespace name is longer than {MAX_NAMESPACE_NAME} bytes.");
+                return Err(self.violation(offset, text));
+            }
             ResolveResult::Bound(uri) => Namespace::of(uri.0, self.strict_namespaces),
             ResolveResult::Unknown(prefix) => {
                 return Err(self.violation(offset, format!("'{prefix}' is an undeclared prefix.")));

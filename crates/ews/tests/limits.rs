@@ -111,6 +111,14 @@ fn namespace_declarations_are_bounded() {
 }
 
 #[test]
+fn namespace_names_are_bounded_where_they_are_used() {
+    let name = |length: usize| "x".repeat(length);
+    assert!(is_accepted(&format!("<p:a xmlns:p='{}'/>", name(256))));
+    assert!(refusal(&format!("<p:a xmlns:p='{}'/>", name(257))).contains("longer than 256 bytes"));
+    assert!(refusal(&format!("<a p:b='' xmlns:p='{}'/>", name(257))).contains("longer than 256 bytes"));
+}
+
+#[test]
 fn duplicate_attributes_are_refused_by_name_and_by_namespace() {
     assert!(refusal("<a b='1' b='2'/>").contains("duplicate attribute"));
     assert!(refusal("<a xmlns:p='urn:x' xmlns:q='urn:x' p:b='1' q:b='2'/>").contains("duplicate attribute"));

@@ -8,7 +8,7 @@ mod mp3;
 mod wav;
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::resample::Resampler;
 
@@ -24,14 +24,17 @@ pub struct Limits {
     pub max_bytes: usize,
     /// Longest sound.
     pub max_duration: Duration,
+    /// Longest time to work on it. Real files need a small part of the default.
+    pub max_time: Duration,
 }
 
 impl Default for Limits {
-    /// 32 MiB and 30 minutes.
+    /// 32 MiB, 30 minutes, and 30 seconds of work.
     fn default() -> Self {
         Self {
             max_bytes: 32 << 20,
             max_duration: Duration::from_secs(30 * 60),
+            max_time: Duration::from_secs(30),
         }
     }
 }
@@ -58,6 +61,8 @@ pub enum SoundError {
     TooLarge { bytes: usize, max_bytes: usize },
     #[error("the sound is longer than {} s, the longest allowed", max_duration.as_secs())]
     TooLong { max_duration: Duration },
+    #[error("the sound file takes longer than {} s to decode, the longest allowed", max_time.as_secs_f64())]
+    TooSlow { max_time: Duration },
 }
 
 /// Lowest and highest sample rate we convert from, in Hz.
@@ -166,6 +171,8 @@ fn decode_blocks(bytes: &[u8], limits: &Limits, each_block: EachBlock<'_>) -> Re
         });
     }
     let mut meter = Meter {
+        began: Instant::now(),
+        max_time: limits.max_time,
         max_duration: limits.max_duration,
         sample_rate: 0,
         channels: 0,
@@ -189,6 +196,8 @@ fn decode_blocks(bytes: &[u8], limits: &Limits, each_block: EachBlock<'_>) -> Re
 
 /// Stands between a decoder and the receiver of its samples, and stops what grows too long.
 struct Meter<'a> {
+    began: Instant,
+    max_time: Duration,
     max_duration: Duration,
     sample_rate: u32,
     channels: u16,
@@ -209,7 +218,17 @@ impl Meter<'_> {
         Ok(())
     }
 
+    /// Said at least once for every block of a file, whether there was sound in it or not.
+    fn in_time(&self) -> Result<(), SoundError> {
+        if self.began.elapsed() > self.max_time {
+            let max_time = self.max_time;
+            return Err(SoundError::TooSlow { max_time });
+        }
+        Ok(())
+    }
+
     fn block(&mut self, samples: &[f32]) -> Result<(), SoundError> {
+        self.in_time()?;
         self.frames += samples.len() as u64;
         if self.frames as f64 > self.max_duration.as_secs_f64() * f64::from(self.sample_rate) {
             return Err(SoundError::TooLong {

@@ -39,6 +39,7 @@ pub(super) fn decode(bytes: &[u8], meter: &mut Meter<'_>) -> Result<SoundFormat,
     let (mut interleaved, mut mono) = (Vec::<f32>::new(), Vec::new());
     // The end of a cut file is an I/O error: what came before it plays.
     while let Ok(Some(packet)) = reader.next_packet() {
+        meter.in_time()?;
         let decoded = match decoder.decode(&packet) {
             Ok(decoded) => decoded,
             Err(Error::DecodeError(_) | Error::IoError(_)) => {
