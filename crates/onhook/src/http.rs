@@ -132,6 +132,14 @@ impl Door {
         Ok(Self { listeners })
     }
 
+    /// The certificates that are served, to be read again when their files have changed.
+    pub fn certificates(&self) -> Vec<Tls> {
+        self.listeners
+            .iter()
+            .filter_map(|listener| listener.tls().cloned())
+            .collect()
+    }
+
     /// The bound addresses, plain ones first, each with whether it speaks TLS.
     pub fn addresses(&self) -> impl Iterator<Item = (SocketAddr, bool)> {
         self.listeners

@@ -15,6 +15,8 @@ use crate::{
 const ABOUT: &str = "\
 Runs until it is told to stop.
 
+SIGHUP: certificates and keys are read again, without a connection or a call being disturbed.
+
 SIGTERM: no new calls are taken, and running ones may go on for [calls] drain_timeout; what is left then is hung up. A
 second SIGTERM, or Ctrl-C at any time: running calls are hung up now. In both cases it exits with 0 when every end is
 confirmed. One more signal ends it at once, with 1; the next start then hangs up what is left.";
@@ -63,7 +65,7 @@ impl Signals {
 }
 
 async fn serve(config: &Config, ready_file: Option<&Path>) -> Result<Exit, Failure> {
-    let mut signals = Signals::listen()?;
+    let (mut signals, mut hangup) = (Signals::listen()?, signal(SignalKind::hangup())?);
     let server = Server::start(config)
         .await
         .map_err(|error| Failure::new(Exit::Failed, error))?;
@@ -73,7 +75,12 @@ async fn serve(config: &Config, ready_file: Option<&Path>) -> Result<Exit, Failu
     }
     tracing::info!(http = ?addresses.http, https = ?addresses.https, sip = ?addresses.sip, "ready");
 
-    let patient = signals.next().await;
+    let patient = loop {
+        tokio::select! {
+            patient = signals.next() => break patient,
+            _ = hangup.recv() => server.reload_certificates(),
+        }
+    };
     if let Some(path) = ready_file {
         // Whoever looks whether there is a server finds none for new calls.
         let _ = std::fs::remove_file(path);

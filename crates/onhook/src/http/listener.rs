@@ -54,6 +54,10 @@ impl Listener {
         self.address
     }
 
+    pub(super) fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
+    }
+
     pub(super) fn is_tls(&self) -> bool {
         self.tls.is_some()
     }

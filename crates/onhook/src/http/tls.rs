@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use rustls::crypto::ring;
 use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
@@ -12,9 +12,17 @@ use rustls_pki_types::pem::{self, PemObject as _};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
-/// A certificate chain with its key, ready to be served.
+/// A certificate chain with its key, ready to be served. Clones share it, and see what [`Tls::reload`] has read.
 #[derive(Clone)]
-pub struct Tls(TlsAcceptor);
+pub struct Tls(Arc<Served>);
+
+struct Served {
+    cert: PathBuf,
+    key: PathBuf,
+    /// Authorities, and whether a certificate is required.
+    clients: Option<(PathBuf, bool)>,
+    now: RwLock<TlsAcceptor>,
+}
 
 /// Which certificates clients may show.
 #[derive(Clone, Copy, Debug)]
@@ -53,45 +61,74 @@ impl Tls {
     /// # Errors
     /// When a file cannot be read, or the key is not the certificate's.
     pub fn load(cert: &Path, key: &Path, clients: Option<Clients<'_>>) -> Result<Self, TlsError> {
-        let chain = certificates(cert)?;
-        let provider = Arc::new(ring::default_provider());
-        let verifier = match clients {
-            None => WebPkiClientVerifier::no_client_auth(),
-            Some(Clients { ca, required }) => {
-                let mut roots = RootCertStore::empty();
-                roots.add_parsable_certificates(certificates(ca)?);
-                let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
-                let builder = if required {
-                    builder
-                } else {
-                    builder.allow_unauthenticated()
-                };
-                builder.build().map_err(|source| TlsError::Clients {
-                    path: ca.to_owned(),
-                    source,
-                })?
-            }
-        };
-        let private_key = PrivateKeyDer::from_pem_file(key).map_err(|source| TlsError::Key {
-            path: key.to_owned(),
-            source,
-        })?;
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&TLS13, &TLS12])
-            .map(|builder| builder.with_client_cert_verifier(verifier))
-            .and_then(|builder| builder.with_single_cert(chain, private_key))
-            .map_err(|source| TlsError::Unusable {
-                cert: cert.to_owned(),
-                key: key.to_owned(),
-                source,
-            })?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self(TlsAcceptor::from(Arc::new(config))))
+        Ok(Self(Arc::new(Served {
+            now: RwLock::new(acceptor(cert, key, clients)?),
+            cert: cert.to_owned(),
+            key: key.to_owned(),
+            clients: clients.map(|clients| (clients.ca.to_owned(), clients.required)),
+        })))
     }
 
-    pub(super) fn acceptor(&self) -> &TlsAcceptor {
-        &self.0
+    /// Reads the files again: handshakes from now on see what is in them, connections stay as they are.
+    ///
+    /// # Errors
+    /// As [`Tls::load`]; what was served before is then still served.
+    pub fn reload(&self) -> Result<(), TlsError> {
+        let served = &self.0;
+        let clients = served.clients.as_ref().map(|(ca, required)| Clients {
+            ca,
+            required: *required,
+        });
+        let acceptor = acceptor(&served.cert, &served.key, clients)?;
+        *served.now.write().unwrap_or_else(PoisonError::into_inner) = acceptor;
+        Ok(())
     }
+
+    /// The file of the certificate.
+    pub fn cert(&self) -> &Path {
+        &self.0.cert
+    }
+
+    pub(super) fn acceptor(&self) -> TlsAcceptor {
+        self.0.now.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn acceptor(cert: &Path, key: &Path, clients: Option<Clients<'_>>) -> Result<TlsAcceptor, TlsError> {
+    let chain = certificates(cert)?;
+    let provider = Arc::new(ring::default_provider());
+    let verifier = match clients {
+        None => WebPkiClientVerifier::no_client_auth(),
+        Some(Clients { ca, required }) => {
+            let mut roots = RootCertStore::empty();
+            roots.add_parsable_certificates(certificates(ca)?);
+            let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+            let builder = if required {
+                builder
+            } else {
+                builder.allow_unauthenticated()
+            };
+            builder.build().map_err(|source| TlsError::Clients {
+                path: ca.to_owned(),
+                source,
+            })?
+        }
+    };
+    let private_key = PrivateKeyDer::from_pem_file(key).map_err(|source| TlsError::Key {
+        path: key.to_owned(),
+        source,
+    })?;
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&TLS13, &TLS12])
+        .map(|builder| builder.with_client_cert_verifier(verifier))
+        .and_then(|builder| builder.with_single_cert(chain, private_key))
+        .map_err(|source| TlsError::Unusable {
+            cert: cert.to_owned(),
+            key: key.to_owned(),
+            source,
+        })?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {

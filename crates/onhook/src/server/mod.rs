@@ -18,7 +18,7 @@ use crate::{
     calls::{Calls, Sounds},
     config::Config,
     dial::DialPolicy,
-    http::{self, Door, House},
+    http::{self, Door, House, Tls},
     journal::{Journal, JournalError},
     messages::StoredMessages,
     operations::Operations,
@@ -65,6 +65,7 @@ pub struct Server {
     sip: Sip,
     journal: Journal,
     closing: CancellationToken,
+    certificates: Vec<Tls>,
     door: JoinHandle<()>,
 }
 
@@ -111,6 +112,7 @@ impl Server {
         let closing = CancellationToken::new();
         let mut http = http::Settings::from(&config.http);
         http.max_connections = descriptors::room_for(http.max_connections, config.calls.max_live);
+        let certificates = door.certificates();
         let door = tokio::spawn(door.serve(
             http,
             Arc::new(House {
@@ -126,6 +128,7 @@ impl Server {
             sip,
             journal,
             closing,
+            certificates,
             door,
         })
     }
@@ -134,6 +137,21 @@ impl Server {
     #[must_use]
     pub fn addresses(&self) -> &Addresses {
         &self.addresses
+    }
+
+    /// Reads certificates again, of HTTP and of SIP. Connections that are open stay as they are; a file that cannot be used
+    /// is told of, and what was served before is served on.
+    pub fn reload_certificates(&self) {
+        for tls in &self.certificates {
+            match tls.reload() {
+                Ok(()) => tracing::info!(cert = %tls.cert().display(), "HTTPS: the certificate was read again"),
+                Err(error) => tracing::error!(%error, "HTTPS: the certificate stays what it was"),
+            }
+        }
+        match self.sip.reload() {
+            Ok(()) => tracing::info!("SIP: certificates were read again"),
+            Err(error) => tracing::error!(%error, "SIP: certificates stay what they were"),
+        }
     }
 
     /// How many calls are up.

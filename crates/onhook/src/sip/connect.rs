@@ -8,7 +8,7 @@ use std::{
     collections::HashMap,
     io,
     net::{IpAddr, SocketAddr},
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Mutex, PoisonError, RwLock, Weak},
     time::{Duration, Instant},
 };
 
@@ -26,7 +26,7 @@ use super::{
     listen::Transport,
     net::{self, Net},
     peers::Peers,
-    tls::{self, TlsError, Verifiers},
+    tls::{self, TlsError, Verifier, Verifiers},
     wire::{self, Destination, WireError},
 };
 
@@ -81,7 +81,7 @@ type Slot = Arc<tokio::sync::Mutex<Option<SipConnection>>>;
 
 pub(super) struct Connector {
     endpoint: Weak<EndpointInner>,
-    verifiers: Verifiers,
+    verifiers: RwLock<Verifiers>,
     closing: CancellationToken,
     limit: Duration,
     slots: Mutex<HashMap<Peer, Slot>>,
@@ -99,7 +99,7 @@ impl Connector {
     ) -> Self {
         Self {
             endpoint,
-            verifiers,
+            verifiers: RwLock::new(verifiers),
             closing,
             limit,
             slots: Mutex::default(),
@@ -160,11 +160,20 @@ impl Connector {
         Err(failure)
     }
 
+    /// Connections from now on are verified by these.
+    pub(super) fn set_verifiers(&self, verifiers: Verifiers) {
+        *self.verifiers.write().unwrap_or_else(PoisonError::into_inner) = verifiers;
+    }
+
+    fn verifier(&self, host: &str) -> Option<Verifier> {
+        let verifiers = self.verifiers.read().unwrap_or_else(PoisonError::into_inner);
+        verifiers.towards(host).cloned()
+    }
+
     async fn stream(&self, destination: &Destination, address: SocketAddr) -> Result<SipConnection, ConnectError> {
         let verifier = match destination.transport {
             Transport::Tls => Some(
-                self.verifiers
-                    .towards(&destination.host)
+                self.verifier(&destination.host)
                     .ok_or_else(|| ConnectError::NoVerifier(destination.host.clone()))?,
             ),
             Transport::Udp | Transport::Tcp => None,
@@ -172,14 +181,17 @@ impl Connector {
         let peer = Peer {
             transport: destination.transport,
             address,
-            name: verifier.map(|verifier| verifier.name(&destination.host)).transpose()?,
+            name: verifier
+                .as_ref()
+                .map(|verifier| verifier.name(&destination.host))
+                .transpose()?,
         };
         let slot = self.slot(peer.clone());
         let mut slot = slot.lock().await;
         if let Some(connection) = slot.as_ref().filter(|connection| is_live(connection)) {
             return Ok(connection.clone());
         }
-        let connector = verifier.map(|verifier| TlsConnector::from(verifier.config.clone()));
+        let connector = verifier.map(|verifier| TlsConnector::from(verifier.config));
         let connection =
             self.dial(&peer, connector)
                 .await

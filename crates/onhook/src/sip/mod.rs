@@ -165,7 +165,8 @@ impl Sip {
             .into_iter()
             .map(|trunk| Kept::new(trunk).map(Arc::new))
             .collect::<Result<Vec<_>, _>>()?;
-        let verifiers = shared::verifiers(&listen, &trunks)?;
+        let others = listen.tls.is_some().then(|| listen.tls_client.clone());
+        let verifiers = shared::verifiers(others.as_ref(), &trunks)?;
         let (closing, tracker) = (CancellationToken::new(), TaskTracker::new());
         let peers = Arc::new(Peers::new(listen.peers.clone(), trunks.clone()));
         let (net, acceptors) = Net::bind(&listen, &peers, &tracker, &closing).await?;
@@ -218,6 +219,7 @@ impl Sip {
             branch_key: listen.branch_key,
             stream_limit: listen.stream_limit,
             user_agent: listen.user_agent.into(),
+            others,
             load: load.clone(),
             leaving: CancellationToken::new(),
             closing: closing.clone(),
@@ -332,6 +334,21 @@ impl Sip {
     #[must_use]
     pub fn watch(&self, name: &str) -> Option<watch::Receiver<TrunkState>> {
         Some(self.core.kept(name)?.state.subscribe())
+    }
+
+    /// Reads certificates, keys and roots again, for connections from now on; those that are open stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError`]: what could not be read stays what it was.
+    pub fn reload(&self) -> Result<(), TlsError> {
+        let core = &self.core;
+        if let Some(certificate) = &core.net.certificate {
+            certificate.reload()?;
+        }
+        let verifiers = shared::verifiers(core.others.as_ref(), &core.trunks)?;
+        core.connector.set_verifiers(verifiers);
+        Ok(())
     }
 
     /// How much is going on.

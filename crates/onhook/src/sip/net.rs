@@ -51,6 +51,8 @@ const HANDSHAKE: Duration = Duration::from_secs(4);
 pub(super) struct Net {
     listeners: Vec<Listener>,
     external_address: Option<String>,
+    /// Our certificate, when there is one.
+    pub(super) certificate: Option<Arc<tls::Served>>,
     /// Emptied by [`Net::close`], so that the ports become free.
     udp: std::sync::RwLock<Vec<(SocketAddr, SipConnection)>>,
 }
@@ -59,7 +61,7 @@ pub(super) struct Net {
 pub(super) struct Acceptor {
     listener: TcpListener,
     transport: Transport,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<tls::Served>>,
     peers: Arc<Peers>,
 }
 
@@ -82,7 +84,7 @@ impl Net {
         tracker: &TaskTracker,
         closing: &CancellationToken,
     ) -> Result<(Self, Vec<Acceptor>), BindError> {
-        let server = listen.tls.as_ref().map(tls::server).transpose()?;
+        let certificate = listen.tls.as_ref().map(tls::Served::load).transpose()?.map(Arc::new);
         let (mut listeners, mut udp, mut acceptors) = (Vec::new(), Vec::new(), Vec::new());
         for &listener in &listen.listeners {
             let failed = |error| BindError::Socket { listener, error };
@@ -103,8 +105,8 @@ impl Net {
                     address
                 }
                 Transport::Tcp | Transport::Tls => {
-                    let tls = match (listener.transport, &server) {
-                        (Transport::Tls, Some(server)) => Some(TlsAcceptor::from(server.clone())),
+                    let tls = match (listener.transport, &certificate) {
+                        (Transport::Tls, Some(certificate)) => Some(certificate.clone()),
                         (Transport::Tls, None) => return Err(BindError::NoCertificate(listener)),
                         _ => None,
                     };
@@ -127,6 +129,7 @@ impl Net {
         let net = Self {
             listeners,
             external_address: listen.external_address.clone(),
+            certificate,
             udp: std::sync::RwLock::new(udp),
         };
         Ok((net, acceptors))
@@ -294,7 +297,11 @@ impl Acceptor {
             let (Ok(local), Ok(permit)) = (stream.local_addr(), handshakes.clone().try_acquire_owned()) else {
                 continue;
             };
-            let (tls, transport, opened, closing) = (self.tls.clone(), self.transport, opened.clone(), closing.clone());
+            let tls = self
+                .tls
+                .as_ref()
+                .map(|certificate| TlsAcceptor::from(certificate.now()));
+            let (transport, opened, closing) = (self.transport, opened.clone(), closing.clone());
             tracker.spawn(async move {
                 let connection = closing
                     .run_until_cancelled(admit(stream, tls, transport, local, peer, &closing))

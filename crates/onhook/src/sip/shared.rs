@@ -12,7 +12,7 @@ use super::{
     SipError, SipEvent,
     connect::Connector,
     drive,
-    listen::{Listen, Listener, Timers, Transport},
+    listen::{Listener, Timers, TlsClient, Transport},
     net::Net,
     peers::Peers,
     register,
@@ -35,6 +35,8 @@ pub(super) struct Core {
     pub(super) branch_key: BranchKey,
     pub(super) stream_limit: Duration,
     pub(super) user_agent: Arc<str>,
+    /// For those who are no trunk; none when TLS is not spoken at all.
+    pub(super) others: Option<TlsClient>,
     pub(super) load: Arc<Load>,
     /// Trunks take their leave.
     pub(super) leaving: CancellationToken,
@@ -137,13 +139,12 @@ pub(super) fn option(timers: Timers) -> EndpointOption {
 }
 
 /// Roots are read when TLS can be spoken at all: a host with no bundle may still do SIP over UDP.
-pub(super) fn verifiers(listen: &Listen, trunks: &[Arc<Kept>]) -> Result<Verifiers, TlsError> {
+pub(super) fn verifiers(others: Option<&TlsClient>, trunks: &[Arc<Kept>]) -> Result<Verifiers, TlsError> {
     let secure: Vec<_> = trunks
         .iter()
         .filter(|kept| kept.transport() == Transport::Tls)
         .map(|kept| (kept.first_hop.host.clone(), kept.trunk.tls.clone()))
         .collect();
-    let others = listen.tls.as_ref().map(|_| &listen.tls_client);
     Verifiers::load(&secure, others)
 }
 

@@ -1,10 +1,10 @@
-//! Certificates and keys for SIP over TLS (RFC 3261 §26.3), read once when the room opens.
+//! Certificates and keys for SIP over TLS (RFC 3261 §26.3), read when the room opens and again when it is told to.
 
 use std::{
     collections::HashMap,
     fmt, io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, PoisonError, RwLock},
 };
 
 use rustls::{CertificateError, ClientConfig, RootCertStore, ServerConfig, crypto::CryptoProvider};
@@ -60,8 +60,33 @@ fn key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     })
 }
 
-/// What a `tls:` listener shows to those who connect.
-pub(super) fn server(tls: &TlsServer) -> Result<Arc<ServerConfig>, TlsError> {
+/// What `tls:` listeners show to those who connect, as it was last read.
+pub(super) struct Served {
+    files: TlsServer,
+    now: RwLock<Arc<ServerConfig>>,
+}
+
+impl Served {
+    pub(super) fn load(files: &TlsServer) -> Result<Self, TlsError> {
+        Ok(Self {
+            files: files.clone(),
+            now: RwLock::new(server(files)?),
+        })
+    }
+
+    /// Reads the files again; with an error, what was shown before is shown on.
+    pub(super) fn reload(&self) -> Result<(), TlsError> {
+        let config = server(&self.files)?;
+        *self.now.write().unwrap_or_else(PoisonError::into_inner) = config;
+        Ok(())
+    }
+
+    pub(super) fn now(&self) -> Arc<ServerConfig> {
+        self.now.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn server(tls: &TlsServer) -> Result<Arc<ServerConfig>, TlsError> {
     let config = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()

@@ -25,6 +25,7 @@ mod late_answers;
 mod ownership;
 mod protection;
 mod reach;
+mod reload;
 mod secrets;
 mod stop;
 mod transports;

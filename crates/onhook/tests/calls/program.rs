@@ -8,7 +8,7 @@ use onhook::client::Trust;
 use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::scene::{House, Plan, User, soon};
@@ -17,6 +17,7 @@ use crate::scene::{House, Plan, User, soon};
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Addresses {
     pub(crate) http: Vec<String>,
+    pub(crate) https: Vec<String>,
     pub(crate) sip: Vec<String>,
 }
 
@@ -24,6 +25,7 @@ pub(crate) struct Program {
     child: Child,
     pub(crate) addresses: Addresses,
     log: Arc<Mutex<String>>,
+    more: Arc<Notify>,
     reader: JoinHandle<()>,
 }
 
@@ -46,7 +48,8 @@ impl Program {
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let log = Arc::new(Mutex::new(String::new()));
         let (ready, is_ready) = oneshot::channel();
-        let (written, mut ready) = (Arc::clone(&log), Some(ready));
+        let more = Arc::new(Notify::new());
+        let (written, told, mut ready) = (Arc::clone(&log), Arc::clone(&more), Some(ready));
         let reader = tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
                 if (line.contains(" ready ") || line.contains("\"ready\""))
@@ -57,6 +60,7 @@ impl Program {
                 let mut log = written.lock().unwrap();
                 log.push_str(&line);
                 log.push('\n');
+                told.notify_one();
             }
         });
         if soon("ready", is_ready).await.is_err() {
@@ -66,6 +70,7 @@ impl Program {
             child,
             addresses: read(&ready_file),
             log,
+            more,
             reader,
         }
     }
@@ -87,11 +92,30 @@ impl Program {
         self.child.kill().await.unwrap();
     }
 
+    /// SIGHUP.
+    pub(crate) async fn hang_up(&self) {
+        self.signal("-HUP").await;
+    }
+
+    /// Waits until it has written this.
+    pub(crate) async fn logs(&self, text: &str) {
+        let written = async {
+            while !self.log.lock().unwrap().contains(text) {
+                self.more.notified().await;
+            }
+        };
+        soon(text, written).await;
+    }
+
+    async fn signal(&self, signal: &str) {
+        let pid = self.child.id().unwrap().to_string();
+        let told = Command::new("kill").args([signal, &pid]).status().await.unwrap();
+        assert!(told.success());
+    }
+
     /// SIGTERM; returns how it ended, and all that it has written to standard error.
     pub(crate) async fn terminate(mut self) -> (ExitStatus, String) {
-        let pid = self.child.id().unwrap().to_string();
-        let told = Command::new("kill").args(["-TERM", &pid]).status().await.unwrap();
-        assert!(told.success());
+        self.signal("-TERM").await;
         let status = soon("the end of the program", self.child.wait()).await.unwrap();
         soon("the end of its log", self.reader).await.unwrap();
         let log = self.log.lock().unwrap().clone();

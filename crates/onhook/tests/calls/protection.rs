@@ -137,6 +137,43 @@ async fn where_it_is_required_an_answer_in_clear_ends_the_call_and_the_log_says_
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn no_key_is_in_the_log_at_any_level() {
+    let authority = Authority::found();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let house = House::build();
+    let plan = Plan {
+        log: "level = \"trace\"",
+        ..plan(&authority, &listener, "keepalive = \"0s\"\nsrtp = \"require\"")
+    };
+    let program = Program::serve(&house, &plan).await;
+    let anna = program.anna(&house);
+    let id = anna.play("4711").await;
+    let mut peer = TlsPeer::accept(&listener, &authority.acceptor).await;
+    let invite = peer.expect("INVITE").await;
+    let rtp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    peer.reply(&invite, 200, &described(&rtp, "RTP/SAVP", true)).await;
+    peer.expect("ACK").await;
+    packet(&rtp).await;
+    hung_up(&anna, &id, &mut peer).await;
+    let (status, log) = program.terminate().await;
+    assert!(status.success() && log.contains("call ended"), "{log}");
+    for key in [key(&invite), KEY] {
+        let hex = key[..8]
+            .iter()
+            .fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+        let numbers = format!("{:?}", &key[..8]);
+        for form in [
+            BASE64_STANDARD.encode(key),
+            hex,
+            numbers.trim_matches(['[', ']']).to_owned(),
+        ] {
+            assert!(!log.contains(&form), "a key is in the log as {form}");
+        }
+    }
+    assert!(!log.contains("inline:"));
+}
+
 /// The phone is behind NAT: it names a place in a network of its own, and sends from one that works.
 #[tokio::test(flavor = "multi_thread")]
 async fn sound_goes_nowhere_until_the_listener_shows_itself() {
