@@ -221,6 +221,11 @@ fn keys_are_checked_against_each_other() {
             2,
             "t1 must be more than nothing and not more than t2",
         ),
+        (
+            "[[trunk]]\nname = \"a\"\nnext_hop = \"sip:h\"\nsrtp = \"require\"",
+            4,
+            "the keys of SRTP would travel in clear",
+        ),
         ("[calls]\nring_limit = \"0s\"", 2, "ring_limit cannot be nothing"),
         (
             "[calls]\nsession_expires = \"89s\"",

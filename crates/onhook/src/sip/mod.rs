@@ -125,6 +125,27 @@ pub enum SipError {
     Library(String),
 }
 
+/// Takes a datagram through all that looks at one before a call does, and our answer to it to the text of that answer.
+/// Nothing is sent: this is for fuzzing.
+pub fn look_at(datagram: &[u8]) {
+    let _ = peers::call_id(datagram);
+    let Ok(message) = rsipstack::sip::SipMessage::try_from(datagram) else {
+        return;
+    };
+    let _ = tap::length(&message);
+    match message {
+        rsipstack::sip::SipMessage::Request(request) => {
+            let reply = refuse::refusal(&request).unwrap_or_else(|| call::Reply::status(480));
+            let _ = wire::request(&request);
+            let _ = wire::reply(&request, &Tag::new("fuzz"), &reply, "fuzz").to_string();
+        }
+        rsipstack::sip::SipMessage::Response(response) => {
+            let _ = wire::response(&response);
+            let _ = wire::granted_expiry(&response, "sip:onhook@h");
+        }
+    }
+}
+
 /// The open room. Clones share it.
 #[derive(Clone)]
 pub struct Sip {

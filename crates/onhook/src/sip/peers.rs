@@ -168,7 +168,7 @@ impl Peers {
 }
 
 /// The first Call-ID in a message that nobody has parsed: its value, when it stands on one line.
-fn call_id(datagram: &[u8]) -> Option<&str> {
+pub(super) fn call_id(datagram: &[u8]) -> Option<&str> {
     datagram.split(|byte| *byte == b'\n').find_map(|line| {
         let colon = line.iter().take(16).position(|byte| *byte == b':')?;
         let (name, value) = (line[..colon].trim_ascii(), line[colon + 1..].trim_ascii());

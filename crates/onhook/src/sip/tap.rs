@@ -235,7 +235,7 @@ impl Tap {
 }
 
 /// As it came, or nearly so: the library keeps no count.
-fn length(message: &SipMessage) -> usize {
+pub(super) fn length(message: &SipMessage) -> usize {
     let (headers, body) = match message {
         SipMessage::Request(request) => (&request.headers, &request.body),
         SipMessage::Response(response) => (&response.headers, &response.body),
