@@ -14,7 +14,10 @@ libfuzzer_sys::fuzz_target!(|datagrams: Vec<Vec<u8>>| {
     ear.set_telephone_event(Some(101));
     let mut opener = Opener::new(&MasterKey::new([1; 30]));
     for datagram in &datagrams {
-        assert!(opener.rtp(datagram).is_err() && opener.rtcp(datagram).is_err(), "nobody here has the key");
+        assert!(
+            opener.rtp(datagram).is_err() && opener.rtcp(datagram).is_err(),
+            "nobody here has the key"
+        );
         ear.handle_packet(datagram);
         assert!(rtcp::parse(datagram).count() <= datagram.len() / 4);
     }
