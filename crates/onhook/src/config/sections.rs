@@ -93,8 +93,8 @@ section! {
         cert: PathBuf = required("server.crt"),
         /// Its private key, PEM.
         key: PathBuf = required("server.key"),
-        /// What this listener takes: "users", "ldap" and "oauth" as in [http], and "certificate" (the client's own,
-        /// see [login.certificate]).
+        /// What this listener takes: "users", "ldap" and "oauth" as a plain one, and "certificate" (the client's
+        /// own, see [login.certificate]).
         login: Vec<LoginMethod> = default(["users"]),
         /// The authorities that sign client certificates, PEM. Without it clients are not asked for one.
         client_ca: Option<PathBuf> = optional("clients-ca.crt"),
