@@ -1,9 +1,10 @@
 //! Hang-ups over a line that loses packets: once DisconnectPhoneCall has answered, no phone of the call may be up for long.
 
 use std::{
+    collections::BTreeMap,
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, Instant},
@@ -13,11 +14,11 @@ use tokio::{task::JoinSet, time::sleep};
 
 use crate::{
     ProvingError,
-    client::{Access, Client},
+    client::{Access, Client, ClientError},
     phones::{Habits, Phones, Quality},
     random::Random,
     report::Report,
-    server::{Setting, Site},
+    server::{Records, Setting, Site},
 };
 
 /// The numbers that are dialled start here; those that look for leaked grants, well above.
@@ -47,6 +48,16 @@ struct Tally {
     /// DisconnectPhoneCall that did not answer with success.
     not_hung_up: AtomicU64,
     still_up: AtomicU64,
+    /// What was said instead of success, and how often.
+    refusals: Mutex<BTreeMap<String, u64>>,
+}
+
+impl Tally {
+    fn refused(&self, counter: &AtomicU64, error: &ClientError) {
+        counter.fetch_add(1, Relaxed);
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        *refusals.entry(error.to_string()).or_default() += 1;
+    }
 }
 
 impl LossRun {
@@ -68,6 +79,7 @@ impl LossRun {
             onhook: self.onhook.clone(),
             t1: self.t1,
             max_live: usize::try_from(self.at_once * 4 + 100).unwrap_or(usize::MAX),
+            rtp_ports: Setting::rtp_ports(0, 1),
         };
         let site = Site::furnish(setting.clone(), phones.address()).await?;
         let serving = site.serve(None).await?;
@@ -87,10 +99,9 @@ impl LossRun {
         let took = started.elapsed();
 
         let facts = phones.facts();
-        all_ended(&site, self.t1 * 400 + Duration::from_secs(5)).await?;
-        let records = site.records()?;
+        let records = all_ended(&site, self.t1).await?;
         let leaked = leaked_grants(&serving.access, &phones, setting.max_live).await?;
-        all_ended(&site, self.t1 * 400 + Duration::from_secs(5)).await?;
+        all_ended(&site, self.t1).await?;
 
         let Quality {
             loss,
@@ -110,6 +121,9 @@ impl LossRun {
         report.none("calls refused", of(&tally.not_placed));
         report.tell("hang-ups answered with success", of(&tally.hung_up));
         report.none("hang-ups answered otherwise", of(&tally.not_hung_up));
+        for (refusal, count) in &*tally.refusals.lock().unwrap_or_else(PoisonError::into_inner) {
+            report.tell(&format!("  answered: {refusal}"), count);
+        }
         report.none("phones up 2·64·T1 after such an answer", of(&tally.still_up));
         let share = 100.0 * f64::from(records.unconfirmed) / f64::from(records.ended.max(1));
         report.hold(
@@ -123,6 +137,7 @@ impl LossRun {
         report.none("second BYE transactions", facts.double_byes);
         report.none("INVITEs after the hang-up", facts.invites_after_hang_up);
         report.hold("grants leaked", leaked, leaked == 0);
+        report.none("calls that had not ended after 400·T1", records.open.into());
         report.hold(
             "calls with a record",
             records.ended,
@@ -146,14 +161,17 @@ async fn call_and_hang_up(run: LossRun, access: Access, phones: Arc<Phones>, tal
             break;
         }
         let number = (NUMBERS + nth).to_string();
-        let Ok(id) = client.play(&number).await else {
-            tally.not_placed.fetch_add(1, Relaxed);
-            continue;
+        let id = match client.play(&number).await {
+            Ok(id) => id,
+            Err(error) => {
+                tally.refused(&tally.not_placed, &error);
+                continue;
+            }
         };
         tally.placed.fetch_add(1, Relaxed);
         sleep(Random::part(run.seed, !nth).up_to(Duration::from_millis(700))).await;
-        if client.disconnect(&id).await.is_err() {
-            tally.not_hung_up.fetch_add(1, Relaxed);
+        if let Err(error) = client.disconnect(&id).await {
+            tally.refused(&tally.not_hung_up, &error);
             continue;
         }
         phones.hung_up(&number);
@@ -168,16 +186,16 @@ async fn call_and_hang_up(run: LossRun, access: Access, phones: Arc<Phones>, tal
     looks.join_all().await;
 }
 
-/// Waits until the journal has no call left.
-async fn all_ended(site: &Site, patience: Duration) -> Result<(), ProvingError> {
-    let deadline = Instant::now() + patience;
-    while site.records()?.open > 0 {
-        if Instant::now() > deadline {
-            return Err(ProvingError::Stuck("calls did not end within 400·T1"));
+/// Waits until the journal has no call left, but not much longer than the longest end takes.
+async fn all_ended(site: &Site, t1: Duration) -> Result<Records, ProvingError> {
+    let deadline = Instant::now() + t1 * 400 + Duration::from_secs(2);
+    loop {
+        let records = site.records()?;
+        if records.open == 0 || Instant::now() > deadline {
+            return Ok(records);
         }
         sleep(POLL).await;
     }
-    Ok(())
 }
 
 /// Places as many calls as there are grants: fewer mean that some were lost, more that some were given back twice.

@@ -33,6 +33,9 @@ enum Command {
         /// From a kill to the next start, in milliseconds
         #[arg(long, default_value_t = 0)]
         down: u64,
+        /// Servers that the kills are shared out to
+        #[arg(long, default_value_t = 4)]
+        side_by_side: u64,
     },
     /// Lose packets, hang up, count phones
     Loss {
@@ -87,6 +90,7 @@ async fn prove(args: Args) -> Result<Report, ProvingError> {
             at_each_point,
             at_once,
             down,
+            side_by_side,
         } => {
             let run = CrashRun {
                 onhook,
@@ -95,6 +99,7 @@ async fn prove(args: Args) -> Result<Report, ProvingError> {
                 kills_at_each_point: at_each_point,
                 at_once,
                 down: Duration::from_millis(down),
+                side_by_side,
             };
             run.run().await
         }

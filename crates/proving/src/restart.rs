@@ -1,6 +1,7 @@
 //! A restart with many calls up: how soon the first BYE leaves, and how soon the last.
 
 use std::{
+    ops::Range,
     path::PathBuf,
     sync::{
         Arc,
@@ -13,7 +14,7 @@ use tokio::{task::JoinSet, time::sleep};
 
 use crate::{
     ProvingError,
-    client::Client,
+    client::{Access, Client},
     phones::{Habits, Phones, Quality},
     report::Report,
     server::{Setting, Site},
@@ -23,6 +24,8 @@ const POLL: Duration = Duration::from_millis(5);
 /// How long calls may take to be answered, and phones to be hung up.
 const PATIENCE: Duration = Duration::from_secs(120);
 const SIDE_BY_SIDE: u64 = 50;
+/// Calls that are placed at one server.
+const MOST_AT_ONE: u64 = 5000;
 const FIRST_BYE: Duration = Duration::from_secs(1);
 const LAST_BYE: Duration = Duration::from_secs(10);
 
@@ -53,32 +56,27 @@ impl RestartRun {
             onhook: self.onhook.clone(),
             t1,
             max_live: usize::try_from(self.calls).unwrap_or(usize::MAX),
+            rtp_ports: Setting::rtp_ports(0, 1),
         };
-        let site = Site::furnish(setting, phones.address()).await?;
-        let serving = site.serve(None).await?;
-        let next = Arc::new(AtomicU64::new(0));
-        let mut callers = JoinSet::new();
-        for _ in 0..SIDE_BY_SIDE {
-            let (next, calls, mut client) = (Arc::clone(&next), self.calls, Client::new(serving.access.clone()));
-            callers.spawn(async move {
-                loop {
-                    let nth = next.fetch_add(1, Relaxed);
-                    if nth >= calls {
-                        return Ok::<_, ProvingError>(());
-                    }
-                    client.play(&(10_000_000 + nth).to_string()).await?;
-                }
-            });
+        let unused = Site::furnish(setting, phones.address()).await?;
+        // The first server makes the key by which its successors know its branches.
+        unused.serve(None).await?.kill().await?;
+        let site = unused.another()?;
+        let mut up = 0;
+        while up < self.calls {
+            let more = MOST_AT_ONE.min(self.calls - up);
+            // A server has two sockets a call, and may have only so many: further calls are those of another one, and
+            // their journal is laid to the first one's.
+            let other = if up == 0 { None } else { Some(unused.another()?) };
+            let serving = other.as_ref().unwrap_or(&site).serve(None).await?;
+            place(&serving.access, up..up + more).await?;
+            up += more;
+            wait(|| phones.all_acked() as u64 == up, "not every phone was ACKed").await?;
+            serving.kill().await?;
+            if let Some(other) = other {
+                site.take_over_calls(&other)?;
+            }
         }
-        for placed in callers.join_all().await {
-            placed?;
-        }
-        wait(
-            || phones.all_answered() as u64 == self.calls,
-            "not every phone answered",
-        )
-        .await?;
-        serving.kill().await?;
 
         phones.server_starts();
         let serving = site.serve(None).await?;
@@ -102,6 +100,27 @@ impl RestartRun {
         report.none("INVITEs sent by a restarted server", facts.invites_after_restart);
         Ok(report)
     }
+}
+
+async fn place(access: &Access, calls: Range<u64>) -> Result<(), ProvingError> {
+    let next = Arc::new(AtomicU64::new(calls.start));
+    let mut callers = JoinSet::new();
+    for _ in 0..SIDE_BY_SIDE {
+        let (next, end, mut client) = (Arc::clone(&next), calls.end, Client::new(access.clone()));
+        callers.spawn(async move {
+            loop {
+                let nth = next.fetch_add(1, Relaxed);
+                if nth >= end {
+                    return Ok::<_, ProvingError>(());
+                }
+                client.play(&(10_000_000 + nth).to_string()).await?;
+            }
+        });
+    }
+    for placed in callers.join_all().await {
+        placed?;
+    }
+    Ok(())
 }
 
 async fn wait(until: impl Fn() -> bool, otherwise: &'static str) -> Result<(), ProvingError> {

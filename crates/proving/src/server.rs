@@ -3,6 +3,7 @@
 use std::{
     io::Write as _,
     net::{SocketAddr, UdpSocket},
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     time::{Duration, Instant},
@@ -18,6 +19,10 @@ use tokio::{
 
 use crate::{ProvingError, client::Access};
 
+/// Below those that the system gives to whoever asks for any.
+const RTP_PORTS: RangeInclusive<u16> = 10_000..=30_999;
+/// What [`Site::another`] has of the first, if it is there: a server that was killed leaves some of its store in the log.
+const FURNITURE: [&str; 3] = ["onhook.db", "onhook.db-wal", "message.wav"];
 const USER: &str = "proving";
 const PASSWORD: &str = "proving-ground";
 /// How long a start may take before it is called a failure.
@@ -32,6 +37,19 @@ pub struct Setting {
     /// SIP's T1; T2 and T4 keep their proportion to it.
     pub t1: Duration,
     pub max_live: usize,
+    /// Where calls have their sound from: an even port, and the odd one after it.
+    pub rtp_ports: RangeInclusive<u16>,
+}
+
+impl Setting {
+    /// Ports for the `nth` of `all` servers that run at a time.
+    #[must_use]
+    pub fn rtp_ports(nth: u64, all: u64) -> RangeInclusive<u16> {
+        let pairs = u64::from(RTP_PORTS.end() - RTP_PORTS.start()).div_ceil(2) / all.max(1);
+        let first = u64::from(*RTP_PORTS.start()) + 2 * pairs * nth;
+        let port = |number| u16::try_from(number).unwrap_or(u16::MAX);
+        port(first)..=port(first + 2 * pairs - 1)
+    }
 }
 
 /// The folder in which a server lives, and its successors after it.
@@ -39,6 +57,7 @@ pub struct Site {
     folder: TempDir,
     setting: Setting,
     sip: SocketAddr,
+    phones: SocketAddr,
     item_id: String,
 }
 
@@ -48,33 +67,80 @@ impl Site {
     /// # Errors
     /// When the program cannot be run or refuses.
     pub async fn furnish(setting: Setting, phones: SocketAddr) -> Result<Self, ProvingError> {
-        let folder = tempfile::tempdir()?;
-        let site = Self {
-            sip: UdpSocket::bind("127.0.0.1:0")?.local_addr()?,
-            setting,
-            folder,
-            item_id: String::new(),
-        };
-        let t1 = site.setting.t1.as_millis();
-        let max_live = site.setting.max_live;
-        let text = format!(
-            "[http]\nlisten = \"127.0.0.1:0\"\n\
-             [sip]\nlisten = [\"udp:{}\"]\n[sip.timers]\nt1 = \"{t1}ms\"\nt2 = \"{}ms\"\nt4 = \"{}ms\"\n\
-             [media]\nrtp_ports = \"10000-30999\"\n\
-             [[trunk]]\nname = \"phones\"\nnext_hop = \"sip:{phones}\"\nkeepalive = \"0s\"\n\
-             username = \"proving\"\npassword = \"{PASSWORD}\"\n\
-             [calls]\nmax_live = {max_live}\nmax_live_per_mailbox = {max_live}\n\
-             [dial]\nallow = [\"^[0-9]{{2,12}}$\"]\n[log]\nlevel = \"warn\"\n",
-            site.sip,
-            t1 * 8,
-            t1 * 10,
-        );
-        std::fs::write(site.path("onhook.toml"), text)?;
+        let site = Self::empty(setting, phones, UdpSocket::bind("127.0.0.1:0")?.local_addr()?)?;
         std::fs::write(site.path("message.wav"), tone())?;
         site.run(&["user", "add", USER], &format!("{PASSWORD}\n")).await?;
         let message = site.path("message.wav").display().to_string();
         let item_id = site.run(&["voicemail", "add", "--mailbox", USER, &message], "").await?;
         Ok(Self { item_id, ..site })
+    }
+
+    fn empty(setting: Setting, phones: SocketAddr, sip: SocketAddr) -> Result<Self, ProvingError> {
+        let site = Self {
+            folder: tempfile::tempdir()?,
+            setting,
+            sip,
+            phones,
+            item_id: String::new(),
+        };
+        let (t1, max_live, ports) = (
+            site.setting.t1.as_millis(),
+            site.setting.max_live,
+            &site.setting.rtp_ports,
+        );
+        let text = format!(
+            "[http]\nlisten = \"127.0.0.1:0\"\n\
+             [sip]\nlisten = [\"udp:{}\"]\n[sip.timers]\nt1 = \"{t1}ms\"\nt2 = \"{}ms\"\nt4 = \"{}ms\"\n\
+             [media]\nrtp_ports = \"{}-{}\"\n\
+             [[trunk]]\nname = \"phones\"\nnext_hop = \"sip:{phones}\"\nkeepalive = \"0s\"\n\
+             username = \"proving\"\npassword = \"{PASSWORD}\"\n\
+             [store]\nballast = \"1 MiB\"\n\
+             [calls]\nmax_live = {max_live}\nmax_live_per_mailbox = {max_live}\n\
+             [dial]\nallow = [\"^[0-9]{{2,12}}$\"]\n[log]\nlevel = \"warn\"\n",
+            site.sip,
+            t1 * 8,
+            t1 * 10,
+            ports.start(),
+            ports.end(),
+        );
+        std::fs::write(site.path("onhook.toml"), text)?;
+        Ok(site)
+    }
+
+    /// A site with all that is in this one, and the same addresses: only one of the two may serve at a time.
+    ///
+    /// # Errors
+    /// When files cannot be copied.
+    pub fn another(&self) -> Result<Self, ProvingError> {
+        let other = Self::empty(self.setting.clone(), self.phones, self.sip)?;
+        for name in FURNITURE {
+            if self.path(name).exists() {
+                std::fs::copy(self.path(name), other.path(name))?;
+            }
+        }
+        Ok(Self {
+            item_id: self.item_id.clone(),
+            ..other
+        })
+    }
+
+    /// Puts the live calls of another site, whose server is dead, into this one's journal, as calls of an earlier life.
+    ///
+    /// # Errors
+    /// When one of the stores cannot be used.
+    pub fn take_over_calls(&self, other: &Self) -> Result<(), ProvingError> {
+        let connection = Connection::open(self.path("onhook.db"))?;
+        connection.execute("ATTACH ?1 AS other", [other.path("onhook.db").display().to_string()])?;
+        connection.execute_batch(
+            "BEGIN IMMEDIATE;
+             CREATE TEMP TABLE shift AS SELECT max(k) AS by FROM (SELECT 0 AS k UNION ALL SELECT k FROM call);
+             INSERT INTO call (k, id_hash, intent) SELECT k + by, id_hash, intent FROM other.call, shift;
+             INSERT INTO call_state (k, phase, wish, dialog)
+                 SELECT k + by, phase, wish, dialog FROM other.call_state, shift;
+             UPDATE incarnation SET last = last + (SELECT last FROM other.incarnation);
+             COMMIT",
+        )?;
+        Ok(())
     }
 
     fn path(&self, name: &str) -> PathBuf {

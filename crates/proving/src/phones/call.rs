@@ -136,8 +136,8 @@ impl PhoneCall {
         }
     }
 
-    pub(super) fn is_answered(&self) -> bool {
-        self.stage == Stage::Answered
+    pub(super) fn acked(&self) -> usize {
+        self.legs.iter().filter(|leg| leg.off_hook && leg.acked).count()
     }
 
     pub(super) fn take(&mut self, message: &Message, now: Instant, doings: &mut Doings) {

@@ -120,12 +120,10 @@ impl Phones {
         lock(&self.exchange).calls.values().map(PhoneCall::up).sum()
     }
 
-    /// How many have answered and are off-hook.
+    /// How many are off-hook and know that the server knows: their answer is ACKed.
     #[must_use]
-    pub fn all_answered(&self) -> usize {
-        let exchange = lock(&self.exchange);
-        let answered = exchange.calls.values().filter(|call| call.is_answered());
-        answered.map(PhoneCall::up).sum()
+    pub fn all_acked(&self) -> usize {
+        lock(&self.exchange).calls.values().map(PhoneCall::acked).sum()
     }
 
     /// Each call with a phone that is ringing or off-hook, in words, for whoever has to find out why.
