@@ -35,6 +35,8 @@ pub struct CrashRun {
     pub down: Duration,
     /// Servers, each with phones of its own, that the kills are shared out to: most of a round is waiting.
     pub side_by_side: u64,
+    /// How long phones that missed the bar are waited for. A server that has not hung up by then is given up.
+    pub patience: Duration,
 }
 
 #[derive(Default)]
@@ -48,6 +50,8 @@ struct Tally {
     ids: u64,
     ids_unknown: u64,
     not_reached: u64,
+    /// Calls with a phone that stayed up however long it was waited for.
+    left_for_good: Vec<String>,
     invites_after_restart: u64,
     invites_after_hang_up: u64,
     double_byes: u64,
@@ -64,6 +68,7 @@ impl Tally {
         self.ids += other.ids;
         self.ids_unknown += other.ids_unknown;
         self.not_reached += other.not_reached;
+        self.left_for_good.extend_from_slice(&other.left_for_good);
         self.invites_after_restart += other.invites_after_restart;
         self.invites_after_hang_up += other.invites_after_hang_up;
         self.double_byes += other.double_byes;
@@ -102,6 +107,9 @@ impl CrashRun {
         report.tell("phones ringing or off-hook at the kills", tally.up_at_the_kill);
         report.none("phones up 2 s after the restart", tally.left);
         report.none("kills that left one", tally.kills_with_phones_left);
+        for call in &tally.left_for_good {
+            report.hold("up for good", call, false);
+        }
         report.tell(
             "longest from ready to the last phone down",
             format!("{} ms", tally.longest.as_millis()),

@@ -35,8 +35,6 @@ pub enum ProvingError {
     NotReady(String),
     #[error("a placed call: {0}")]
     Call(#[from] client::ClientError),
-    #[error("phones stayed up after a restart, however long they were waited for: {0:#?}")]
-    LeftUp(Vec<String>),
     #[error("{0}")]
     Stuck(&'static str),
 }

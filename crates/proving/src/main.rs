@@ -100,6 +100,7 @@ async fn prove(args: Args) -> Result<Report, ProvingError> {
                 at_once,
                 down: Duration::from_millis(down),
                 side_by_side,
+                patience: Duration::from_secs(70),
             };
             run.run().await
         }

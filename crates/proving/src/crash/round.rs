@@ -19,8 +19,6 @@ use crate::{
 
 /// The bar: no phone is up any more this long after the restarted server is ready.
 const BAR: Duration = Duration::from_secs(2);
-/// Phones that missed the bar are waited for, so that the next kill finds none of them.
-const LATER: Duration = Duration::from_secs(70);
 const RING: Duration = Duration::from_millis(300);
 /// In this time after a round's calls were asked for the kill comes.
 const ROUND: Duration = Duration::from_millis(800);
@@ -92,6 +90,9 @@ impl Lane {
             sleep(moment).await;
             serving.kill().await?;
             serving = self.recover(callers, &known).await?;
+            if !self.tally.left_for_good.is_empty() {
+                return Ok(self.found());
+            }
         }
         for point in POINTS {
             for _ in 0..self.share(self.run.kills_at_each_point) {
@@ -99,15 +100,22 @@ impl Lane {
                 // In a store of its own: the calls that are still being ended would come to the point before any new one.
                 self.site = self.unused.another()?;
                 serving = self.die_at(point).await?;
+                if !self.tally.left_for_good.is_empty() {
+                    return Ok(self.found());
+                }
             }
         }
+        Ok(self.found())
+    }
+
+    fn found(self) -> Tally {
         let facts = self.phones.facts();
-        Ok(Tally {
+        Tally {
             invites_after_restart: facts.invites_after_restart,
             invites_after_hang_up: facts.invites_after_hang_up,
             double_byes: facts.double_byes,
             ..self.tally
-        })
+        }
     }
 
     /// Places a round's calls, each of which is hung up at some moment not before `earliest`.
@@ -173,8 +181,9 @@ impl Lane {
         if !all_down(&self.phones, BAR).await {
             tally.left += self.phones.all_up() as u64;
             tally.kills_with_phones_left += 1;
-            if !all_down(&self.phones, LATER).await {
-                return Err(ProvingError::LeftUp(self.phones.who_is_up()));
+            // So that the next kill finds none of them.
+            if !all_down(&self.phones, self.run.patience).await {
+                tally.left_for_good = self.phones.who_is_up();
             }
         }
         tally.longest = tally.longest.max(ready.elapsed());

@@ -1,0 +1,106 @@
+//! Whether the runners that prove the promise from outside can fail: a few rounds of each against this program, and
+//! against the same program broken from outside.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use proving::{crash::CrashRun, loss::LossRun, phones::Quality, report::Report, restart::RestartRun};
+
+const ONHOOK: &str = env!("CARGO_BIN_EXE_onhook");
+
+/// A program that does something to its folder (`$site`) before it serves as onhook does.
+fn broken(folder: &Path, before: &str) -> PathBuf {
+    let path = folder.join("onhook");
+    let script = format!(
+        "#!/bin/sh\nsite=$(dirname \"$2\")\ncase \"$3\" in serve)\n{before}\n;; esac\nexec '{ONHOOK}' \"$@\"\n"
+    );
+    fs::write(&path, script).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+fn crash(onhook: PathBuf) -> CrashRun {
+    CrashRun {
+        onhook,
+        seed: 1,
+        kills: 2,
+        kills_at_each_point: 0,
+        at_once: 5,
+        down: Duration::ZERO,
+        side_by_side: 1,
+        patience: Duration::from_secs(10),
+    }
+}
+
+/// T1 is ten times what long runs take, for a machine that has other things to do, and the line good enough for every end
+/// to be confirmed.
+fn loss(onhook: PathBuf) -> LossRun {
+    LossRun {
+        onhook,
+        seed: 1,
+        calls: 30,
+        at_once: 30,
+        t1: Duration::from_millis(100),
+        quality: Quality {
+            loss: 10,
+            duplicates: 10,
+            delay: Duration::from_millis(5),
+        },
+    }
+}
+
+#[track_caller]
+fn fails_with(report: &Report, figure: &str) {
+    let text = report.to_string();
+    assert!(!report.holds(), "{text}");
+    let missed = text.lines().any(|line| line.contains('✗') && line.contains(figure));
+    assert!(missed, "not for the right reason:\n{text}");
+}
+
+#[tokio::test]
+async fn killed_servers_leave_no_phone_up() {
+    let report = crash(ONHOOK.into()).run().await.unwrap();
+    assert!(report.holds(), "{report}");
+}
+
+#[tokio::test]
+async fn a_server_that_forgets_its_calls_is_found_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let forgets = "[ -e \"$site/before\" ] || cp \"$site/onhook.db\" \"$site/before\"\n\
+                   cp \"$site/before\" \"$site/onhook.db\"; rm -f \"$site/onhook.db-wal\" \"$site/onhook.db-shm\"";
+    let mut run = crash(broken(folder.path(), forgets));
+    run.patience = Duration::ZERO;
+    let report = run.run().await.unwrap();
+    fails_with(&report, "phones up 2 s after the restart");
+    fails_with(&report, "of these, unknown after it");
+}
+
+#[tokio::test]
+async fn a_restart_with_calls_up_ends_them_all() {
+    let restart = RestartRun {
+        onhook: ONHOOK.into(),
+        seed: 1,
+        calls: 30,
+    };
+    let report = restart.run().await.unwrap();
+    assert!(report.holds(), "{report}");
+}
+
+#[tokio::test]
+async fn lost_packets_leave_no_phone_up() {
+    let report = loss(ONHOOK.into()).run().await.unwrap();
+    assert!(report.holds(), "{report}");
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_repeat_what_was_lost_is_found_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let slow = "sed -i 's/t1 = \"10ms\"/t1 = \"60s\"/; s/t2 = \"80ms\"/t2 = \"60s\"/' \"$site/onhook.toml\"";
+    let mut run = loss(broken(folder.path(), slow));
+    run.t1 = Duration::from_millis(10);
+    run.quality.loss = 30;
+    let report = run.run().await.unwrap();
+    fails_with(&report, "phones up 2·64·T1 after such an answer");
+}
