@@ -9,13 +9,16 @@ SHELL := /bin/bash
 export PATH := $(PATH):/usr/sbin
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 INTEROP := build/venv/bin/python interop/run.py --onhook $(TARGET)/debug/onhook
+PROVING = $(TARGET)/release/proving --seed $(SEED)
 # Which cases, for `make interop` and how long, for `make fuzz`.
 CASES ?=
 SECONDS_EACH ?= 20
-# How far `make sim`, `make crash-test` and `make loss-test` go, and where they start. RUNS has a default for each.
+# How far `make sim`, `make crash-test` and `make loss-test` go, and where they start.
 RUNS ?=
-POINT_RUNS ?= 10
-CALLS ?= 10000
+KILLS ?= 1000
+POINT_KILLS ?= 100
+CALLS ?= 100000
+REAL_CALLS ?= 2000
 SEED ?= 1
 
 .PHONY: help setup check test unit interop interop-baseline crash-test loss-test demo bench sim fuzz clean
@@ -51,19 +54,19 @@ interop-baseline: setup ## Run the interop cases and make what they saw the base
 	cargo test --workspace --locked --no-run --quiet # the same features as `unit`: nothing is built twice
 	$(INTEROP) --bless $(if $(CASES),'$(CASES)')
 
-crash-test: ## kill -9 and restart: count phones off-hook (RUNS=100 POINT_RUNS=10 SEED=1)
+crash-test: ## kill -9 and restart: count phones off-hook (KILLS=1000 POINT_KILLS=100 SEED=1)
 	@scripts/setup build
 	cargo build --locked --release --package onhook --package proving --features onhook/crash-points
-	$(TARGET)/release/proving --seed $(SEED) crash --at-once 1 --kills $(or $(RUNS),100) --at-each-point $(POINT_RUNS)
-	$(TARGET)/release/proving --seed $(SEED) crash --at-once 50 --kills $(or $(RUNS),100) --at-each-point $(POINT_RUNS)
-	$(TARGET)/release/proving --seed $(SEED) restart --calls 1000
+	@failed=0; for at_once in 1 50; do \
+		$(PROVING) crash --at-once $$at_once --kills $(KILLS) --at-each-point $(POINT_KILLS) || failed=1; done; \
+	$(PROVING) restart --calls 10000 || failed=1; exit $$failed
 
-loss-test: ## Hang up over a line that loses packets: count phones off-hook (CALLS=10000 SEED=1)
+loss-test: ## Hang up over a line that loses packets: count phones off-hook (CALLS=100000 REAL_CALLS=2000 SEED=1)
 	@scripts/setup build
 	cargo build --locked --release --package onhook --package proving
-	for loss in 0 20 30 40; do \
-		$(TARGET)/release/proving --seed $(SEED) loss --calls $$(( $(CALLS) / 4 )) --loss $$loss; done
-	$(TARGET)/release/proving --seed $(SEED) loss --calls $$(( $(CALLS) / 50 )) --at-once 200 --t1 500 --loss 30
+	@failed=0; for loss in 0 20 30 40; do \
+		$(PROVING) loss --calls $$(( $(CALLS) / 4 )) --loss $$loss || failed=1; done; \
+	$(PROVING) loss --calls $(REAL_CALLS) --at-once 200 --t1 500 --delay 20 --loss 30 || failed=1; exit $$failed
 
 demo: ## See a call from end to end: EWS client, server and phone, on this machine alone
 	@scripts/setup build

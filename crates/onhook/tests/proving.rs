@@ -1,6 +1,8 @@
 //! Whether the runners that prove the promise from outside can fail: a few rounds of each against this program, and
 //! against the same program broken from outside.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};

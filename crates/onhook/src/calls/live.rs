@@ -102,10 +102,12 @@ impl Live {
     }
 
     /// Repeated and forked answers may come for as long as a transaction lasts, and the dialogs of other forks may take
-    /// longer to end than the call itself.
+    /// longer to end than the call itself. Nor is a call forgotten whose end a slow disk has not taken yet: a hang-up waits
+    /// for its word.
     fn linger_until(&self, limits: &Limits) -> Option<Moment> {
         let (ended_at, _) = self.ended_at?;
         let until = ended_at + limits.transaction();
-        self.call.is_drained().then_some(until)
+        let is_settled = self.settled.borrow().durable.is_some();
+        (self.call.is_drained() && is_settled).then_some(until)
     }
 }

@@ -1,7 +1,7 @@
 //! Promise 3: what must be on the disk before something else may happen. Another connection holds the store's write
 //! lock, as a busy disk would.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
@@ -165,4 +165,27 @@ async fn the_ack_of_another_fork_leaves_when_its_dialog_is_durable() {
     peer.expect("BYE").await;
     let named = "SELECT count(*) FROM call_state WHERE instr(dialog, '\"remote_tag\":\"other\"')";
     assert_eq!(count(&scene, named), 1);
+}
+
+/// A call that has ended is not forgotten before its end is durable, however long that takes: a hang-up waits for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hang_up_waits_for_a_disk_that_takes_longer_than_a_transaction() {
+    let mut peer = Peer::bind().await;
+    let t1 = Duration::from_millis(10);
+    let plan = Plan {
+        sip: "[sip.timers]\nt1 = \"10ms\"".to_owned(),
+        ..Plan::to(peer.uri())
+    };
+    let scene = Scene::open(plan).await;
+    let anna = scene.anna();
+    let id = anna.play("4711").await;
+    peer.take_call().await;
+    let lock = Lock::take(&scene);
+    let hanging_up = tokio::spawn(async move { anna.disconnect(&id).await });
+    let bye = peer.expect("BYE").await;
+    peer.reply(&bye, 200).await;
+    tokio::time::sleep(t1 * 64 * 2).await;
+    assert!(!hanging_up.is_finished());
+    lock.release();
+    hanging_up.await.unwrap().unwrap();
 }
