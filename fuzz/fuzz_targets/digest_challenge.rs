@@ -1,13 +1,19 @@
-//! A challenge of any server. Our credentials stay one header line, and the password is not in it.
+//! The challenges of any server, as header lines. Our credentials stay one header line, and the password is not in it.
 #![no_main]
 
 use call::digest::{Credentials, Subject, answer};
 use call::{Challenge, Method};
 
-libfuzzer_sys::fuzz_target!(|challenges: Vec<(bool, String)>| {
-    let challenges: Vec<_> = challenges
-        .into_iter()
-        .map(|(proxy, value)| Challenge { proxy, value })
+libfuzzer_sys::fuzz_target!(|headers: &str| {
+    let challenges: Vec<_> = headers
+        .split("\r\n")
+        .filter_map(|line| {
+            let (name, value) = line.split_once(": ")?;
+            Some(Challenge {
+                proxy: name == "Proxy-Authenticate",
+                value: value.into(),
+            })
+        })
         .collect();
     let credentials = Credentials {
         username: "onhook".into(),
