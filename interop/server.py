@@ -29,6 +29,14 @@ path = "onhook.db"
 [calls]
 ring_limit = "{ring_limit}"
 disconnect_wait = "2s"
+# Cases call one number again and again.
+max_live_per_trunk = 1000
+starts_per_second_per_trunk = 1000
+starts_per_minute_per_mailbox = 1000
+starts_per_hour_per_mailbox = 1000
+minutes_per_day_per_mailbox = 100000
+starts_per_minute_per_address = 1000
+starts_per_ten_minutes_per_number = 1000
 
 [dial]
 allow = ["^[0-9]{{2,6}}$"]

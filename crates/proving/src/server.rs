@@ -61,6 +61,11 @@ pub struct Site {
     item_id: String,
 }
 
+/// The caps that are not what is proved here.
+const CAPS: &str = "max_live_per_trunk = 100000\nstarts_per_second_per_trunk = 100000\nstarts_per_minute_per_mailbox = 100000\n\
+    starts_per_hour_per_mailbox = 100000\nminutes_per_day_per_mailbox = 1000000\n\
+    starts_per_minute_per_address = 100000\nstarts_per_ten_minutes_per_number = 100000";
+
 impl Site {
     /// Writes the configuration and fills the store by onhook's own commands. Calls go to `phones`.
     ///
@@ -95,7 +100,7 @@ impl Site {
              [[trunk]]\nname = \"phones\"\nnext_hop = \"sip:{phones}\"\nkeepalive = \"0s\"\n\
              username = \"proving\"\npassword = \"{PASSWORD}\"\n\
              [store]\nballast = \"1 MiB\"\n\
-             [calls]\nmax_live = {max_live}\nmax_live_per_mailbox = {max_live}\n\
+             [calls]\nmax_live = {max_live}\nmax_live_per_mailbox = {max_live}\n{CAPS}\n\
              [dial]\nallow = [\"^[0-9]{{2,12}}$\"]\n[log]\nlevel = \"warn\"\n",
             site.sip,
             t1 * 8,

@@ -10,7 +10,7 @@ use media::{Playing, RtpPort};
 use tokio::sync::{oneshot, watch};
 
 use super::{PhoneCallId, PlaceError};
-use crate::{journal::IdHash, messages::Message, reach::Reach, sip::Incoming};
+use crate::{dial::Hold, journal::IdHash, messages::Message, reach::Reach, sip::Incoming};
 
 /// How firmly a call's end is settled: what a disconnect waits for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,6 +27,8 @@ pub(super) struct Live {
     pub(super) id: IdHash,
     pub(super) started: SystemTime,
     pub(super) call: Call,
+    /// What the call holds of the caps; given back at its end.
+    pub(super) hold: Option<Hold>,
     /// What is played, and from where; given back when the stream is over. A leftover of an earlier server has none.
     pub(super) stage: Option<Stage>,
     pub(super) playing: Option<Playing>,
@@ -78,6 +80,7 @@ impl Live {
             id,
             started,
             call,
+            hold: None,
             stage: None,
             playing: None,
             agreed: None,

@@ -25,7 +25,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
     auth::Caller,
-    dial::Grant,
+    dial::{Capped, CapsSettings, Permit},
     journal::{CallKey as Key, IdHash, Journal, Recovered},
     messages::Message,
     sip::{Sip, SipEvent},
@@ -48,10 +48,8 @@ pub struct Settings {
     pub disconnect_wait: Duration,
     /// How long an ended call can still be asked about.
     pub ended_retention: Duration,
-    /// Calls that live on this server at a time.
-    pub max_live: usize,
-    /// Calls of one owner that live at a time.
-    pub max_live_per_mailbox: usize,
+    /// How many calls, and how often.
+    pub caps: CapsSettings,
     /// In the order in which they are tried.
     pub trunks: Vec<TrunkRoute>,
     pub branch_key: call::BranchKey,
@@ -60,9 +58,8 @@ pub struct Settings {
 /// Why no call was placed.
 #[derive(Debug, thiserror::Error)]
 pub enum PlaceError {
-    /// As many calls live as may, of this owner or of all.
-    #[error("as many calls are up as may be")]
-    Busy,
+    #[error(transparent)]
+    Capped(#[from] Capped),
     #[error("no trunk is up")]
     NoTrunk,
     /// The message cannot be played.
@@ -134,12 +131,13 @@ impl Calls {
         }
     }
 
-    /// Places a call to the granted number (promise 6), and returns once its intent is durable.
+    /// Places a call to the permitted number if no cap stands against it (promise 6), and returns once its intent is
+    /// durable.
     ///
     /// # Errors
     ///
     /// [`PlaceError`]; no INVITE has left or will leave then.
-    pub async fn place(&self, grant: Grant, message: Message) -> Result<PhoneCallId, PlaceError> {
+    pub async fn place(&self, permit: Permit, message: Message) -> Result<PhoneCallId, PlaceError> {
         self.sounds
             .clip(&message, self.likely_codec)
             .await
@@ -147,7 +145,7 @@ impl Calls {
         let port = self.sounds.lease_port()?;
         let (reply, placed) = oneshot::channel();
         let order = place::Order {
-            grant,
+            permit,
             message,
             port,
             reply,

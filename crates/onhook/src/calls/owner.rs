@@ -18,6 +18,7 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet},
     net::{IpAddr, SocketAddr},
     sync::Arc,
+    time::SystemTime,
 };
 
 use call::{CallIdHeader, Local, Moment, Request, Save, sdp::Codec};
@@ -36,6 +37,7 @@ use super::{
     sound::{SoundUnavailable, Sounds},
 };
 use crate::{
+    dial::Caps,
     journal::{IdHash, Journal, Leftover, Recovered},
     sip::{Sip, SipEvent},
 };
@@ -110,12 +112,14 @@ pub(super) struct Owner {
     past: BTreeMap<Key, Past>,
     by_id: HashMap<IdHash, Key>,
     by_call_id: HashMap<CallIdHeader, Key>,
-    /// Calls that have not ended, by owner: what the caps count.
-    up: HashMap<[u8; 32], usize>,
+    /// What every call that has not ended holds of them.
+    caps: Caps,
     schedule: Schedule<Key>,
     notes: mpsc::Sender<Note>,
     notes_in: mpsc::Receiver<Note>,
     started: Instant,
+    /// The same moment by the clock on the wall.
+    started_at: SystemTime,
     next_request: u64,
     ending: Vec<oneshot::Sender<()>>,
     draining: bool,
@@ -134,6 +138,7 @@ impl Owner {
         recovered: Recovered,
     ) -> Self {
         let (notes, notes_in) = mpsc::channel(NOTES);
+        let caps = Caps::new(settings.caps);
         let mut owner = Self {
             settings,
             sip,
@@ -143,11 +148,12 @@ impl Owner {
             past: BTreeMap::new(),
             by_id: HashMap::new(),
             by_call_id: HashMap::new(),
-            up: HashMap::new(),
+            caps,
             schedule: Schedule::default(),
             notes,
             notes_in,
             started: Instant::now(),
+            started_at: SystemTime::now(),
             next_request: 0,
             ending: Vec::new(),
             draining: false,
@@ -179,6 +185,11 @@ impl Owner {
 
     fn now(&self) -> Moment {
         Moment::after_start(self.started.elapsed())
+    }
+
+    /// For the caps: not set back, whatever happens to the system's clock meanwhile.
+    fn wall_clock(&self) -> SystemTime {
+        self.started_at + self.started.elapsed()
     }
 
     fn handle_note(&mut self, note: Note) {
@@ -280,7 +291,7 @@ impl Owner {
 
     fn tell_when_all_ended(&mut self) {
         // A leftover that still waits then has no way to its phone: it is left to the next server.
-        if !self.ending.is_empty() && self.up.is_empty() && self.live.values().all(|live| live.call.is_drained()) {
+        if !self.ending.is_empty() && self.caps.live() == 0 && self.live.values().all(|live| live.call.is_drained()) {
             for reply in self.ending.drain(..) {
                 let _ = reply.send(());
             }

@@ -76,6 +76,12 @@ impl Past {
     }
 }
 
+/// Whom an ended call was for, while its record can be read.
+pub(super) fn request_uri(ended: &Ended) -> Option<String> {
+    let detail: Detail = serde_json::from_slice(&ended.record).ok()?;
+    Some(detail.to)
+}
+
 /// A short stable name of the cause, for records and logs.
 pub(super) fn cause(end: &End) -> &'static str {
     match &end.cause {

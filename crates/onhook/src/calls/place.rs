@@ -11,7 +11,10 @@ use media::RtpPort;
 use tokio::sync::oneshot;
 
 use super::{PhoneCallId, PlaceError};
-use crate::{dial::Grant, messages::Message};
+use crate::{
+    dial::{Grant, Permit},
+    messages::Message,
+};
 
 /// A way out, as the calls room sees a trunk.
 #[derive(Clone, Debug)]
@@ -60,7 +63,7 @@ impl Srtp {
 
 /// An order to place a call.
 pub(super) struct Order {
-    pub(super) grant: Grant,
+    pub(super) permit: Permit,
     pub(super) message: Message,
     pub(super) port: RtpPort,
     pub(super) reply: oneshot::Sender<Result<PhoneCallId, PlaceError>>,
@@ -99,11 +102,11 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 impl TrunkRoute {
+    /// What an INVITE is printed from: there is none without a grant (promise 6).
     pub(super) fn placement(&self, grant: &Grant, names: &Names) -> Placement {
-        let request_uri = format!("sip:{}@{}", grant.number().as_str(), self.domain);
         Placement {
             trunk: self.name.clone(),
-            request_uri,
+            request_uri: grant.number().request_uri(&self.domain),
             from: self.from.clone(),
             routes: self
                 .outbound_proxy

@@ -18,7 +18,7 @@ pub enum Exit {
     Failed = 1,
     /// The command line makes no sense (clap's own code).
     Usage = 2,
-    /// The server refused: an EWS error.
+    /// The server refused: an EWS error. Or the dial policy would.
     Refused = 3,
     /// The server does not know this user and password.
     Unauthorised = 4,

@@ -6,6 +6,7 @@
 mod call_report;
 mod check_config;
 mod demo;
+mod dial;
 mod exit;
 mod hangup;
 mod info;
@@ -35,12 +36,13 @@ const EXAMPLES: &str = "\
 Examples:
   onhook demo                                       see a call from end to end, without a PBX
   onhook check-config --print-example > onhook.toml
-  onhook user add alice
+  onhook user add alice --extension 4711
+  onhook dial explain --user alice '+49 30 123456'
   onhook voicemail add --mailbox alice hello.wav
   onhook serve
   onhook play --url http://127.0.0.1:8080/EWS/Exchange.asmx --user alice --item-id ID --to 4711 --wait
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by the server, 4 wrong user or password,
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by the server or the dial policy, 4 wrong user or password,
 5 server unreachable, 6 the phone did not answer, 7 done in part, 64 wrong configuration file, 130 hung up by Ctrl-C.";
 
 /// Rings a phone and plays a voice message when an Exchange Web Services client asks for it, and hangs up for sure.
@@ -65,7 +67,9 @@ enum Command {
     Demo(demo::Args),
     /// Be a small SIP phone that rings, answers and can save what it hears
     Phone(phone::Args),
-    /// Add, list and remove users, or change a password
+    /// Say who may call what, and why
+    Dial(dial::Args),
+    /// Add, change, list and remove users
     User(user::Args),
     /// Add, list, show and remove voice messages
     Voicemail(voicemail::Args),
@@ -86,6 +90,7 @@ pub fn run() -> ExitCode {
         Command::CheckConfig(args) => check_config::run(args, &config),
         Command::Demo(args) => demo::run(args),
         Command::Phone(args) => phone::run(args),
+        Command::Dial(args) => dial::run(args, &config),
         Command::User(args) => user::run(args, &config),
         Command::Voicemail(args) => voicemail::run(args, &config),
         Command::Play(args) => play::run(args),

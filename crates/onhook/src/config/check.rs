@@ -5,6 +5,7 @@ mod passwords;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustls::crypto::ring;
 use rustls::sign::CertifiedKey;
@@ -12,6 +13,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
 
+use super::dialling;
 use super::error::Problem;
 use super::next_hop::NextHop;
 use super::read::Document;
@@ -53,6 +55,7 @@ pub(super) fn check(document: &mut Document<'_>) -> Vec<Problem> {
     trunks(document, &mut problems);
     limits(document, &mut problems);
     texts(document, &mut problems);
+    dialling::check(document, &mut problems);
     problems
 }
 
@@ -204,7 +207,13 @@ fn first_hop(trunk: &Trunk) -> &NextHop {
 }
 
 fn limits(document: &Document<'_>, problems: &mut Vec<Problem>) {
-    let Config { calls, media, http, .. } = &document.config;
+    let Config {
+        calls,
+        media,
+        http,
+        store,
+        ..
+    } = &document.config;
     for (key, limit) in [("ring_limit", calls.ring_limit), ("max_duration", calls.max_duration)] {
         if limit.0.is_zero() {
             problems.push(Problem::new(
@@ -250,6 +259,13 @@ fn limits(document: &Document<'_>, problems: &mut Vec<Problem>) {
             let place = document.place(&format!("http.{key}"));
             problems.push(Problem::new(place, format!("{key} = 0 lets nobody in")));
         }
+    }
+    // The caps that count a day are rebuilt from these records.
+    if store.keep_records.0 < Duration::from_secs(24 * 60 * 60) {
+        problems.push(Problem::new(
+            document.place("store.keep_records"),
+            "records are kept for a day at least: caps are counted from them after a restart",
+        ));
     }
     if http.body_limit < 1024 {
         problems.push(Problem::new(

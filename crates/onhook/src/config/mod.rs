@@ -4,6 +4,7 @@
 //! file and the checks follow from it. Nothing here opens a port or the store.
 
 mod check;
+mod dialling;
 mod error;
 mod example;
 mod login;
@@ -15,13 +16,14 @@ mod values;
 
 use std::path::{Path, PathBuf};
 
+pub use dialling::{Dial, DialGroup, DialPlan, DialRule, Mask, NumberFormat, Prefix, RuleAction, RuleKind, SipHost};
 pub use error::{ConfigError, Finding, Findings};
 pub use example::example;
 pub use login::{CertificateName, ClientCertificate, LoginMethod, SigningAlgorithm};
 pub use next_hop::NextHop;
 pub use sections::{
-    Calls, Config, Dial, Http, HttpTls, Log, Login, LoginCertificate, LoginImpersonation, LoginLdap, LoginOAuth, Media,
-    Sip, SipTimers, SipTls, Store, Trunk,
+    Calls, Config, Http, HttpTls, Log, Login, LoginCertificate, LoginImpersonation, LoginLdap, LoginOAuth, Media, Sip,
+    SipTimers, SipTls, Store, Trunk,
 };
 pub use values::{
     Codec, Level, ListenAddress, LogFormat, OneOrMany, Pattern, Period, PlainBasic, PortRange, SchemaVersion, Secret,
@@ -68,8 +70,8 @@ impl Config {
         if self.trunk.is_empty() {
             notes.push("there is no [[trunk]]: no call can leave");
         }
-        if self.dial.allow.is_empty() {
-            notes.push("[dial] allow is empty: no number can be called");
+        if self.dial.allow.is_empty() && self.dial.rule.is_empty() {
+            notes.push("[dial] has no rules: users can be called on their own extension and phones alone");
         }
         if self.http.basic_over_plain_http == PlainBasic::Everywhere {
             notes

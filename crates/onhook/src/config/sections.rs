@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use super::dialling::Dial;
 use super::login::{CertificateName, ClientCertificate, LoginMethod, SigningAlgorithm};
 use super::next_hop::NextHop;
 use super::section::section;
 use super::values::{
-    Codec, Level, ListenAddress, LogFormat, OneOrMany, Pattern, Period, PlainBasic, PortRange, SchemaVersion, Secret,
+    Codec, Level, ListenAddress, LogFormat, OneOrMany, Period, PlainBasic, PortRange, SchemaVersion, Secret,
     ServerVersion, SipToken, Size, Srtp,
 };
 use crate::reach::Network;
@@ -34,9 +35,9 @@ section! {
         trunk: Vec<Trunk> = tables(Trunk),
         /// Users, voice messages and calls.
         store: Store = table(Store),
-        /// Limits of calls.
+        /// Limits of calls: of each, and of how many.
         calls: Calls = table(Calls),
-        /// Who may be called.
+        /// Who may be called. docs/dialling.md has examples; `onhook dial explain` tells which rule decides.
         dial: Dial = table(Dial),
         /// What is written to standard error.
         log: Log = table(Log),
@@ -325,19 +326,23 @@ section! {
         /// How long running calls may go on after SIGTERM before they are hung up; "0s" for not at all.
         drain_timeout: Period = default("60s"),
         /// How many calls may live at once; one more is told that the server is busy.
-        max_live: u32 = default(1000),
+        max_live: u32 = default(100),
         /// How many of them for one mailbox.
         max_live_per_mailbox: u32 = default(2),
-    }
-}
-
-section! {
-    /// `[dial]`
-    pub struct Dial {
-        /// Regular expressions for the numbers that may be called (digits, with or without a leading +). A number must
-        /// match one of them as a whole. With none, nothing can be called. For extensions of two to six digits:
-        /// ["^[0-9]{2,6}$"]
-        allow: Vec<Pattern> = default([]),
+        /// How many of them over one trunk.
+        max_live_per_trunk: u32 = default(10),
+        /// How many calls may start over one trunk in a second.
+        starts_per_second_per_trunk: u32 = default(2),
+        /// How many calls may start for one mailbox in a minute.
+        starts_per_minute_per_mailbox: u32 = default(5),
+        /// How many in an hour, also over restarts.
+        starts_per_hour_per_mailbox: u32 = default(30),
+        /// How many minutes the calls of one mailbox may last together in 24 hours, also over restarts.
+        minutes_per_day_per_mailbox: u32 = default(60),
+        /// How many calls the clients at one address may start in a minute.
+        starts_per_minute_per_address: u32 = default(20),
+        /// How many calls to one number may start in ten minutes.
+        starts_per_ten_minutes_per_number: u32 = default(3),
     }
 }
 

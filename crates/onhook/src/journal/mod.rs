@@ -34,7 +34,7 @@ use crate::store::{Store, StoreError};
 
 use ballast::Ballast;
 use gate::Gate;
-pub use recover::{Leftover, Recovered};
+pub use recover::{Counted, Leftover, Recovered};
 
 /// How many entries may wait for the disk.
 const QUEUE: usize = 16_384;

@@ -14,7 +14,22 @@ pub struct Recovered {
     pub leftovers: Vec<Leftover>,
     /// Calls that ended a short time ago, so that their ids can still be answered.
     pub ended: Vec<(CallKey, Ended)>,
+    /// Every call that ended within the last day, without its record.
+    pub counted: Vec<Counted>,
 }
+
+/// What of a call counts for a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    pub key: CallKey,
+    /// The key of the caller whose call it was.
+    pub owner: [u8; 32],
+    pub started: SystemTime,
+    pub ended: SystemTime,
+}
+
+/// How far back calls are counted.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A call without an end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,10 +56,10 @@ pub(super) fn recover(connection: &Connection, remember_ended: Duration) -> rusq
         })?
         .collect::<Result<_, _>>()?;
 
-    let since = SystemTime::now().checked_sub(remember_ended).map_or(0, milliseconds);
+    let since = |span| SystemTime::now().checked_sub(span).map_or(0, milliseconds);
     let ended = connection
         .prepare("SELECT k, id_hash, owner, started, ended, cause, record FROM cdr WHERE ended >= ?1 ORDER BY k")?
-        .query_map(params![since], |row| {
+        .query_map(params![since(remember_ended)], |row| {
             let ended = Ended {
                 id_hash: IdHash(row.get(1)?),
                 owner: row.get(2)?,
@@ -56,5 +71,20 @@ pub(super) fn recover(connection: &Connection, remember_ended: Duration) -> rusq
             Ok((CallKey(row.get(0)?), ended))
         })?
         .collect::<Result<_, _>>()?;
-    Ok(Recovered { leftovers, ended })
+    let counted = connection
+        .prepare("SELECT k, owner, started, ended FROM cdr WHERE ended >= ?1 ORDER BY k")?
+        .query_map(params![since(DAY)], |row| {
+            Ok(Counted {
+                key: CallKey(row.get(0)?),
+                owner: row.get(1)?,
+                started: system_time(row.get(2)?),
+                ended: system_time(row.get(3)?),
+            })
+        })?
+        .collect::<Result<_, _>>()?;
+    Ok(Recovered {
+        leftovers,
+        ended,
+        counted,
+    })
 }

@@ -28,21 +28,27 @@ impl Operations {
         }
         let requested = operation.requested.iter();
         Ok(requested
-            .map(|configuration| self.configuration(*configuration).into())
+            .map(|configuration| self.configuration(caller, *configuration).into())
             .collect())
     }
 
     fn configuration(
         &self,
+        caller: &Caller,
         configuration: ServiceConfiguration,
     ) -> Result<UnifiedMessagingConfiguration, ResponseError> {
         match configuration {
-            ServiceConfiguration::UnifiedMessagingConfiguration => Ok(UnifiedMessagingConfiguration {
-                enabled: true,
-                // Users have no number of their own here.
-                dial_string: String::new(),
-                play_on_phone_enabled: self.dial.allows_any(),
-            }),
+            ServiceConfiguration::UnifiedMessagingConfiguration => {
+                let own = self.gate.own_extension(caller).map_err(|error| {
+                    tracing::error!(%error, "a user's extension cannot be looked up");
+                    ResponseError::from(ResponseCode::InternalServerError)
+                })?;
+                Ok(UnifiedMessagingConfiguration {
+                    enabled: true,
+                    play_on_phone_enabled: own.is_some() || self.gate.has_rules(),
+                    dial_string: own.unwrap_or_default(),
+                })
+            }
             ServiceConfiguration::MailTips
             | ServiceConfiguration::ProtectionRules
             | ServiceConfiguration::PolicyNudges => Err(ResponseError {

@@ -16,7 +16,7 @@ use ews::{Fault, Operation, Request, Response};
 use crate::auth::Caller;
 use crate::auth::impersonation::{Impersonation, ImpersonationError};
 use crate::calls::Calls;
-use crate::dial::DialPolicy;
+use crate::dial::Gate;
 use crate::messages::Messages;
 
 /// What operations work with.
@@ -24,16 +24,16 @@ use crate::messages::Messages;
 pub struct Operations {
     calls: Calls,
     messages: Arc<dyn Messages>,
-    dial: Arc<DialPolicy>,
+    gate: Gate,
     impersonation: Arc<Impersonation>,
 }
 
 impl Operations {
-    pub fn new(calls: Calls, messages: Arc<dyn Messages>, dial: DialPolicy, impersonation: Impersonation) -> Self {
+    pub fn new(calls: Calls, messages: Arc<dyn Messages>, gate: Gate, impersonation: Impersonation) -> Self {
         Self {
             calls,
             messages,
-            dial: Arc::new(dial),
+            gate,
             impersonation: Arc::new(impersonation),
         }
     }

@@ -8,10 +8,10 @@ use ews::{PhoneCallId, PlayOnPhone, ResponseCode, ResponseError};
 use super::Operations;
 use crate::auth::Caller;
 use crate::calls::PlaceError;
-use crate::dial::Refusal;
+use crate::dial::{GateError, Refusal};
 use crate::messages::MessageError;
 
-/// How long a client should wait when as many calls are up as may be.
+/// How long a client should wait when no port is free.
 const BACK_OFF: Duration = Duration::from_secs(5);
 
 impl Operations {
@@ -22,9 +22,9 @@ impl Operations {
     ) -> Result<PhoneCallId, ResponseError> {
         let found = self.messages.find(caller, &operation.item_id.id).await;
         let message = found.map_err(|error| of_message(&error))?;
-        let granted = self.dial.permit(caller, &operation.dial_string);
-        let grant = granted.map_err(|refusal| ResponseError::from(of_refusal(refusal)))?;
-        let placed = self.calls.place(grant, message).await;
+        let permitted = self.gate.permit(caller, &operation.dial_string);
+        let permit = permitted.map_err(|error| ResponseError::from(of_gate(&error)))?;
+        let placed = self.calls.place(permit, message).await;
         let id = placed.map_err(|error| of_place(&error))?;
         Ok(PhoneCallId(id.as_str().to_owned()))
     }
@@ -43,18 +43,23 @@ fn of_message(error: &MessageError) -> ResponseError {
     code.into()
 }
 
-fn of_refusal(refusal: Refusal) -> ResponseCode {
-    match refusal {
-        Refusal::NotANumber => ResponseCode::InvalidPhoneNumber,
-        Refusal::SipUri => ResponseCode::InvalidSipUri,
-        Refusal::NotAllowed => ResponseCode::PhoneNumberNotDialable,
+fn of_gate(error: &GateError) -> ResponseCode {
+    match error {
+        GateError::Refused(Refusal::NotANumber) => ResponseCode::InvalidPhoneNumber,
+        GateError::Refused(Refusal::SipUri) => ResponseCode::InvalidSipUri,
+        GateError::Refused(Refusal::NotAllowed | Refusal::Never(_)) => ResponseCode::PhoneNumberNotDialable,
+        GateError::Store(error) => {
+            tracing::error!(%error, "a user's extension cannot be looked up");
+            ResponseCode::InternalServerError
+        }
     }
 }
 
 fn of_place(error: &PlaceError) -> ResponseError {
     let cause = error as &dyn std::error::Error;
     match error {
-        PlaceError::Busy => return ResponseError::busy(BACK_OFF),
+        PlaceError::Capped(capped) if capped.is_quota() => ResponseCode::SubmissionQuotaExceeded,
+        PlaceError::Capped(capped) => return ResponseError::busy(capped.wait),
         PlaceError::NoPort(_) => {
             tracing::warn!(cause, "no call was placed");
             return ResponseError::busy(BACK_OFF);
@@ -80,12 +85,18 @@ fn of_place(error: &PlaceError) -> ResponseError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::numbering::Danger;
 
     #[test]
     fn what_the_gate_says_has_a_code_of_its_own() {
-        assert_eq!(of_refusal(Refusal::NotANumber), ResponseCode::InvalidPhoneNumber);
-        assert_eq!(of_refusal(Refusal::SipUri), ResponseCode::InvalidSipUri);
-        assert_eq!(of_refusal(Refusal::NotAllowed), ResponseCode::PhoneNumberNotDialable);
+        for (refusal, code) in [
+            (Refusal::NotANumber, ResponseCode::InvalidPhoneNumber),
+            (Refusal::SipUri, ResponseCode::InvalidSipUri),
+            (Refusal::NotAllowed, ResponseCode::PhoneNumberNotDialable),
+            (Refusal::Never(Danger::Emergency), ResponseCode::PhoneNumberNotDialable),
+        ] {
+            assert_eq!(of_gate(&refusal.into()), code, "{refusal}");
+        }
     }
 
     #[test]
@@ -99,8 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cap_tells_how_long_to_wait() {
-        assert_eq!(of_place(&PlaceError::Busy), ResponseError::busy(BACK_OFF));
+    fn a_call_that_was_not_placed_has_a_code_of_its_own() {
         assert_eq!(of_place(&PlaceError::NoTrunk).code, ResponseCode::IpGatewayNotFound);
         assert_eq!(
             of_place(&PlaceError::Draining).code,

@@ -17,7 +17,7 @@ use crate::{
     auth::{AuthError, Authenticator, impersonation::Impersonation},
     calls::{Calls, Sounds},
     config::Config,
-    dial::DialPolicy,
+    dial::{DialPolicy, Gate},
     http::{self, Door, House, Tls},
     journal::{Journal, JournalError},
     messages::StoredMessages,
@@ -106,9 +106,9 @@ impl Server {
         let settings = wiring::calls(config, branch_key);
         let calls = Calls::start(settings, sip.clone(), events, sounds, journal.clone(), recovered);
 
-        let dial = DialPolicy::from_config(&config.dial);
+        let gate = Gate::new(DialPolicy::from_config(&config.dial), Arc::clone(&store));
         let impersonation = Impersonation::new(store, &config.login);
-        let operations = Operations::new(calls.clone(), messages, dial, impersonation);
+        let operations = Operations::new(calls.clone(), messages, gate, impersonation);
         let closing = CancellationToken::new();
         let mut http = http::Settings::from(&config.http);
         http.max_connections = descriptors::room_for(http.max_connections, config.calls.max_live);

@@ -5,7 +5,9 @@ use std::{net::IpAddr, time::Duration};
 use call::{BranchKey, Limits, digest::Credentials, sdp};
 
 use crate::{
-    calls, config, journal,
+    calls, config,
+    dial::CapsSettings,
+    journal,
     reach::Reach,
     sip::{Listen, Listener, Registration, Timers, TlsClient, TlsServer, Transport, Trunk},
 };
@@ -132,10 +134,23 @@ pub(super) fn calls(config: &config::Config, branch_key: BranchKey) -> calls::Se
         },
         disconnect_wait: calls.disconnect_wait.0,
         ended_retention: calls.ended_retention.0,
-        max_live: calls.max_live as usize,
-        max_live_per_mailbox: calls.max_live_per_mailbox as usize,
+        caps: caps(calls),
         trunks: config.trunk.iter().map(route).collect(),
         branch_key,
+    }
+}
+
+fn caps(calls: &config::Calls) -> CapsSettings {
+    CapsSettings {
+        live: calls.max_live,
+        live_per_mailbox: calls.max_live_per_mailbox,
+        live_per_trunk: calls.max_live_per_trunk,
+        starts_per_second_per_trunk: calls.starts_per_second_per_trunk,
+        starts_per_minute_per_mailbox: calls.starts_per_minute_per_mailbox,
+        starts_per_hour_per_mailbox: calls.starts_per_hour_per_mailbox,
+        time_per_day_per_mailbox: Duration::from_secs(60 * u64::from(calls.minutes_per_day_per_mailbox)),
+        starts_per_minute_per_address: calls.starts_per_minute_per_address,
+        starts_per_ten_minutes_per_number: calls.starts_per_ten_minutes_per_number,
     }
 }
 

@@ -7,7 +7,10 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use super::StoreError;
 
 /// Step n brings a store from schema n to schema n + 1.
-const STEPS: &[&str] = &[include_str!("../../migrations/0001_users_messages_calls.sql")];
+const STEPS: &[&str] = &[
+    include_str!("../../migrations/0001_users_messages_calls.sql"),
+    include_str!("../../migrations/0002_numbers_of_users.sql"),
+];
 
 /// Marks the file as ours (`PRAGMA application_id`): "onhk".
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"onhk");

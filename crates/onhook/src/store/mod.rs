@@ -4,6 +4,7 @@
 //! rest. Its functions touch the disk: async code calls those that write, or read sound, from `spawn_blocking`.
 
 mod migrate;
+mod numbers;
 mod secrets;
 mod users;
 mod voice_messages;
@@ -18,6 +19,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rusqlite::{Connection, ErrorCode};
 use thiserror::Error;
 
+pub use numbers::{Numbers, NumbersChange};
 pub use users::{NO_PASSWORD, User, UserError, UserName, UserNameError};
 pub use voice_messages::{MessageFacts, MessageId, MessageSummary, NewMessage};
 

@@ -195,7 +195,7 @@ async fn all_phones_of_a_server_that_was_killed_are_hung_up() {
     let (next_hop, _exchange) = exchange::open().await;
     let house = House::build();
     let plan = Plan {
-        calls: "drain_timeout = \"0s\"\nmax_live_per_mailbox = 1000",
+        calls: "drain_timeout = \"0s\"\nmax_live = 1000\nmax_live_per_mailbox = 1000",
         ..Plan::to(next_hop)
     };
     let first = Program::serve(&house, &plan).await;
@@ -238,7 +238,7 @@ async fn the_ids_of_all_calls_that_were_up_answer_at_once() {
     let peer = Peer::bind().await;
     let house = House::build();
     let plan = Plan {
-        calls: "drain_timeout = \"0s\"\nmax_live_per_mailbox = 1000\ndisconnect_wait = \"10ms\"",
+        calls: "drain_timeout = \"0s\"\nmax_live = 1000\nmax_live_per_mailbox = 1000\ndisconnect_wait = \"10ms\"",
         ..Plan::to(peer.uri())
     };
     let first = Program::serve(&house, &plan).await;

@@ -37,6 +37,11 @@ pub(crate) async fn soon<T>(what: &str, wanted: impl Future<Output = T>) -> T {
     }
 }
 
+/// Caps that nothing here reaches.
+const NO_CAPS: &str = "max_live_per_trunk = 100000\nstarts_per_second_per_trunk = 100000\nstarts_per_minute_per_mailbox = 100000\n\
+    starts_per_hour_per_mailbox = 100000\nminutes_per_day_per_mailbox = 1000000\n\
+    starts_per_minute_per_address = 100000\nstarts_per_ten_minutes_per_number = 100000";
+
 /// What differs between scenes: whole lines of TOML for a table each.
 #[derive(Clone)]
 pub(crate) struct Plan {
@@ -47,6 +52,8 @@ pub(crate) struct Plan {
     pub(crate) sip_listen: String,
     pub(crate) sip: String,
     pub(crate) calls: &'static str,
+    /// The caps, except those of live calls for the server and a mailbox.
+    pub(crate) caps: &'static str,
     pub(crate) media: String,
     pub(crate) log: &'static str,
     /// Further tables.
@@ -62,6 +69,7 @@ impl Plan {
             sip_listen: "udp:127.0.0.1:0".to_owned(),
             sip: String::new(),
             calls: "",
+            caps: NO_CAPS,
             media: String::new(),
             log: "",
             more: String::new(),
@@ -81,8 +89,8 @@ impl Plan {
             });
         format!(
             "[http]\nlisten = \"127.0.0.1:0\"\n[sip]\nlisten = [{:?}]\n{}\n[media]\n{}\n[store]\npath = {store:?}\nballast = \"0\"\n\
-             [calls]\n{}\n[dial]\nallow = [\"^[0-9]{{3,7}}$\"]\n[log]\n{}\n{}\n{trunks}",
-            self.sip_listen, self.sip, self.media, self.calls, self.log, self.more
+             [calls]\n{}\n{}\n[dial]\nallow = [\"^[0-9]{{3,7}}$\"]\n[log]\n{}\n{}\n{trunks}",
+            self.sip_listen, self.sip, self.media, self.calls, self.caps, self.log, self.more
         )
     }
 }

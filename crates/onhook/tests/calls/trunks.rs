@@ -27,7 +27,7 @@ async fn a_trunk_that_does_not_answer_its_keep_alive_is_no_gateway() {
     let scene = Scene::open(Plan {
         trunk: "keepalive = \"1s\"",
         sip_listen: "tcp:127.0.0.1:0".to_owned(),
-        calls: "max_live_per_mailbox = 1000",
+        calls: "max_live = 1000\nmax_live_per_mailbox = 1000",
         ..Plan::to(format!("sip:{gone};transport=tcp"))
     })
     .await;
@@ -50,7 +50,7 @@ async fn calls_take_the_first_trunk_that_is_up() {
         next_hops: vec![silent.uri(), next_hop],
         trunk: "keepalive = \"1s\"",
         sip: "[sip.timers]\nt1 = \"20ms\"".to_owned(),
-        calls: "max_live_per_mailbox = 1000",
+        calls: "max_live = 1000\nmax_live_per_mailbox = 1000",
         ..Plan::to("")
     })
     .await;

@@ -85,6 +85,11 @@ fn fill(path: &Path, message: Duration) -> String {
     store.add_message(&message).unwrap().to_string()
 }
 
+/// Caps that nothing here reaches.
+const CAPS: &str = "max_live_per_trunk = 100000\nstarts_per_second_per_trunk = 100000\nstarts_per_minute_per_mailbox = 100000\n\
+    starts_per_hour_per_mailbox = 100000\nminutes_per_day_per_mailbox = 1000000\n\
+    starts_per_minute_per_address = 100000\nstarts_per_ten_minutes_per_number = 100000";
+
 impl Stage {
     /// Starts `onhook serve`; `store` and `calls` are further lines of those sections.
     pub(crate) async fn serve(&self, store: &str, calls: &str) -> Serving {
@@ -97,7 +102,7 @@ impl Stage {
         let config = self.folder.path().join("onhook.toml");
         let toml = format!(
             "[http]\nlisten = \"127.0.0.1:0\"\n{}\n[sip]\nlisten = [\"udp:127.0.0.1:0\"]\n[sip.timers]\nt1 = \"100ms\"\n\
-             [store]\npath = {:?}\n{store}\n[calls]\nmax_live_per_mailbox = 1000\n{calls}\n\
+             [store]\npath = {:?}\n{store}\n[calls]\nmax_live = 1000\nmax_live_per_mailbox = 1000\n{CAPS}\n{calls}\n\
              [[trunk]]\nname = \"phone\"\nnext_hop = \"sip:{phone}\"\nkeepalive = \"0s\"\n\
              [dial]\nallow = [\"^[0-9]{{2,6}}$\"]\n",
             self.http, self.store

@@ -68,12 +68,8 @@ impl Owner {
                 tracing::warn!(call = %key, trunk = live.call.record().trunk, %why, "the answer was not taken");
             }
         }
-        let owner = live.owner;
-        if let Some(up) = self.up.get_mut(&owner) {
-            *up -= 1;
-            if *up == 0 {
-                self.up.remove(&owner);
-            }
+        if let Some(hold) = live.hold.take() {
+            self.caps.give_back(hold, self.wall_clock());
         }
         self.leftovers_ending.remove(&key);
     }

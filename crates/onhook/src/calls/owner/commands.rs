@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use call::Call;
+use call::{Call, Limits};
 use media::RtpPort;
 use tokio::sync::watch;
 
@@ -13,7 +13,7 @@ use crate::{
         live::{Placed, Stage},
         place::{Names, Order},
     },
-    dial::Grant,
+    dial::Permit,
     journal::IdHash,
     messages::Message,
 };
@@ -29,7 +29,7 @@ impl Owner {
                 let _ = reply.send(self.disconnect(owner, id));
             }
             Command::Live { reply } => {
-                let _ = reply.send(self.up.values().sum());
+                let _ = reply.send(self.caps.live());
             }
             Command::Drain { reply } => {
                 self.draining = true;
@@ -49,12 +49,12 @@ impl Owner {
 
     fn place(&mut self, order: Order) {
         let Order {
-            grant,
+            permit,
             message,
             port,
             reply,
         } = order;
-        match self.try_place(&grant, message, port) {
+        match self.try_place(permit, message, port) {
             // The caller hears of it when the intent is durable.
             Ok((key, id)) => {
                 if let Some(live) = self.live.get_mut(&key) {
@@ -68,28 +68,39 @@ impl Owner {
         }
     }
 
-    fn try_place(&mut self, grant: &Grant, message: Message, port: RtpPort) -> Result<(Key, PhoneCallId), PlaceError> {
+    fn try_place(&mut self, permit: Permit, message: Message, port: RtpPort) -> Result<(Key, PhoneCallId), PlaceError> {
         if self.draining {
             return Err(PlaceError::Draining);
         }
         if !self.journal.takes_new_calls() {
             return Err(PlaceError::NotJournaled);
         }
-        let up: usize = self.up.values().sum();
-        let owner = *grant.owner();
-        let own = self.up.get(&owner).copied().unwrap_or(0);
-        if up >= self.settings.max_live || own >= self.settings.max_live_per_mailbox {
-            return Err(PlaceError::Busy);
-        }
-        let (trunk, local) = self
+        let ways: Vec<_> = self
             .settings
             .trunks
             .iter()
             .filter(|trunk| self.sip.trunk(&trunk.name).is_some_and(|state| state.is_up()))
-            .find_map(|trunk| Some((trunk, self.sip.local(&trunk.name).ok()?)))
-            .ok_or(PlaceError::NoTrunk)?;
+            .filter_map(|trunk| Some((trunk, self.sip.local(&trunk.name).ok()?)))
+            .collect();
+        if ways.is_empty() {
+            return Err(PlaceError::NoTrunk);
+        }
         let names = Names::random()?;
-        let protection = trunk.srtp.protection()?;
+        let (longest, now) = (self.settings.limits.max_duration, self.wall_clock());
+        let trunks: Vec<&str> = ways.iter().map(|(trunk, _)| trunk.name.as_str()).collect();
+        // What the grant holds is given back at the call's end, or here when there will be no call.
+        let grant = self.caps.grant(permit, &trunks, longest, now)?;
+        let granted = ways.into_iter().find(|(trunk, _)| trunk.name == grant.trunk());
+        let protected = granted
+            .ok_or(PlaceError::NoTrunk)
+            .and_then(|(trunk, local)| Ok((trunk, local, trunk.srtp.protection()?)));
+        let (trunk, local, protection) = match protected {
+            Ok(protected) => protected,
+            Err(error) => {
+                self.caps.give_back(grant.into_hold(), now);
+                return Err(error);
+            }
+        };
         let media = self.sounds.local_media(
             &port,
             local_ip(&local),
@@ -98,8 +109,12 @@ impl Owner {
             protection,
         );
         let reach = self.sip.reach(&trunk.name).unwrap_or_default();
-        let around = trunk.surroundings(local, media, &self.settings.branch_key, self.settings.limits);
-        let call = Call::place(trunk.placement(grant, &names), around);
+        let limits = Limits {
+            max_duration: grant.longest(),
+            ..self.settings.limits
+        };
+        let around = trunk.surroundings(local, media, &self.settings.branch_key, limits);
+        let call = Call::place(trunk.placement(&grant, &names), around);
 
         let key = self.journal.next_key();
         tracing::info!(call = %key, sip.call_id = %call.record().dialog.call_id, trunk = trunk.name, number = %grant.number(), "placing a call");
@@ -110,19 +125,29 @@ impl Owner {
                 reach,
                 own_key: protection.map(|protection| protection.key),
             }),
-            ..Live::new(owner, names.id.hash(), call, SystemTime::now())
+            ..Live::new(*grant.owner(), names.id.hash(), call, SystemTime::now())
         };
-        self.admit(key, live);
+        self.admit(
+            key,
+            Live {
+                hold: Some(grant.into_hold()),
+                ..live
+            },
+        );
         Ok((key, names.id))
     }
 
-    /// From here on the call can be found, and counts.
-    pub(super) fn admit(&mut self, key: Key, live: Live) {
+    /// From here on the call can be found, and counts: also one that has no grant, and only ever ends.
+    pub(super) fn admit(&mut self, key: Key, mut live: Live) {
+        if live.hold.is_none() {
+            let longest = self.settings.limits.max_duration;
+            let trunk = &live.call.record().trunk;
+            live.hold = Some(self.caps.hold(live.owner, trunk, live.started, longest));
+        }
         self.by_id.insert(live.id, key);
         let record = live.call.record();
         self.sip.begin(&record.dialog.call_id, &record.trunk);
         self.by_call_id.insert(record.dialog.call_id.clone(), key);
-        *self.up.entry(live.owner).or_default() += 1;
         self.live.insert(key, live);
     }
 

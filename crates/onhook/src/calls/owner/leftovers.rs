@@ -1,12 +1,16 @@
 //! What an earlier server left: ids that can still be asked about, and calls whose phones may be off-hook.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    collections::HashMap,
+    time::{Duration, SystemTime},
+};
 
 use call::{Call, Record, Response, Surroundings, sdp::LocalMedia};
 
 use super::{Key, Live, Owner, Past, act::Intent, local_ip};
 use crate::{
-    calls::{PhoneCallId, TrunkRoute, live::Row},
+    calls::{PhoneCallId, TrunkRoute, live::Row, past},
+    dial::Started,
     journal::{Leftover, Recovered},
 };
 
@@ -31,6 +35,7 @@ const NOBODY: [u8; 32] = [0; 32];
 impl Owner {
     /// From here on every call that is known can be asked about.
     pub(super) fn remember(&mut self, recovered: Recovered) {
+        self.count(&recovered);
         let (now, today) = (self.now(), SystemTime::now());
         for (key, ended) in &recovered.ended {
             if let Some(past) = Past::recovered(ended) {
@@ -50,6 +55,38 @@ impl Owner {
         for leftover in recovered.leftovers {
             self.by_id.insert(leftover.id_hash, leftover.key);
             self.leftovers.insert(leftover.key, leftover);
+        }
+    }
+
+    /// The caps go on counting where the last server stopped.
+    fn count(&mut self, recovered: &Recovered) {
+        let intents: Vec<Intent> = recovered
+            .leftovers
+            .iter()
+            .filter_map(|leftover| serde_json::from_slice(&leftover.intent).ok())
+            .collect();
+        let dialled: HashMap<Key, String> = recovered
+            .ended
+            .iter()
+            .filter_map(|(key, ended)| Some((*key, past::request_uri(ended)?)))
+            .collect();
+        let up = intents.iter().map(|intent| Started {
+            mailbox: intent.owner,
+            at: intent.started,
+            ended: None,
+            request_uri: Some(&intent.record.request_uri),
+        });
+        let over = recovered.counted.iter().map(|counted| Started {
+            mailbox: counted.owner,
+            at: counted.started,
+            ended: Some(counted.ended),
+            request_uri: dialled.get(&counted.key).map(String::as_str),
+        });
+        let mut calls: Vec<Started<'_>> = over.chain(up).collect();
+        calls.sort_by_key(|call| call.at);
+        let now = self.wall_clock();
+        for call in calls {
+            self.caps.remember(call, now);
         }
     }
 

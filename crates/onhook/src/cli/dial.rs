@@ -1,0 +1,53 @@
+//! `onhook dial`: what the dial policy says, and why.
+
+use std::io::{self, Write as _};
+
+use clap::Subcommand;
+
+use super::{ConfigFile, Exit, Failure};
+use crate::dial::{self, DialPolicy};
+use crate::store::{UserError, UserName};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Say whether a user may call a number, which rule decides, and every step on the way
+    #[command(after_help = "\
+The configuration file and the store are read as they are now; no server needs to run, and no call is placed. How many
+calls a user may place is not looked at: the running server counts that, by the caps in [calls].
+
+Exit codes: 0 allowed, 1 failed (there is no such user, say), 3 refused, 64 wrong configuration file.
+
+Examples:
+  onhook dial explain --user alice 4711
+  onhook dial explain --user alice '+49 30 123456'")]
+    Explain {
+        /// Whose call it would be
+        #[arg(long, value_name = "NAME")]
+        user: UserName,
+        /// The number or SIP address, as a client would send it
+        #[arg(allow_hyphen_values = true)]
+        number: String,
+    },
+}
+
+pub(super) fn run(args: Args, file: &ConfigFile) -> Result<Exit, Failure> {
+    let Command::Explain { user, number } = args.command;
+    let store = file.open_store()?;
+    if store.user_version(&user)?.is_none() {
+        return Err(UserError::Unknown(user).into());
+    }
+    let policy = DialPolicy::from_config(&file.load()?.dial);
+    let decision = policy.decide(&dial::dialler(&store, &user)?, &number);
+    writeln!(io::stdout(), "{}", decision.in_full())?;
+    Ok(if decision.is_allowed() {
+        Exit::Done
+    } else {
+        Exit::Refused
+    })
+}

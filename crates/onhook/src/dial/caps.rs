@@ -1,0 +1,408 @@
+//! How many calls, and how often. Whatever a call takes of the caps it takes at once, before its INVITE, and holds until
+//! it is over: a [`Hold`] cannot be copied, and giving it back consumes it.
+//!
+//! Counts live in memory. What reaches past a restart is told again from the journal's records
+//! ([`Caps::remember`]); calls that a crash left hold their places until they are ended ([`Caps::hold`]).
+//! Memory is bounded: a window remembers no more starts than its cap, and what has run out is swept.
+
+mod window;
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
+
+use thiserror::Error;
+
+use super::{Number, Permit, audit};
+use window::{Spent, Window};
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const TEN_MINUTES: Duration = Duration::from_secs(600);
+const HOUR: Duration = Duration::from_secs(3600);
+/// How far back spent minutes count.
+pub(crate) const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// How long to wait for a place that some call's end will free.
+const SOME_END: Duration = Duration::from_secs(5);
+/// Mailboxes, addresses or numbers that are remembered at a time; with more, new ones wait.
+const MOST: usize = 100_000;
+
+/// The caps; each is how many may be, so that 0 allows none.
+#[derive(Clone, Copy, Debug)]
+pub struct CapsSettings {
+    pub live: u32,
+    pub live_per_mailbox: u32,
+    pub live_per_trunk: u32,
+    pub starts_per_second_per_trunk: u32,
+    pub starts_per_minute_per_mailbox: u32,
+    pub starts_per_hour_per_mailbox: u32,
+    /// In any 24 hours.
+    pub time_per_day_per_mailbox: Duration,
+    pub starts_per_minute_per_address: u32,
+    pub starts_per_ten_minutes_per_number: u32,
+}
+
+/// A cap, by what it counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Cap {
+    Live,
+    LivePerMailbox,
+    LivePerTrunk,
+    StartsPerSecondPerTrunk,
+    StartsPerMinutePerMailbox,
+    StartsPerHourPerMailbox,
+    MinutesPerDayPerMailbox,
+    StartsPerMinutePerAddress,
+    StartsPerTenMinutesPerNumber,
+}
+
+impl Cap {
+    /// All of them.
+    pub(super) const ALL: [Self; 9] = [
+        Self::Live,
+        Self::LivePerMailbox,
+        Self::LivePerTrunk,
+        Self::StartsPerSecondPerTrunk,
+        Self::StartsPerMinutePerMailbox,
+        Self::StartsPerHourPerMailbox,
+        Self::MinutesPerDayPerMailbox,
+        Self::StartsPerMinutePerAddress,
+        Self::StartsPerTenMinutesPerNumber,
+    ];
+
+    /// The key that sets it.
+    pub(super) const fn key(self) -> &'static str {
+        match self {
+            Self::Live => "max_live",
+            Self::LivePerMailbox => "max_live_per_mailbox",
+            Self::LivePerTrunk => "max_live_per_trunk",
+            Self::StartsPerSecondPerTrunk => "starts_per_second_per_trunk",
+            Self::StartsPerMinutePerMailbox => "starts_per_minute_per_mailbox",
+            Self::StartsPerHourPerMailbox => "starts_per_hour_per_mailbox",
+            Self::MinutesPerDayPerMailbox => "minutes_per_day_per_mailbox",
+            Self::StartsPerMinutePerAddress => "starts_per_minute_per_address",
+            Self::StartsPerTenMinutesPerNumber => "starts_per_ten_minutes_per_number",
+        }
+    }
+}
+
+/// A cap is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("[calls] {} is reached", .cap.key())]
+pub struct Capped {
+    cap: Cap,
+    /// How long it will last; for places of live calls, a guess.
+    pub wait: Duration,
+}
+
+impl Capped {
+    fn new(cap: Cap, wait: Duration) -> Self {
+        Self { cap, wait }
+    }
+
+    /// Whether the minutes of the day are spent, for which there is a response code of its own.
+    pub fn is_quota(&self) -> bool {
+        self.cap == Cap::MinutesPerDayPerMailbox
+    }
+
+    /// The key in `[calls]` that sets this cap.
+    pub fn key(&self) -> &'static str {
+        self.cap.key()
+    }
+}
+
+/// What one call holds of the caps from before its INVITE until it is over.
+#[derive(Debug)]
+#[must_use = "only Caps::give_back returns it"]
+pub struct Hold {
+    mailbox: [u8; 32],
+    trunk: String,
+    started: SystemTime,
+    /// Set aside of the mailbox's time.
+    time: Duration,
+    /// What of it can be spent at most.
+    most: Duration,
+}
+
+/// The right to place one call to one number over one trunk: what an INVITE is printed from.
+#[derive(Debug)]
+#[must_use = "only Caps::give_back returns what it holds"]
+pub struct Grant {
+    number: Number,
+    hold: Hold,
+}
+
+impl Grant {
+    /// The number that may be called.
+    pub fn number(&self) -> &Number {
+        &self.number
+    }
+
+    /// The key of the caller who may.
+    pub fn owner(&self) -> &[u8; 32] {
+        &self.hold.mailbox
+    }
+
+    /// The trunk it may be called over.
+    pub fn trunk(&self) -> &str {
+        &self.hold.trunk
+    }
+
+    /// How long the call may last: what was asked for, or what is left of the mailbox's time.
+    pub fn longest(&self) -> Duration {
+        self.hold.time
+    }
+
+    /// What is left when the INVITE's record is made.
+    pub fn into_hold(self) -> Hold {
+        self.hold
+    }
+}
+
+/// A call of the past, as far as caps count it.
+#[derive(Clone, Copy, Debug)]
+pub struct Started<'a> {
+    pub mailbox: [u8; 32],
+    pub at: SystemTime,
+    /// When it ended; `None` when it has not.
+    pub ended: Option<SystemTime>,
+    pub request_uri: Option<&'a str>,
+}
+
+#[derive(Debug, Default)]
+struct Mailbox {
+    live: u32,
+    minute: Window,
+    hour: Window,
+    /// What live calls have set aside.
+    aside: Duration,
+    spent: Spent,
+}
+
+#[derive(Debug, Default)]
+struct Trunk {
+    live: u32,
+    second: Window,
+}
+
+/// All counts. One task owns them.
+#[derive(Debug)]
+pub struct Caps {
+    settings: CapsSettings,
+    live: u32,
+    mailboxes: HashMap<[u8; 32], Mailbox>,
+    trunks: HashMap<String, Trunk>,
+    addresses: HashMap<IpAddr, Window>,
+    numbers: HashMap<String, Window>,
+    swept: Option<SystemTime>,
+}
+
+impl Caps {
+    pub fn new(settings: CapsSettings) -> Self {
+        Self {
+            settings,
+            live: 0,
+            mailboxes: HashMap::new(),
+            trunks: HashMap::new(),
+            addresses: HashMap::new(),
+            numbers: HashMap::new(),
+            swept: None,
+        }
+    }
+
+    /// Calls that hold a place now.
+    pub fn live(&self) -> usize {
+        self.live as usize
+    }
+
+    /// Takes everything a call needs, or nothing. The call goes over the first of `trunks` that has room, and may last
+    /// `longest`, or less if the mailbox has less time left. A refusal is counted and logged.
+    ///
+    /// # Errors
+    /// When a cap is reached.
+    pub fn grant(
+        &mut self,
+        permit: Permit,
+        trunks: &[&str],
+        longest: Duration,
+        now: SystemTime,
+    ) -> Result<Grant, Capped> {
+        self.sweep(now);
+        let Permit { number, caller } = permit;
+        match self.check(caller.key, caller.address, &number, trunks, now) {
+            Ok((trunk, left)) => {
+                self.count(caller.key, now, Some(&user_of(&number.request_uri(""))), caller.address);
+                let trunks = self.trunks.entry(trunk.to_owned()).or_default();
+                trunks.second.add(now, self.settings.starts_per_second_per_trunk);
+                let hold = self.take(caller.key, trunk, now, longest.min(left), Duration::MAX);
+                Ok(Grant { number, hold })
+            }
+            Err(capped) => {
+                audit::capped(&caller, &number, capped);
+                Err(capped)
+            }
+        }
+    }
+
+    /// The trunk to take, and how much of the mailbox's time is left.
+    fn check<'t>(
+        &mut self,
+        mailbox: [u8; 32],
+        address: Option<IpAddr>,
+        number: &Number,
+        trunks: &[&'t str],
+        now: SystemTime,
+    ) -> Result<(&'t str, Duration), Capped> {
+        let caps = self.settings;
+        let number = user_of(&number.request_uri(""));
+        let is_new = |full: bool| {
+            if full {
+                Err(Capped::new(Cap::Live, SOME_END))
+            } else {
+                Ok(())
+            }
+        };
+        is_new(self.live >= caps.live)?;
+        is_new(is_full(&self.mailboxes, &mailbox) || is_full(&self.numbers, &number))?;
+        is_new(address.is_some_and(|address| is_full(&self.addresses, &address)))?;
+
+        let owner = self.mailboxes.entry(mailbox).or_default();
+        if owner.live >= caps.live_per_mailbox {
+            return Err(Capped::new(Cap::LivePerMailbox, SOME_END));
+        }
+        owner
+            .minute
+            .room(now, MINUTE, caps.starts_per_minute_per_mailbox)
+            .map_err(|wait| Capped::new(Cap::StartsPerMinutePerMailbox, wait))?;
+        owner
+            .hour
+            .room(now, HOUR, caps.starts_per_hour_per_mailbox)
+            .map_err(|wait| Capped::new(Cap::StartsPerHourPerMailbox, wait))?;
+        let used = owner.spent.within(DAY, now) + owner.aside;
+        let left = caps.time_per_day_per_mailbox.saturating_sub(used);
+        if left.is_zero() {
+            return Err(Capped::new(Cap::MinutesPerDayPerMailbox, SOME_END));
+        }
+        if let Some(address) = address {
+            let window = self.addresses.entry(address).or_default();
+            window
+                .room(now, MINUTE, caps.starts_per_minute_per_address)
+                .map_err(|wait| Capped::new(Cap::StartsPerMinutePerAddress, wait))?;
+        }
+        let window = self.numbers.entry(number).or_default();
+        window
+            .room(now, TEN_MINUTES, caps.starts_per_ten_minutes_per_number)
+            .map_err(|wait| Capped::new(Cap::StartsPerTenMinutesPerNumber, wait))?;
+
+        let mut soonest: Option<Capped> = None;
+        for trunk in trunks {
+            let counts = self.trunks.entry((*trunk).to_owned()).or_default();
+            let capped = if counts.live >= caps.live_per_trunk {
+                Capped::new(Cap::LivePerTrunk, SOME_END)
+            } else {
+                match counts.second.room(now, SECOND, caps.starts_per_second_per_trunk) {
+                    Ok(()) => return Ok((trunk, left)),
+                    Err(wait) => Capped::new(Cap::StartsPerSecondPerTrunk, wait),
+                }
+            };
+            soonest = soonest.filter(|soonest| soonest.wait <= capped.wait).or(Some(capped));
+        }
+        Err(soonest.unwrap_or(Capped::new(Cap::LivePerTrunk, SOME_END)))
+    }
+
+    fn count(&mut self, mailbox: [u8; 32], at: SystemTime, number: Option<&str>, address: Option<IpAddr>) {
+        let caps = self.settings;
+        let owner = self.mailboxes.entry(mailbox).or_default();
+        owner.minute.add(at, caps.starts_per_minute_per_mailbox);
+        owner.hour.add(at, caps.starts_per_hour_per_mailbox);
+        if let Some(number) = number {
+            let window = self.numbers.entry(number.to_owned()).or_default();
+            window.add(at, caps.starts_per_ten_minutes_per_number);
+        }
+        if let Some(address) = address {
+            let window = self.addresses.entry(address).or_default();
+            window.add(at, caps.starts_per_minute_per_address);
+        }
+    }
+
+    fn take(&mut self, mailbox: [u8; 32], trunk: &str, started: SystemTime, time: Duration, most: Duration) -> Hold {
+        self.live += 1;
+        let owner = self.mailboxes.entry(mailbox).or_default();
+        owner.live += 1;
+        owner.aside += time;
+        self.trunks.entry(trunk.to_owned()).or_default().live += 1;
+        Hold {
+            mailbox,
+            trunk: trunk.to_owned(),
+            started,
+            time,
+            most,
+        }
+    }
+
+    /// A place for a call that is up already, whatever the caps say: one that a crash left, or that nobody placed. It
+    /// spends no more than `longest`, however long nobody was there to end it.
+    pub fn hold(&mut self, mailbox: [u8; 32], trunk: &str, started: SystemTime, longest: Duration) -> Hold {
+        self.take(mailbox, trunk, started, Duration::ZERO, longest)
+    }
+
+    /// The call is over: its places are free, and the time it took is spent.
+    pub fn give_back(&mut self, hold: Hold, now: SystemTime) {
+        let Hold {
+            mailbox,
+            trunk,
+            started,
+            time,
+            most,
+        } = hold;
+        self.live -= 1;
+        let owner = self.mailboxes.entry(mailbox).or_default();
+        owner.live -= 1;
+        owner.aside -= time;
+        let lasted = now.duration_since(started).unwrap_or_default();
+        owner.spent.add(lasted.min(most), now);
+        self.trunks.entry(trunk).or_default().live -= 1;
+    }
+
+    /// Counts a call of an earlier server: its start, and the time it took if it has ended. Told in the order of starts.
+    pub fn remember(&mut self, call: Started<'_>, now: SystemTime) {
+        // A clock that was set back must not keep a mailbox shut until it has caught up.
+        let at = call.at.min(now);
+        let number = call.request_uri.map(user_of);
+        self.count(call.mailbox, at, number.as_deref(), None);
+        if let Some(ended) = call.ended {
+            let lasted = ended.duration_since(call.at).unwrap_or_default();
+            let owner = self.mailboxes.entry(call.mailbox).or_default();
+            owner.spent.add(lasted, ended.min(now));
+        }
+    }
+
+    /// Once a minute, forgets whom nothing is counted for any more.
+    fn sweep(&mut self, now: SystemTime) {
+        let since = |swept: SystemTime| now.duration_since(swept).unwrap_or_default();
+        if self.swept.is_some_and(|swept| since(swept) < MINUTE) {
+            return;
+        }
+        self.swept = Some(now);
+        self.addresses.retain(|_, window| !window.is_over(now, MINUTE));
+        self.numbers.retain(|_, window| !window.is_over(now, TEN_MINUTES));
+        self.mailboxes.retain(|_, owner| {
+            owner.live > 0 || !owner.hour.is_over(now, HOUR) || !owner.spent.within(DAY, now).is_zero()
+        });
+    }
+}
+
+fn is_full<K: Eq + Hash, V>(map: &HashMap<K, V>, key: &K) -> bool {
+    map.len() >= MOST && !map.contains_key(key)
+}
+
+/// Whom a Request-URI is for, whatever the host: what calls to one number are counted by.
+fn user_of(request_uri: &str) -> String {
+    let rest = request_uri.split_once(':').map_or(request_uri, |(_, rest)| rest);
+    rest.split('@').next().unwrap_or(rest).to_owned()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,82 @@
+//! Starts within a span of time, and time spent within a day. Both forget by themselves.
+
+use std::collections::VecDeque;
+use std::time::{Duration, SystemTime};
+
+/// The last starts, as many as a cap needs to know.
+#[derive(Debug, Default)]
+pub(super) struct Window {
+    starts: VecDeque<SystemTime>,
+}
+
+impl Window {
+    /// Whether one more may start now, when `cap` may in any `span`.
+    ///
+    /// # Errors
+    /// How long it takes until one may.
+    pub(super) fn room(&self, now: SystemTime, span: Duration, cap: u32) -> Result<(), Duration> {
+        let Some(nth_last) = self.starts.len().checked_sub(cap as usize) else {
+            return Ok(());
+        };
+        // With no cap at all there is nothing to wait for.
+        let Some(start) = self.starts.get(nth_last) else {
+            return Err(span);
+        };
+        match span.checked_sub(since(*start, now)) {
+            Some(wait) if !wait.is_zero() => Err(wait),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    pub(super) fn add(&mut self, start: SystemTime, cap: u32) {
+        self.starts.push_back(start);
+        while self.starts.len() > cap as usize {
+            self.starts.pop_front();
+        }
+    }
+
+    /// Whether no start is left within the span.
+    pub(super) fn is_over(&self, now: SystemTime, span: Duration) -> bool {
+        self.starts.back().is_none_or(|last| since(*last, now) >= span)
+    }
+}
+
+/// Time that calls took, by the hour they ended in: 26 entries at most for a day.
+#[derive(Debug, Default)]
+pub(super) struct Spent {
+    hours: VecDeque<(SystemTime, Duration)>,
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+const MOST_HOURS: usize = 26;
+
+impl Spent {
+    /// Adds the time of a call that ended at `ended`. It counts at least as long as it should, and less than an hour more.
+    pub(super) fn add(&mut self, time: Duration, ended: SystemTime) {
+        match self.hours.back_mut() {
+            Some((hour, spent)) if ended < *hour + HOUR => *spent += time,
+            _ => self.hours.push_back((ended, time)),
+        }
+        while self.hours.len() > MOST_HOURS {
+            self.hours.pop_front();
+        }
+    }
+
+    /// The time spent in the last `span`.
+    pub(super) fn within(&mut self, span: Duration, now: SystemTime) -> Duration {
+        // The last call of an hour ended up to an hour after its first.
+        while self
+            .hours
+            .front()
+            .is_some_and(|(hour, _)| since(*hour, now) >= span + HOUR)
+        {
+            self.hours.pop_front();
+        }
+        self.hours.iter().map(|(_, spent)| *spent).sum()
+    }
+}
+
+/// How long ago; no time at all for what lies ahead.
+fn since(then: SystemTime, now: SystemTime) -> Duration {
+    now.duration_since(then).unwrap_or_default()
+}

@@ -1,0 +1,346 @@
+//! What the policy says to one dial string of one user, with every step that led there: the one text for
+//! `onhook dial explain` and for the log. Callers never see it.
+
+use std::fmt;
+
+use super::dial_string::{DialString, Malformed};
+use super::plan::{Plan, Target};
+use super::rules::{self, Dialler, Rule, Verdict};
+use super::{Number, Refusal};
+use crate::config::{Dial, RuleAction};
+use crate::numbering::Danger;
+use crate::telemetry::Masked;
+
+/// What the operator allows.
+#[derive(Clone, Debug)]
+pub struct DialPolicy {
+    plan: Plan,
+    rules: Vec<Rule>,
+}
+
+impl DialPolicy {
+    pub fn from_config(dial: &Dial) -> Self {
+        let plan = Plan::from_config(&dial.plan);
+        let rules = rules::from_config(dial, &plan);
+        Self { plan, rules }
+    }
+
+    /// Whether there are rules besides the default one.
+    pub fn has_rules(&self) -> bool {
+        self.rules.len() > 1
+    }
+
+    /// Decides. It counts nothing and reads no clock.
+    pub fn decide(&self, dialler: &Dialler, dial_string: &str) -> Decision {
+        let mut steps = Vec::new();
+        let outcome = self.walk(dialler, dial_string, &mut steps);
+        Decision {
+            dialler: dialler.name.clone(),
+            dial_string: dial_string.to_owned(),
+            steps,
+            outcome,
+        }
+    }
+
+    fn walk(&self, dialler: &Dialler, dial_string: &str, steps: &mut Vec<Step>) -> Result<Number, Refusal> {
+        let dialled = DialString::parse(dial_string).map_err(|malformed| {
+            steps.push(Step::Malformed(malformed));
+            match malformed {
+                Malformed::Number => Refusal::NotANumber,
+                Malformed::Uri => Refusal::SipUri,
+            }
+        })?;
+        let target = self.plan.read(&dialled);
+        steps.push(Step::Means(target.clone()));
+        if let Some(danger) = self.plan.danger(&dialled, &target) {
+            steps.push(Step::Never(danger));
+            return Err(Refusal::Never(danger));
+        }
+        let refused = match &target {
+            Target::Uri(uri) if uri.is_sips => {
+                steps.push(Step::Sips);
+                return Err(Refusal::SipUri);
+            }
+            Target::Uri(_) => Refusal::SipUri,
+            Target::Extension(_) | Target::Number(_) | Target::Digits(_) => Refusal::NotAllowed,
+        };
+        for (index, rule) in self.rules.iter().enumerate() {
+            let verdict = rule.verdict(dialler, &target, &self.plan);
+            steps.push(Step::Rule {
+                number: index + 1,
+                name: rule.name.clone(),
+                action: rule.action,
+                verdict,
+            });
+            match (verdict, rule.action) {
+                (Verdict::Misses(_), _) => {}
+                (Verdict::Covers, RuleAction::Refuse) => return Err(refused),
+                (Verdict::Covers, RuleAction::Allow) => {
+                    let number = Number::new(&target, &self.plan);
+                    steps.push(Step::Sent(number.clone()));
+                    return Ok(number);
+                }
+            }
+        }
+        steps.push(Step::NoRule);
+        Err(refused)
+    }
+}
+
+/// A decision and how it came about.
+#[derive(Clone, Debug)]
+pub struct Decision {
+    dialler: Option<String>,
+    dial_string: String,
+    steps: Vec<Step>,
+    pub(super) outcome: Result<Number, Refusal>,
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Malformed(Malformed),
+    Means(Target),
+    Never(Danger),
+    Sips,
+    Rule {
+        number: usize,
+        name: String,
+        action: RuleAction,
+        verdict: Verdict,
+    },
+    NoRule,
+    Sent(Number),
+}
+
+impl Decision {
+    /// Whether the number may be called.
+    pub fn is_allowed(&self) -> bool {
+        self.outcome.is_ok()
+    }
+
+    /// The number that may be called.
+    pub fn number(&self) -> Option<&Number> {
+        self.outcome.as_ref().ok()
+    }
+
+    /// Every step in words, a line each, with the number itself.
+    pub fn in_full(&self) -> impl fmt::Display {
+        Told {
+            decision: self,
+            masked: false,
+        }
+    }
+
+    /// The same with the number masked, for logs.
+    pub fn masked(&self) -> impl fmt::Display {
+        Told {
+            decision: self,
+            masked: true,
+        }
+    }
+}
+
+struct Told<'a> {
+    decision: &'a Decision,
+    masked: bool,
+}
+
+impl Told<'_> {
+    fn number<'n>(&self, number: &'n str) -> Shown<'n> {
+        Shown {
+            number,
+            masked: self.masked,
+        }
+    }
+
+    fn step(&self, f: &mut fmt::Formatter<'_>, step: &Step) -> fmt::Result {
+        match step {
+            Step::Malformed(malformed) => write!(f, "refused: {malformed}"),
+            Step::Means(Target::Extension(digits)) => write!(f, "means extension {}", self.number(digits)),
+            Step::Means(Target::Number(number)) => {
+                write!(f, "means {}, ", self.number(&number.e164))?;
+                match number.country {
+                    Some(country) => write!(f, "{country}, {}", number.kind),
+                    None => write!(f, "of no country, {}", number.kind),
+                }
+            }
+            Step::Means(Target::Digits(digits)) => write!(
+                f,
+                "means {}: no extension of the plan, and no number that the plan can place",
+                self.number(digits)
+            ),
+            Step::Means(Target::Uri(uri)) => write!(f, "means the SIP address {}", self.number(&uri.to_string())),
+            Step::Never(danger) => write!(f, "refused: {danger} is never called, whatever the rules say"),
+            Step::Sips => f.write_str("refused: no call is placed to a sips: address"),
+            Step::Rule {
+                number,
+                name,
+                action,
+                verdict,
+            } => match (verdict, action) {
+                (Verdict::Misses(why), _) => write!(f, "rule {number}, {name}: no, {why}"),
+                (Verdict::Covers, RuleAction::Allow) => write!(f, "rule {number}, {name}: allowed"),
+                (Verdict::Covers, RuleAction::Refuse) => write!(f, "rule {number}, {name}: refused"),
+            },
+            Step::NoRule => f.write_str("refused: no rule covers it"),
+            Step::Sent(number) => write!(f, "sent to the trunk as {}", self.number(&number.text)),
+        }
+    }
+}
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Decision {
+            dialler,
+            dial_string,
+            steps,
+            ..
+        } = self.decision;
+        let who = dialler.as_deref().unwrap_or("a nameless user");
+        write!(f, "{who} dials {}", self.number(dial_string))?;
+        for step in steps {
+            f.write_str("\n  ")?;
+            self.step(f, step)?;
+        }
+        Ok(())
+    }
+}
+
+/// A number in words, or its last two digits.
+struct Shown<'a> {
+    number: &'a str,
+    masked: bool,
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.masked {
+            write!(f, "{}", Masked(self.number))
+        } else {
+            // Escaped: a terminal shall show what was dialled, not obey it.
+            write!(f, "{}", self.number.escape_debug())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    fn policy(toml: &str) -> DialPolicy {
+        let config = Config::parse(toml, std::path::Path::new("onhook.toml")).unwrap();
+        DialPolicy::from_config(&config.dial)
+    }
+
+    fn alice() -> Dialler {
+        Dialler {
+            name: Some("alice".to_owned()),
+            extension: Some("4711".to_owned()),
+            phones: vec!["+491712345678".to_owned()],
+        }
+    }
+
+    fn outcome(policy: &DialPolicy, dial_string: &str) -> Result<String, Refusal> {
+        let decision = policy.decide(&alice(), dial_string);
+        decision.outcome.map(|number| number.request_uri("pbx"))
+    }
+
+    #[test]
+    fn with_the_defaults_a_user_has_the_own_extension_and_phones_and_no_more() {
+        let policy = policy("");
+        assert_eq!(outcome(&policy, "4711"), Ok("sip:4711@pbx".to_owned()));
+        assert_eq!(
+            outcome(&policy, "+49 171 2345678"),
+            Ok("sip:+491712345678@pbx".to_owned())
+        );
+        for number in ["4712", "030123456", "+4930123456", "*97", "0"] {
+            assert_eq!(outcome(&policy, number), Err(Refusal::NotAllowed), "{number}");
+        }
+        assert_eq!(outcome(&policy, "sip:4711@pbx"), Err(Refusal::SipUri));
+        let nobody = policy.decide(&Dialler::default(), "4711");
+        assert_eq!(nobody.outcome, Err(Refusal::NotAllowed));
+    }
+
+    #[test]
+    fn the_first_rule_that_covers_decides() {
+        let policy = policy(
+            "[dial.plan]\ncountry = \"DE\"\n[[dial.rule]]\nname = \"not the boss\"\nkind = \"national\"\nmasks = [\"030999*\"]\n\
+             action = \"refuse\"\n[[dial.rule]]\nname = \"national\"\nkind = \"national\"\n",
+        );
+        assert!(outcome(&policy, "030123456").is_ok());
+        assert_eq!(outcome(&policy, "030999456"), Err(Refusal::NotAllowed));
+    }
+
+    #[test]
+    fn a_refusal_of_the_own_extension_stands_before_the_default() {
+        let policy = policy("[[dial.rule]]\nname = \"x\"\nkind = \"own\"\naction = \"refuse\"\nusers = [\"alice\"]");
+        assert_eq!(outcome(&policy, "4711"), Err(Refusal::NotAllowed));
+        let bob = Dialler {
+            name: Some("bob".to_owned()),
+            ..alice()
+        };
+        assert!(policy.decide(&bob, "4711").is_allowed());
+    }
+
+    #[test]
+    fn no_rule_allows_what_is_never_called() {
+        let policy = policy(
+            "[dial]\nallow = [\".*\"]\n[dial.plan]\ncountry = \"DE\"\nextensions = \".*\"\n\
+             [[dial.rule]]\nname = \"all\"\nkind = \"extensions\"\n[[dial.rule]]\nname = \"sip\"\nkind = \"sip\"\nhosts = [\"gw\"]",
+        );
+        for (number, danger) in [
+            ("112", Danger::Emergency),
+            ("110", Danger::Emergency),
+            ("09001234567", Danger::PremiumRate),
+            ("+499001234567", Danger::PremiumRate),
+            ("01803123456", Danger::SharedCost),
+            ("+881612345678", Danger::Satellite),
+            ("sip:112@gw", Danger::Emergency),
+        ] {
+            assert_eq!(outcome(&policy, number), Err(Refusal::Never(danger)), "{number}");
+        }
+        let own = Dialler {
+            extension: Some("112".to_owned()),
+            ..alice()
+        };
+        let decision = policy.decide(&own, "112");
+        assert_eq!(decision.outcome, Err(Refusal::Never(Danger::Emergency)));
+    }
+
+    #[test]
+    fn what_cannot_stand_in_a_request_uri_is_escaped() {
+        let policy = policy("[dial]\nallow = ['\\*9[0-9]#']");
+        assert_eq!(outcome(&policy, "*97#"), Ok("sip:*97%23@pbx".to_owned()));
+    }
+
+    #[test]
+    fn a_listed_host_is_called_by_its_address() {
+        let policy = policy("[[dial.rule]]\nname = \"x\"\nkind = \"sip\"\nhosts = [\"pbx.example.com\"]");
+        let uri = "sip:anna@pbx.example.com".to_owned();
+        assert_eq!(outcome(&policy, "SIP:anna@PBX.example.com"), Ok(uri));
+        assert_eq!(outcome(&policy, "sip:anna@evil.example"), Err(Refusal::SipUri));
+        assert_eq!(outcome(&policy, "sips:anna@pbx.example.com"), Err(Refusal::SipUri));
+    }
+
+    #[test]
+    fn every_step_is_told_and_the_log_hides_the_number() {
+        let policy = policy(
+            "[dial.plan]\ncountry = \"DE\"\n[[dial.rule]]\nname = \"neighbours\"\nkind = \"international\"\ncountries = [\"AT\"]",
+        );
+        let decision = policy.decide(&alice(), "030 123456");
+        assert_eq!(
+            decision.in_full().to_string(),
+            "alice dials 030 123456\n  means +4930123456, DE, fixed line\n  rule 1, `neighbours`: no, its country is not listed\n  \
+             rule 2, default: own extension and phones: no, it is not the user's own\n  refused: no rule covers it"
+        );
+        let masked = decision.masked().to_string();
+        assert!(
+            masked.starts_with("alice dials ********56\n  means *********56, DE"),
+            "{masked}"
+        );
+        for text in [masked, policy.decide(&alice(), "+43 1 234567").masked().to_string()] {
+            assert!(!text.contains("123") && !text.contains("234"), "{text}");
+        }
+    }
+}

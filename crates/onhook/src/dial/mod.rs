@@ -1,0 +1,193 @@
+//! The gate: who may ring whom, and how often. Every INVITE passes it (promise 6).
+//!
+//! ```text
+//! dial_string   what a client wrote, read strictly
+//! plan          what it means here: an extension, a number of the world, an address; and whether it is dangerous
+//! rules         who may call what; the first that covers decides
+//! decision      all of that for one user, with the steps in words
+//! caps          how many and how often: what a call holds until it is over
+//! ```
+//!
+//! Two keys open the way to the wire, and only this room makes them: [`Gate::permit`] turns a caller and a dial string
+//! into a [`Permit`], which the calls room takes; [`Caps::grant`] turns that, for one trunk, into a [`Grant`], which an
+//! INVITE is printed from. What is never called (emergency, premium-rate, shared-cost, satellite) no rule can allow.
+//!
+//! The room places no calls, knows no SIP but the address it grants, and reads no clock: `now` is an argument.
+
+mod audit;
+mod caps;
+mod decision;
+mod dial_string;
+mod plan;
+mod rules;
+
+use std::fmt;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::auth::Caller;
+use crate::numbering::Danger;
+use crate::store::{Store, StoreError};
+use crate::telemetry::Masked;
+
+pub use caps::{Capped, Caps, CapsSettings, Grant, Hold, Started};
+pub use decision::{Decision, DialPolicy};
+pub use dial_string::{DialString, Digits, Malformed, SipUri};
+pub use rules::Dialler;
+
+use plan::{Plan, Target};
+
+/// A number or address that may be called. Logs show its last two digits.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Number {
+    text: String,
+    is_uri: bool,
+}
+
+impl Number {
+    fn new(target: &Target, plan: &Plan) -> Self {
+        Self {
+            text: plan.print(target),
+            is_uri: matches!(target, Target::Uri(_)),
+        }
+    }
+
+    /// The whole number or address, for the demo's ladder and for tests.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The Request-URI, at `domain` unless the number is an address itself.
+    pub fn request_uri(&self, domain: &str) -> String {
+        if self.is_uri {
+            self.text.clone()
+        } else {
+            // The one character of a number that a user part cannot hold (RFC 3261 §25.1).
+            format!("sip:{}@{domain}", self.text.replace('#', "%23"))
+        }
+    }
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Masked(&self.text).fmt(f)
+    }
+}
+
+impl fmt::Debug for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{self}\"")
+    }
+}
+
+/// The rules' word that a caller may call a number. A call needs a [`Grant`] besides.
+#[derive(Debug)]
+#[must_use = "a permit is what a call is placed with"]
+pub struct Permit {
+    number: Number,
+    caller: Caller,
+}
+
+impl Permit {
+    /// The number that may be called.
+    pub fn number(&self) -> &Number {
+        &self.number
+    }
+}
+
+/// Why a number may not be called. Each has its response code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// `ErrorInvalidPhoneNumber`
+    #[error("not a telephone number")]
+    NotANumber,
+    /// `ErrorInvalidSIPUri`
+    #[error("not a SIP address that may be called")]
+    SipUri,
+    /// `ErrorPhoneNumberNotDialable`
+    #[error("no rule allows it")]
+    NotAllowed,
+    /// `ErrorPhoneNumberNotDialable`: not even a rule could allow it.
+    #[error("{0} is never called")]
+    Never(Danger),
+}
+
+/// Why there is no permit.
+#[derive(Debug, Error)]
+pub enum GateError {
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error("the user's extension cannot be looked up")]
+    Store(#[from] StoreError),
+}
+
+/// The policy, and what it has to know about users.
+#[derive(Clone)]
+pub struct Gate {
+    policy: Arc<DialPolicy>,
+    store: Arc<Store>,
+}
+
+impl Gate {
+    pub fn new(policy: DialPolicy, store: Arc<Store>) -> Self {
+        Self {
+            policy: Arc::new(policy),
+            store,
+        }
+    }
+
+    /// Decides about one call. A refusal is counted and written to the log, steps and all; the number is shown there at
+    /// DEBUG only.
+    ///
+    /// # Errors
+    /// When the dial string is none, nothing allows it, or the user cannot be looked up.
+    pub fn permit(&self, caller: &Caller, dial_string: &str) -> Result<Permit, GateError> {
+        let decision = self.policy.decide(&self.dialler(caller)?, dial_string);
+        match &decision.outcome {
+            Ok(number) => Ok(Permit {
+                number: number.clone(),
+                caller: caller.clone(),
+            }),
+            Err(refusal) => {
+                audit::refused(caller, &decision, *refusal);
+                Err((*refusal).into())
+            }
+        }
+    }
+
+    /// The number that Play on Phone dials for a user who names none: the user's own extension.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn own_extension(&self, caller: &Caller) -> Result<Option<String>, StoreError> {
+        Ok(self.dialler(caller)?.extension)
+    }
+
+    /// Whether a user without extension and phones may call anything.
+    pub fn has_rules(&self) -> bool {
+        self.policy.has_rules()
+    }
+
+    fn dialler(&self, caller: &Caller) -> Result<Dialler, StoreError> {
+        let name = caller.name.as_deref().and_then(|name| name.parse().ok());
+        match name {
+            Some(name) => dialler(&self.store, &name),
+            None => Ok(Dialler::default()),
+        }
+    }
+}
+
+/// A user as the rules see one: also one that the store does not know, who then has no extension.
+///
+/// # Errors
+/// When the store fails.
+pub fn dialler(store: &Store, name: &crate::store::UserName) -> Result<Dialler, StoreError> {
+    let numbers = store.numbers_of(name)?;
+    Ok(Dialler {
+        name: Some(name.to_string()),
+        extension: numbers.extension,
+        phones: numbers.phones,
+    })
+}

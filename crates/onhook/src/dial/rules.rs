@@ -1,0 +1,343 @@
+//! Who may call what. The first rule that covers a number decides; what none covers is refused.
+
+use crate::config::{self, Dial, Mask, Pattern, RuleAction, RuleKind, SipHost};
+use crate::numbering::{Country, Kind};
+
+use super::dial_string::DialString;
+use super::plan::{Plan, Target};
+
+/// The user whose call it would be, as rules see one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Dialler {
+    /// In lower case, as the store keeps it.
+    pub name: Option<String>,
+    pub extension: Option<String>,
+    /// The user's registered phones, as written when they were registered.
+    pub phones: Vec<String>,
+}
+
+/// One rule, ready to be asked.
+#[derive(Clone, Debug)]
+pub(super) struct Rule {
+    /// As an explanation names it.
+    pub(super) name: String,
+    pub(super) action: RuleAction,
+    /// The users it is for; `None` for everybody.
+    users: Option<Vec<String>>,
+    covers: Covers,
+}
+
+#[derive(Clone, Debug)]
+enum Covers {
+    Own,
+    Extensions(Vec<Mask>),
+    National(Vec<Mask>),
+    International(Vec<Country>),
+    Sip(Vec<SipHost>),
+    /// `[dial] allow`
+    Patterns(Vec<Pattern>),
+}
+
+/// What a rule says of one target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Covers,
+    /// Not, and why not.
+    Misses(&'static str),
+}
+
+/// The rules of a site in their order; the last two are there without being written: the short form and the default.
+pub(super) fn from_config(dial: &Dial, plan: &Plan) -> Vec<Rule> {
+    let mut rules: Vec<Rule> = dial.rule.iter().map(|rule| rule_of(rule, dial, plan)).collect();
+    if !dial.allow.is_empty() {
+        rules.push(Rule {
+            name: "[dial] allow".to_owned(),
+            action: RuleAction::Allow,
+            users: None,
+            covers: Covers::Patterns(dial.allow.clone()),
+        });
+    }
+    rules.push(Rule {
+        name: "default: own extension and phones".to_owned(),
+        action: RuleAction::Allow,
+        users: None,
+        covers: Covers::Own,
+    });
+    rules
+}
+
+fn rule_of(rule: &config::DialRule, dial: &Dial, plan: &Plan) -> Rule {
+    let groups = dial.group.iter().filter(|group| rule.groups.contains(&group.name));
+    let users = rule.users.iter().chain(groups.flat_map(|group| &group.users));
+    let for_everybody = rule.users.is_empty() && rule.groups.is_empty();
+    Rule {
+        name: format!("`{}`", rule.name),
+        action: rule.action,
+        users: (!for_everybody).then(|| users.map(|user| user.trim().to_lowercase()).collect()),
+        covers: match rule.kind {
+            RuleKind::Own => Covers::Own,
+            RuleKind::Extensions => Covers::Extensions(rule.masks.clone()),
+            RuleKind::National => Covers::National(rule.masks.iter().map(|mask| plan.whole(mask)).collect()),
+            RuleKind::International => Covers::International(rule.countries.clone()),
+            RuleKind::Sip => Covers::Sip(rule.hosts.clone()),
+        },
+    }
+}
+
+impl Rule {
+    /// Whether the rule covers this target for this user.
+    pub(super) fn verdict(&self, dialler: &Dialler, target: &Target, plan: &Plan) -> Verdict {
+        let is_for = |users: &Vec<String>| dialler.name.as_ref().is_some_and(|name| users.contains(name));
+        if !self.users.as_ref().is_none_or(is_for) {
+            return Verdict::Misses("it is for other users");
+        }
+        let covers = |covers, or_else| {
+            if covers {
+                Verdict::Covers
+            } else {
+                Verdict::Misses(or_else)
+            }
+        };
+        match (&self.covers, target) {
+            (Covers::Own, Target::Uri(_)) => Verdict::Misses("it is for numbers"),
+            (Covers::Own, _) if dialler.extension.is_none() && dialler.phones.is_empty() => {
+                Verdict::Misses("the user has no extension and no phones")
+            }
+            (Covers::Own, target) => covers(is_own(dialler, target, plan), "it is not the user's own"),
+            (Covers::Extensions(masks), Target::Extension(digits)) => {
+                let matches = masks.is_empty() || masks.iter().any(|mask| fits(mask, digits));
+                covers(matches, "no mask fits")
+            }
+            (Covers::Extensions(_), _) => Verdict::Misses("it is not an extension"),
+            (Covers::National(_) | Covers::International(_), Target::Number(number))
+                if number.kind == Kind::Special =>
+            {
+                Verdict::Misses("personal, pager, universal access and voice mail numbers are not covered")
+            }
+            (Covers::National(_), Target::Number(number))
+                if number.country.is_none() || number.country != plan.home =>
+            {
+                Verdict::Misses("it is not a national number")
+            }
+            (Covers::National(masks), Target::Number(number)) => {
+                let matches = masks.is_empty() || masks.iter().any(|mask| fits(mask, &number.e164));
+                covers(matches, "no mask fits")
+            }
+            (Covers::National(_), _) => Verdict::Misses("it is not a national number"),
+            (Covers::International(countries), Target::Number(number)) => {
+                let listed = number.country.is_some_and(|country| countries.contains(&country));
+                covers(listed, "its country is not listed")
+            }
+            (Covers::International(_), _) => Verdict::Misses("it is not a number with a country"),
+            (Covers::Sip(hosts), Target::Uri(uri)) => covers(hosts.contains(&uri.host), "its host is not listed"),
+            (Covers::Sip(_), _) => Verdict::Misses("it is not a SIP address"),
+            (Covers::Patterns(_), Target::Uri(_)) => Verdict::Misses("it is for numbers"),
+            (Covers::Patterns(patterns), target) => {
+                let text = match target {
+                    Target::Number(number) => &number.e164,
+                    Target::Extension(digits) | Target::Digits(digits) => digits,
+                    Target::Uri(_) => return Verdict::Misses("it is for numbers"),
+                };
+                covers(
+                    patterns.iter().any(|pattern| pattern.matches(text)),
+                    "no pattern matches",
+                )
+            }
+        }
+    }
+}
+
+/// Whether the target is the dialler's extension, or means what one of the registered phones means.
+fn is_own(dialler: &Dialler, target: &Target, plan: &Plan) -> bool {
+    let own_extension = match target {
+        Target::Extension(digits) | Target::Digits(digits) => dialler.extension.as_ref() == Some(digits),
+        Target::Number(_) | Target::Uri(_) => false,
+    };
+    own_extension
+        || dialler
+            .phones
+            .iter()
+            .filter_map(|phone| DialString::parse(phone).ok())
+            .any(|phone| plan.read(&phone) == *target)
+}
+
+impl Plan {
+    /// A national mask with the country calling code before it, so that it can be held against E.164.
+    fn whole(&self, mask: &Mask) -> Mask {
+        match self.home {
+            Some(_) if !mask.plus => {
+                let national = mask.digits.strip_prefix(self.national_prefix()).unwrap_or(&mask.digits);
+                Mask {
+                    plus: true,
+                    digits: format!("{}{national}", self.home_code()),
+                    open: mask.open,
+                }
+            }
+            Some(_) | None => mask.clone(),
+        }
+    }
+}
+
+/// Whether digits, perhaps after a `+`, are what a mask describes.
+fn fits(mask: &Mask, number: &str) -> bool {
+    let (plus, digits) = number
+        .strip_prefix('+')
+        .map_or((false, number), |digits| (true, digits));
+    let long_enough = if mask.open {
+        digits.len() >= mask.digits.len()
+    } else {
+        digits.len() == mask.digits.len()
+    };
+    let mut pairs = mask.digits.bytes().zip(digits.bytes());
+    mask.plus == plus && long_enough && pairs.all(|(wanted, digit)| wanted == b'?' || wanted == digit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    struct Site {
+        plan: Plan,
+        rules: Vec<Rule>,
+    }
+
+    fn site(toml: &str) -> Site {
+        let text = format!("[dial.plan]\ncountry = \"DE\"\nextensions = \"[1-9][0-9]{{2,3}}\"\n{toml}");
+        let config = Config::parse(&text, std::path::Path::new("onhook.toml")).unwrap();
+        let plan = Plan::from_config(&config.dial.plan);
+        let rules = from_config(&config.dial, &plan);
+        Site { plan, rules }
+    }
+
+    impl Site {
+        /// What the first rule says.
+        fn ask(&self, name: &str, number: &str) -> Verdict {
+            let target = self.plan.read(&DialString::parse(number).unwrap());
+            let dialler = Dialler {
+                name: Some(name.to_owned()),
+                extension: Some("4711".to_owned()),
+                phones: vec!["0171 2345678".to_owned()],
+            };
+            self.rules[0].verdict(&dialler, &target, &self.plan)
+        }
+
+        fn covers(&self, number: &str) -> bool {
+            self.ask("alice", number) == Verdict::Covers
+        }
+    }
+
+    #[test]
+    fn own_is_the_extension_and_the_phones_however_they_are_written() {
+        for own in [site(""), site("[[dial.rule]]\nname = \"x\"\nkind = \"own\"")] {
+            for number in [
+                "4711",
+                "47 11",
+                "+49 171 2345678",
+                "0049 171/2345678".replace('/', " ").as_str(),
+            ] {
+                assert!(own.covers(number), "{number}");
+            }
+            for number in ["4712", "04711", "+491712345679", "sip:4711@example.com"] {
+                assert!(!own.covers(number), "{number}");
+            }
+        }
+    }
+
+    #[test]
+    fn extensions_are_the_plans_and_masks_choose_among_them() {
+        let all = site("[[dial.rule]]\nname = \"x\"\nkind = \"extensions\"");
+        assert!(all.covers("4711") && all.covers("100"));
+        assert!(!all.covers("47110") && !all.covers("030123456") && !all.covers("12"));
+        let some = site("[[dial.rule]]\nname = \"x\"\nkind = \"extensions\"\nmasks = [\"47??\", \"1*\"]");
+        assert!(some.covers("4799") && some.covers("123") && some.covers("1234"));
+        assert!(!some.covers("4811") && !some.covers("479"));
+    }
+
+    #[test]
+    fn national_masks_are_written_as_dialled_or_with_a_plus() {
+        let site = site("[[dial.rule]]\nname = \"x\"\nkind = \"national\"\nmasks = [\"030*\", \"+4917?2345678\"]");
+        for number in ["030123456", "+4930123456", "004930123456", "01712345678"] {
+            assert!(site.covers(number), "{number}");
+        }
+        for number in ["040123456", "017123456789", "+43301234567", "4711", "300"] {
+            assert!(!site.covers(number), "{number}");
+        }
+    }
+
+    #[test]
+    fn all_national_numbers_are_those_that_cost_what_a_call_costs() {
+        let site = site("[[dial.rule]]\nname = \"x\"\nkind = \"national\"");
+        assert!(site.covers("030123456") && site.covers("01712345678") && site.covers("08001234567"));
+        let personal = site.ask("alice", "0700 12345678");
+        assert!(
+            matches!(personal, Verdict::Misses(why) if why.contains("personal")),
+            "{personal:?}"
+        );
+        assert!(!site.covers("+431234567") && !site.covers("+80012345678"));
+    }
+
+    #[test]
+    fn countries_are_countries_and_not_calling_codes() {
+        let site = site("[[dial.rule]]\nname = \"x\"\nkind = \"international\"\ncountries = [\"AT\", \"US\"]");
+        assert!(site.covers("+431234567") && site.covers("00431234567") && site.covers("+12125551234"));
+        assert!(!site.covers("+18765551234"), "Jamaica, under the same +1");
+        assert!(!site.covers("+4930123456") && !site.covers("+80012345678"));
+    }
+
+    #[test]
+    fn sip_addresses_are_called_at_listed_hosts_alone() {
+        let site =
+            site("[[dial.rule]]\nname = \"x\"\nkind = \"sip\"\nhosts = [\"PBX.example.com\", \"192.0.2.1:5062\"]");
+        for uri in [
+            "sip:anna@pbx.example.com",
+            "SIP:4711@PBX.EXAMPLE.COM",
+            "sip:a@192.0.2.1:5062",
+        ] {
+            assert!(site.covers(uri), "{uri}");
+        }
+        for uri in [
+            "sip:anna@pbx.example.com:5060",
+            "sip:a@192.0.2.1",
+            "sip:a@example.com",
+            "sip:a@x.pbx.example.com",
+            "sip:a@pbx.example.com.evil.example",
+        ] {
+            assert!(!site.covers(uri), "{uri}");
+        }
+        assert!(!site.covers("4711"));
+    }
+
+    #[test]
+    fn the_short_form_matches_the_whole_number() {
+        let short = |allow: &str| {
+            let text = format!("[dial]\nallow = {allow}");
+            let config = Config::parse(&text, std::path::Path::new("onhook.toml")).unwrap();
+            let plan = Plan::from_config(&config.dial.plan);
+            let rules = from_config(&config.dial, &plan);
+            Site { plan, rules }
+        };
+        assert!(short("[\"^[0-9]{2,6}$\"]").covers("4711"));
+        assert!(!short("[\"11\"]").covers("4711"));
+        assert!(!short("[\"^1|2$\"]").covers("1900"));
+        assert!(short("['\\+49.*']").covers("+49 30 123456"));
+        assert!(!short("[\".*\"]").covers("sip:a@b"));
+    }
+
+    #[test]
+    fn a_rule_can_be_for_users_and_groups() {
+        let site = site(
+            "[[dial.rule]]\nname = \"x\"\nkind = \"extensions\"\nusers = [\" Alice\"]\ngroups = [\"sales\"]\n\
+             [[dial.group]]\nname = \"sales\"\nusers = [\"Bob\"]\n[[dial.group]]\nname = \"other\"\nusers = [\"carol\"]",
+        );
+        assert_eq!(site.ask("alice", "4712"), Verdict::Covers);
+        assert_eq!(site.ask("bob", "4712"), Verdict::Covers);
+        assert_eq!(site.ask("carol", "4712"), Verdict::Misses("it is for other users"));
+        let target = site.plan.read(&DialString::parse("4712").unwrap());
+        let nobody = Dialler::default();
+        assert!(matches!(
+            site.rules[0].verdict(&nobody, &target, &site.plan),
+            Verdict::Misses(_)
+        ));
+    }
+}

@@ -1,0 +1,7 @@
+//! Promise 6 from outside: millions of dial strings against the policy, and `onhook dial explain` as an operator runs it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+mod explain;
+mod generated;
+mod oracle;
