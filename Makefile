@@ -19,9 +19,11 @@ KILLS ?= 1000
 POINT_KILLS ?= 100
 CALLS ?= 100000
 REAL_CALLS ?= 2000
+# How many, for `make dial-strings`.
+STRINGS ?= 10000000
 SEED ?= 1
 
-.PHONY: help setup check test unit interop interop-baseline crash-test loss-test demo bench sim fuzz clean
+.PHONY: help setup check test unit interop interop-baseline crash-test loss-test demo bench sim dial-strings fuzz clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,6 +81,10 @@ bench: ## Measure what the design counts on
 sim: ## Calls against lossy networks, odd phones and crashes, on a virtual clock (SEED=1 RUNS=100000)
 	@scripts/setup build
 	cargo run --release --locked --quiet -p sim -- --seed $(SEED) --runs $(or $(RUNS),100000)
+
+dial-strings: ## The dial policy against a second opinion, in dial strings (STRINGS=10000000)
+	@scripts/setup build
+	DIAL_STRINGS=$(STRINGS) cargo test --release --locked --package onhook --test dial generated -- --nocapture
 
 fuzz: ## Feed junk to every parser that peers reach (SECONDS_EACH=20)
 	@scripts/setup fuzz

@@ -1,4 +1,4 @@
-//! What the world's numbering plans say about a number. The only file that names `rlibphonenumber`; see decision 11.
+//! What the world's numbering plans say about a number. The only file that names `rlibphonenumber`; see decision 14.
 //!
 //! Nothing here decides. A number that the data calls unassigned may ring tomorrow, so those who ask about dangers ask
 //! [`danger`], which also looks at what a number begins with.

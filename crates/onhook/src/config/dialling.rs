@@ -13,6 +13,7 @@ use super::read::Document;
 use super::section::section;
 use super::values::{Pattern, ValueError, from_text};
 use crate::numbering::Country;
+use crate::store::UserName;
 
 section! {
     /// `[dial]`
@@ -67,7 +68,7 @@ section! {
         /// For "sip": the hosts, each with a port where the address has one.
         hosts: Vec<SipHost> = default([]),
         /// Whom it is for; with no users and no groups, for everybody.
-        users: Vec<String> = default([]),
+        users: Vec<UserName> = default([]),
         /// Groups whom it is for.
         groups: Vec<String> = default([]),
     }
@@ -79,7 +80,7 @@ section! {
         /// The group's name, for `groups` of rules.
         name: String = required("sales"),
         /// Its users.
-        users: Vec<String> = required(["alice", "bob"]),
+        users: Vec<UserName> = required(["alice", "bob"]),
     }
 }
 

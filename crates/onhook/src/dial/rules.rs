@@ -73,7 +73,7 @@ fn rule_of(rule: &config::DialRule, dial: &Dial, plan: &Plan) -> Rule {
     Rule {
         name: format!("`{}`", rule.name),
         action: rule.action,
-        users: (!for_everybody).then(|| users.map(|user| user.trim().to_lowercase()).collect()),
+        users: (!for_everybody).then(|| users.map(ToString::to_string).collect()),
         covers: match rule.kind {
             RuleKind::Own => Covers::Own,
             RuleKind::Extensions => Covers::Extensions(rule.masks.clone()),

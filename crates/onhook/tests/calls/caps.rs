@@ -3,7 +3,8 @@
 use ews::{ItemId, PhoneCallState, PlayOnPhone, ServerVersion};
 
 use crate::exchange::{self, AWAY, CURT, PATIENT};
-use crate::scene::{Plan, Scene, post, rtp_ports, soon};
+use crate::program::Program;
+use crate::scene::{House, Plan, Scene, post, rtp_ports, soon};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mailbox_has_so_many_calls_and_others_have_theirs() {
@@ -119,4 +120,64 @@ async fn busy_tells_how_long_to_wait() {
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
     assert!(answer.contains("ErrorServerBusy"), "{answer}");
     assert!(answer.contains("Name=\"BackOffMilliseconds\">5000<"), "{answer}");
+}
+
+/// With one call up and two over when the server is killed, the next one knows of all three.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_hour_and_the_number_are_counted_over_a_kill() {
+    let (next_hop, _exchange) = exchange::open().await;
+    for (caps, refused) in [
+        ("starts_per_hour_per_mailbox = 3", ["ErrorServerBusy", "3000"]),
+        ("starts_per_ten_minutes_per_number = 3", ["ErrorServerBusy", PATIENT]),
+        (
+            "minutes_per_day_per_mailbox = 0",
+            ["ErrorSubmissionQuotaExceeded", PATIENT],
+        ),
+    ] {
+        let [code, number] = refused;
+        let house = House::build();
+        let plan = Plan::to(next_hop.clone());
+        let first = Program::serve(&house, &plan).await;
+        let anna = first.anna(&house);
+        for _ in 0..2 {
+            let id = anna.play(PATIENT).await;
+            anna.disconnect(&id).await.unwrap();
+            anna.ended(&id).await;
+        }
+        let id = anna.play(PATIENT).await;
+        anna.reaches(&id, PhoneCallState::Connected).await;
+        first.kill().await;
+
+        let second = Program::serve(&house, &Plan { caps, ..plan }).await;
+        let anna = second.anna(&house);
+        // Its place is given back once, and its start is still counted.
+        anna.ended(&id).await;
+        assert_eq!(anna.try_play(number).await.unwrap_err(), code, "{caps}");
+        let berta = second.berta(&house);
+        assert_eq!(
+            berta.try_play(AWAY).await.is_ok(),
+            !caps.starts_with("minutes"),
+            "{caps}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_defaults_let_a_number_ring_three_times_and_a_mailbox_twice_at_once() {
+    let (next_hop, _exchange) = exchange::open().await;
+    let scene = Scene::open(Plan {
+        caps: "starts_per_second_per_trunk = 100",
+        ..Plan::to(next_hop)
+    })
+    .await;
+    let (anna, berta) = (scene.anna(), scene.berta());
+    for user in [&anna, &berta, &anna] {
+        let id = user.play(PATIENT).await;
+        user.disconnect(&id).await.unwrap();
+        user.ended(&id).await;
+    }
+    assert_eq!(berta.try_play(PATIENT).await.unwrap_err(), "ErrorServerBusy");
+    berta.play(AWAY).await;
+    berta.play(AWAY).await;
+    assert_eq!(berta.try_play("5000").await.unwrap_err(), "ErrorServerBusy");
 }

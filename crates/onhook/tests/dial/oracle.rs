@@ -10,6 +10,18 @@ pub(crate) struct Dialling {
     pub(crate) abroad: &'static str,
     pub(crate) inland: &'static str,
     pub(crate) home: &'static str,
+    /// Whether numbers of any country may be called, and so in any country's way of writing them.
+    pub(crate) all_the_world: bool,
+}
+
+/// Whether a number was sent without what its country writes between calling code and number (a trunk prefix, a carrier's
+/// code), or with what it puts there (Argentina's 9).
+fn is_tidied(meaning: &str, sent: &str) -> bool {
+    let (Some(meaning), Some(sent)) = (meaning.strip_prefix('+'), sent.strip_prefix('+')) else {
+        return false;
+    };
+    let tail = &sent[sent.len().saturating_sub(5)..];
+    meaning.get(..1) == sent.get(..1) && meaning.ends_with(tail) && meaning.len().abs_diff(sent.len()) <= 4
 }
 
 /// One user at one site.
@@ -40,15 +52,17 @@ impl Opinion {
             return Some("too long, or with bytes that no dial string has");
         }
         let meanings = self.meanings(dialled);
-        if !meanings.iter().any(|meaning| meaning == sent) {
+        let comes_from = |meaning: &String| meaning == sent || self.dialling.all_the_world && is_tidied(meaning, sent);
+        if !meanings.iter().any(comes_from) {
             return Some("what was sent is not what was dialled");
         }
         let allows = self.allowed.iter().any(|pattern| pattern.is_match(sent));
         if !allows || self.refused.iter().any(|pattern| pattern.is_match(sent)) {
             return Some("no rule allows it");
         }
-        let is_never = |meaning: &String| self.never.iter().any(|pattern| pattern.is_match(meaning));
-        meanings.iter().any(is_never).then_some("it may never be called")
+        let is_never = |meaning: &str| self.never.iter().any(|pattern| pattern.is_match(meaning));
+        let mut all = meanings.iter().map(String::as_str).chain([sent]);
+        all.any(is_never).then_some("it may never be called")
     }
 
     /// Everything that a dial string could mean, likely or not.
@@ -79,6 +93,7 @@ impl Opinion {
             abroad,
             inland,
             home,
+            ..
         } = self.dialling;
         let mut meanings = vec![dialled.clone()];
         for digits in [Some(dialled.as_str()), dialled.strip_prefix(outside)]
