@@ -283,6 +283,9 @@ fn what_is_over_is_forgotten() {
     caps.give_back(grant.into_hold(), at(0.0));
 }
 
+/// When, for which mailbox, to which number, from which address.
+type Start = (SystemTime, u8, u8, u8);
+
 proptest! {
     /// Against a plain list of everything that happened.
     #[test]
@@ -303,7 +306,7 @@ proptest! {
         let mut caps = Caps::new(settings);
         let mut now = at(0.0);
         let mut live: Vec<(u8, Grant)> = Vec::new();
-        let mut starts: Vec<(SystemTime, u8, u8, u8)> = Vec::new();
+        let mut starts: Vec<Start> = Vec::new();
         for (mailbox, number, address, pause, ends) in steps {
             now += Duration::from_millis(u64::from(pause).pow(2) * 50);
             if ends && !live.is_empty() {
@@ -315,8 +318,8 @@ proptest! {
             }
             prop_assert_eq!(caps.live(), live.len());
             prop_assert!(live.len() <= 4);
-            let within = |span: Duration, of: &dyn Fn(&(SystemTime, u8, u8, u8)) -> bool| {
-                let late = |start: &&(SystemTime, u8, u8, u8)| now.duration_since(start.0).unwrap() < span;
+            let within = |span: Duration, of: &dyn Fn(&Start) -> bool| {
+                let late = |start: &&Start| now.duration_since(start.0).unwrap() < span;
                 starts.iter().filter(late).filter(|start| of(start)).count()
             };
             for one in 0..3 {
