@@ -5,12 +5,15 @@ use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::Mutex;
 
 use crate::stage::{Serving, Stage, stage};
 
 const SOCKETS: usize = 10_000;
 /// As many as one address may hold by default.
 const FROM_ONE_ADDRESS: usize = 256;
+/// There are not enough files for two of these tests in one process.
+static TURN: Mutex<()> = Mutex::const_new(());
 
 /// As many idle connections as are wanted, or as this process may have.
 async fn occupy(server: SocketAddr) -> Vec<TcpStream> {
@@ -58,6 +61,7 @@ fn held_by(server: &Serving) -> usize {
 
 #[tokio::test]
 async fn ten_thousand_idle_sockets_do_not_disturb_calls() {
+    let _turn = TURN.lock().await;
     let mut stage = stage(Duration::from_secs(30), None).await;
     stage.http = "max_connections = 12000\nheader_timeout = \"10m\"";
     let server = stage.serve("ballast = \"0\"", "").await;
@@ -78,6 +82,7 @@ async fn ten_thousand_idle_sockets_do_not_disturb_calls() {
 
 #[tokio::test]
 async fn more_sockets_than_places_do_not_disturb_calls() {
+    let _turn = TURN.lock().await;
     let mut stage = stage(Duration::from_secs(30), None).await;
     stage.http = "max_connections = 500\nheader_timeout = \"10m\"";
     let server = stage.serve("ballast = \"0\"", "").await;
