@@ -218,6 +218,10 @@ struct Parsed {
 impl Parsed {
     fn parse(value: &str) -> Option<Self> {
         let value = value.trim_start();
+        // No quoted string holds one (RFC 3261 §25.1), and what is echoed must stay one header line.
+        if value.contains(|character: char| character.is_control() && character != '\t') {
+            return None;
+        }
         let (scheme, parameters) = value.split_once(|c: char| c.is_ascii_whitespace())?;
         if !scheme.eq_ignore_ascii_case("digest") {
             return None;

@@ -2,7 +2,8 @@
 
 mod rig;
 
-use call::{Call, Method, Save, Tag, uri};
+use call::digest::{Credentials, Subject, answer};
+use call::{Call, Challenge, Method, Save, Tag, uri};
 use proptest::prelude::*;
 use rig::Rig;
 
@@ -97,5 +98,29 @@ proptest! {
     #[test]
     fn nothing_does(text in "[\\PC\\r\\n\\t\\x00 ;,<>\"]{0,24}") {
         hostile(&text);
+    }
+}
+
+#[test]
+fn a_challenge_with_a_line_end_is_none() {
+    for value in [
+        "Digest realm=\"pbx\", nonce=a\nb",
+        "Digest realm=\"pbx\", nonce=\"a\rb\"",
+    ] {
+        let challenge = Challenge {
+            proxy: false,
+            value: value.into(),
+        };
+        let credentials = Credentials {
+            username: "onhook".into(),
+            password: "secret".into(),
+        };
+        let subject = Subject {
+            method: &Method::Invite,
+            uri: "sip:1001@127.0.0.1",
+            body: b"",
+            cnonce: "0a4f113b",
+        };
+        assert!(answer(&[challenge], &credentials, subject).is_err(), "{value:?}");
     }
 }
