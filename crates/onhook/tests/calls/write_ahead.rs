@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
+use tokio::time::timeout;
 
 use crate::peer::Peer;
 use crate::scene::{Plan, Scene};
@@ -181,11 +182,11 @@ async fn a_hang_up_waits_for_a_disk_that_takes_longer_than_a_transaction() {
     let id = anna.play("4711").await;
     peer.take_call().await;
     let lock = Lock::take(&scene);
-    let hanging_up = tokio::spawn(async move { anna.disconnect(&id).await });
+    let mut hanging_up = tokio::spawn(async move { anna.disconnect(&id).await });
     let bye = peer.expect("BYE").await;
     peer.reply(&bye, 200).await;
-    tokio::time::sleep(t1 * 64 * 2).await;
-    assert!(!hanging_up.is_finished());
+    let too_soon = timeout(t1 * 64 * 2, &mut hanging_up).await;
+    assert!(too_soon.is_err());
     lock.release();
     hanging_up.await.unwrap().unwrap();
 }

@@ -6,7 +6,7 @@ use call::{Call, Limits};
 use media::RtpPort;
 use tokio::sync::watch;
 
-use super::{Command, Key, Live, Owner, Settled, local_ip};
+use super::{Command, Key, Live, Owner, Settled, leftovers, local_ip};
 use crate::{
     calls::{
         Information, PhoneCallId, PlaceError,
@@ -154,10 +154,15 @@ impl Owner {
     /// The caller's call; a foreign one is as unknown as one that never was (promise 7).
     fn find(&mut self, owner: [u8; 32], id: IdHash) -> Option<Key> {
         let key = *self.by_id.get(&id)?;
-        self.take_up(key);
+        let of_leftover = || self.leftovers.get(&key).and_then(leftovers::owner_of);
         let of_live = self.live.get(&key).map(|live| live.owner);
-        let of_past = self.past.get(&key).map(|past| past.owner);
-        (of_live.or(of_past) == Some(owner)).then_some(key)
+        let of_past = || self.past.get(&key).map(|past| past.owner);
+        if of_live.or_else(of_leftover).or_else(of_past) != Some(owner) {
+            return None;
+        }
+        self.take_up(key);
+        // A leftover without a way to its phone is still waiting.
+        (self.live.contains_key(&key) || self.past.contains_key(&key)).then_some(key)
     }
 
     fn information(&mut self, owner: [u8; 32], id: IdHash) -> Option<Information> {

@@ -29,6 +29,12 @@ enum Stuck {
     ForGood,
 }
 
+/// Whose call a leftover is; nothing when its record cannot be read.
+pub(super) fn owner_of(leftover: &Leftover) -> Option<[u8; 32]> {
+    let intent: Intent = serde_json::from_slice(&leftover.intent).ok()?;
+    Some(intent.owner)
+}
+
 /// Whose call it is that nobody remembers.
 const NOBODY: [u8; 32] = [0; 32];
 
