@@ -10,11 +10,13 @@ use crate::{ProvingError, report::Report};
 use round::Lane;
 
 /// Both sides of every entry that the journal is given (onhook's feature `crash-points`).
-pub const POINTS: [&str; 8] = [
+pub const POINTS: [&str; 10] = [
     "before-intent",
     "after-intent",
     "before-answer",
     "after-answer",
+    "before-fork",
+    "after-fork",
     "before-wish",
     "after-wish",
     "before-end",

@@ -12,7 +12,7 @@ use super::{CrashRun, POINTS, Tally};
 use crate::{
     ProvingError,
     client::{Access, Client},
-    phones::{Habits, Phones, Quality},
+    phones::{FORKING, Habits, Phones, Quality},
     random::Random,
     server::{Serving, Setting, Site},
 };
@@ -86,7 +86,7 @@ impl Lane {
         log_in(&serving.access).await;
         for _ in 0..self.share(self.run.kills) {
             let moment = self.random.up_to(ROUND);
-            let (callers, known) = self.place(&serving.access, Duration::ZERO);
+            let (callers, known) = self.place(&serving.access, Duration::ZERO, false);
             sleep(moment).await;
             serving.kill().await?;
             serving = self.recover(callers, &known).await?;
@@ -119,11 +119,16 @@ impl Lane {
     }
 
     /// Places a round's calls, each of which is hung up at some moment not before `earliest`.
-    fn place(&mut self, access: &Access, earliest: Duration) -> (JoinSet<()>, Arc<Mutex<Vec<PhoneCallId>>>) {
+    fn place(
+        &mut self,
+        access: &Access,
+        earliest: Duration,
+        forking: bool,
+    ) -> (JoinSet<()>, Arc<Mutex<Vec<PhoneCallId>>>) {
         let known = Arc::new(Mutex::new(Vec::new()));
         let mut callers = JoinSet::new();
         for _ in 0..self.run.at_once {
-            let number = self.next_number;
+            let number = self.next_number + if forking { FORKING } else { 0 };
             self.next_number += 1;
             let hang_up_after = earliest + self.random.up_to(HANG_UP_WITHIN);
             let (phones, known) = (Arc::clone(&self.phones), Arc::clone(&known));
@@ -148,12 +153,13 @@ impl Lane {
         let mut serving = self.site.serve(Some(&format!("{point}:{nth}"))).await?;
         self.phones.server_is_asked();
         log_in(&serving.access).await;
-        let earliest = if point.ends_with("answer") {
+        let forking = point.ends_with("fork");
+        let earliest = if forking || point.ends_with("answer") {
             RING * 2
         } else {
             Duration::ZERO
         };
-        let (callers, known) = self.place(&serving.access, earliest);
+        let (callers, known) = self.place(&serving.access, earliest, forking);
         if serving.ended(REACHED).await?.is_none() {
             self.tally.not_reached += 1;
             serving.kill().await?;
@@ -179,8 +185,18 @@ impl Lane {
         tally.longest_start = tally.longest_start.max(serving.started.elapsed());
         let ready = Instant::now();
         if !all_down(&self.phones, BAR).await {
-            tally.left += self.phones.all_up() as u64;
+            let late = self.phones.who_is_up();
+            tally.left += late.len() as u64;
             tally.kills_with_phones_left += 1;
+            eprintln!(
+                "kill {} of lane {} leaves {} up; the first:",
+                tally.kills,
+                self.number,
+                late.len()
+            );
+            for phone in late.iter().take(3) {
+                eprintln!("    {phone}");
+            }
             // So that the next kill finds none of them.
             if !all_down(&self.phones, self.run.patience).await {
                 tally.left_for_good = self.phones.who_is_up();

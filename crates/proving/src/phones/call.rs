@@ -8,6 +8,9 @@ use std::{
 use super::{Habits, message::Message};
 use crate::random::Random;
 
+/// From this number on, every phone shares its number with another.
+pub const FORKING: u64 = 20_000_000;
+
 /// What one phone will do, drawn when it is called.
 struct Script {
     rings_for: Duration,
@@ -22,13 +25,14 @@ struct Script {
 
 impl Script {
     fn draw(habits: &Habits, number: &str) -> Self {
-        let mut random = Random::part(habits.seed, number.parse().unwrap_or_default());
+        let number = number.parse().unwrap_or_default();
+        let mut random = Random::part(habits.seed, number);
         let rings_for = random.up_to(habits.rings_up_to);
         let hangs_up = random.chance(habits.hang_up);
         Self {
             rings_for,
             hangs_up_after: hangs_up.then(|| random.up_to(habits.hang_up_within)),
-            forks: random.chance(habits.fork),
+            forks: random.chance(habits.fork) || number >= FORKING,
             challenges: random.chance(habits.challenge),
             takes_no_sound: !random.chance(habits.take_sound),
         }

@@ -27,6 +27,7 @@ use line::Line;
 use message::Message;
 use witness::Witness;
 
+pub use call::FORKING;
 pub use line::Quality;
 pub use witness::Facts;
 
