@@ -15,7 +15,7 @@ mod events;
 mod leftovers;
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap},
     net::{IpAddr, SocketAddr},
     sync::Arc,
     time::SystemTime,
@@ -27,6 +27,8 @@ use tokio::{
     sync::{mpsc, oneshot, watch},
     time::Instant,
 };
+
+use leftovers::Turns;
 
 use super::{
     Information, Key, PlaceError, Settings,
@@ -125,8 +127,7 @@ pub(super) struct Owner {
     draining: bool,
     /// Calls of an earlier server that wait for their turn to be ended.
     leftovers: BTreeMap<Key, Leftover>,
-    /// Those whose turn it is.
-    leftovers_ending: HashSet<Key>,
+    turns: Turns,
 }
 
 impl Owner {
@@ -158,7 +159,7 @@ impl Owner {
             ending: Vec::new(),
             draining: false,
             leftovers: BTreeMap::new(),
-            leftovers_ending: HashSet::new(),
+            turns: Turns::default(),
         };
         owner.remember(recovered);
         owner
@@ -170,7 +171,9 @@ impl Owner {
         while open || !self.live.is_empty() {
             self.take_up_leftovers();
             self.tell_when_all_ended();
-            let wake = self.schedule.next().map(|due| self.started + due.since_start());
+            let due = self.schedule.next().into_iter();
+            let wake = due.chain(self.turns.next(self.settings.limits.t1)).min();
+            let wake = wake.map(|due| self.started + due.since_start());
             tokio::select! {
                 command = commands.recv(), if open => match command {
                     Some(command) => self.handle_command(command),

@@ -189,6 +189,44 @@ async fn no_error_means_that_a_crash_cannot_forget_the_wish() {
     assert_eq!(wishes, 1);
 }
 
+/// Servers that die one after the other leave calls of which nothing is known but that they were to be placed. Nobody answers
+/// for them for a minute; that is not to keep a phone that is up waiting, nor one another.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_that_is_up_does_not_wait_for_calls_that_nobody_answers_for() {
+    const OLDER: usize = 300;
+    let mut peer = Peer::bind().await;
+    let house = House::build();
+    let plan = Plan::to(peer.uri());
+    let first = Program::serve(&house, &plan).await;
+    first.anna(&house).play("4711").await;
+    peer.take_call().await;
+    let plan = again(&plan, &first);
+    first.kill().await;
+    let older = format!(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {OLDER})
+         INSERT INTO call (k, id_hash, intent)
+         SELECT k - i, randomblob(32),
+             CAST(json_set(CAST(intent AS TEXT), '$.record.dialog.call_id', 'older-' || i) AS BLOB)
+         FROM call, n"
+    );
+    house.journal().execute_batch(&older).unwrap();
+
+    let _second = Program::serve(&house, &plan).await;
+    let (mut cancels, mut before_bye) = (0, None);
+    while cancels < OLDER || before_bye.is_none() {
+        let request = peer.next().await;
+        match request.method() {
+            "CANCEL" => cancels += 1,
+            "BYE" => {
+                before_bye = Some(cancels);
+                peer.reply(&request, 200).await;
+            }
+            other => assert_eq!(other, "ACK"),
+        }
+    }
+    assert!(before_bye < Some(OLDER / 2), "{before_bye:?}");
+}
+
 /// More than are ended at a time, half of them ringing; and new calls meanwhile.
 #[tokio::test(flavor = "multi_thread")]
 async fn all_phones_of_a_server_that_was_killed_are_hung_up() {

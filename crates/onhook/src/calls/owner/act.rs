@@ -71,7 +71,7 @@ impl Owner {
         if let Some(hold) = live.hold.take() {
             self.caps.give_back(hold, self.wall_clock());
         }
-        self.leftovers_ending.remove(&key);
+        self.turns.over(key);
     }
 
     fn save(&mut self, key: Key, save: Save) {
@@ -270,6 +270,14 @@ fn intent(live: &Live) -> Vec<u8> {
     serde_json::to_vec(&intent).unwrap_or_default()
 }
 
+/// The first phase in which a phone is known to be up, as [`state`] writes it.
+const ANSWERED: u8 = 4;
+
+/// Whether a phone is known to have been up.
+pub(super) fn is_answered(state: &CallState) -> bool {
+    state.phase >= ANSWERED
+}
+
 fn state(record: &Record) -> CallState {
     CallState {
         phase: match record.phase {
@@ -277,7 +285,7 @@ fn state(record: &Record) -> CallState {
             Phase::Calling { .. } => 1,
             Phase::Early => 2,
             Phase::Cancelling { .. } => 3,
-            Phase::Answered => 4,
+            Phase::Answered => ANSWERED,
             Phase::Confirmed => 5,
             Phase::Terminating => 6,
             Phase::Ended(_) => 7,

@@ -1,22 +1,26 @@
 //! What an earlier server left: ids that can still be asked about, and calls whose phones may be off-hook.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     time::{Duration, SystemTime},
 };
 
-use call::{Call, Record, Response, Surroundings, sdp::LocalMedia};
+use call::{Call, Moment, Record, Response, Surroundings, sdp::LocalMedia};
 
-use super::{Key, Live, Owner, Past, act::Intent, local_ip};
+use super::{
+    Key, Live, Owner, Past,
+    act::{Intent, is_answered},
+    local_ip,
+};
 use crate::{
     calls::{PhoneCallId, TrunkRoute, live::Row, past},
     dial::Started,
     journal::{Leftover, Recovered},
 };
 
-/// Leftovers that are being ended at a time. More at once would overrun the peer, and what it drops is lost time.
-/// New calls are not counted: however many there are, the phones of old ones are hung up.
-const IN_FLIGHT: usize = 128;
+/// Leftovers whose ending begins within one T1, less those that are over. More at once would overrun the peer, and what it
+/// drops is lost time. New calls are not counted: however many there are, the phones of old ones are hung up.
+const AT_ONCE: usize = 128;
 
 /// When to look again for a way to a phone.
 const RETRY: Duration = Duration::from_secs(1);
@@ -27,6 +31,38 @@ enum Stuck {
     ForNow,
     /// Its record cannot be read, or there is no trunk at all.
     ForGood,
+}
+
+/// In which order leftovers are ended.
+#[derive(Default)]
+pub(super) struct Turns {
+    /// Whose turn has not come: first those whose phones are known to be up.
+    waiting: VecDeque<Key>,
+    /// Whose turn has come within the last T1. Not longer: a far end that says nothing keeps a call for a minute, and
+    /// must not keep all others waiting.
+    lately: VecDeque<(Key, Moment)>,
+}
+
+impl Turns {
+    /// When there is room for another turn, once there is none.
+    pub(super) fn next(&self, t1: Duration) -> Option<Moment> {
+        let (_, since) = self.lately.front()?;
+        (!self.waiting.is_empty() && self.is_full()).then(|| *since + t1)
+    }
+
+    pub(super) fn over(&mut self, key: Key) {
+        self.lately.retain(|(other, _)| *other != key);
+    }
+
+    fn is_full(&self) -> bool {
+        self.lately.len() >= AT_ONCE
+    }
+
+    fn pass(&mut self, t1: Duration, now: Moment) {
+        while self.lately.front().is_some_and(|(_, since)| *since + t1 <= now) {
+            self.lately.pop_front();
+        }
+    }
 }
 
 /// Whose call a leftover is; nothing when its record cannot be read.
@@ -62,6 +98,9 @@ impl Owner {
             self.by_id.insert(leftover.id_hash, leftover.key);
             self.leftovers.insert(leftover.key, leftover);
         }
+        let is_up = |leftover: &Leftover| leftover.state.as_ref().is_some_and(is_answered);
+        let (up, others): (Vec<_>, Vec<_>) = self.leftovers.values().partition(|leftover| is_up(leftover));
+        self.turns.waiting = up.into_iter().chain(others).map(|leftover| leftover.key).collect();
     }
 
     /// The caps go on counting where the last server stopped.
@@ -96,13 +135,15 @@ impl Owner {
         }
     }
 
-    /// Ends leftovers, the oldest first, as many at a time as may be.
+    /// Ends leftovers, as many at a time as may be.
     pub(super) fn take_up_leftovers(&mut self) {
-        while self.leftovers_ending.len() < IN_FLIGHT
-            && let Some(key) = self.leftovers.keys().next().copied()
+        self.turns.pass(self.settings.limits.t1, self.now());
+        while !self.turns.is_full()
+            && let Some(key) = self.turns.waiting.pop_front()
         {
             self.take_up(key);
             if self.leftovers.contains_key(&key) {
+                self.turns.waiting.push_back(key);
                 break;
             }
         }
@@ -115,7 +156,7 @@ impl Owner {
         };
         match self.leftover(&leftover) {
             Ok(live) => {
-                self.leftovers_ending.insert(key);
+                self.turns.lately.push_back((key, self.now()));
                 self.admit(key, live);
                 self.act(key);
             }
@@ -159,14 +200,14 @@ impl Owner {
     ///
     /// With too many under way it waits: the phone repeats its 2xx until it is ACKed.
     pub(super) fn end_stray(&mut self, response: &Response) {
-        if self.leftovers_ending.len() >= IN_FLIGHT {
+        if self.turns.is_full() {
             return;
         }
         let Some((key, live)) = self.stray(response) else {
             return;
         };
         tracing::warn!(call = %key, sip.call_id = %response.call_id, "a call was answered after it was forgotten: hanging up");
-        self.leftovers_ending.insert(key);
+        self.turns.lately.push_back((key, self.now()));
         self.admit(key, live);
         self.act(key);
     }
