@@ -1,6 +1,7 @@
 """The configuration the documentation shows is configuration onhook takes."""
 
 import re
+import shutil
 from pathlib import Path
 
 from case import Failed, Run, case
@@ -12,14 +13,29 @@ PAGES = [*ROOT.glob("docs/*.md"), *ROOT.glob("README.md")]
 @case("docs/configuration")
 def configuration(run: Run) -> str:
     checked = 0
+    # Whatever certificates and keys a page names are there.
+    key, certificate = run.folder / "some.key", run.folder / "some.crt"
+    new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+    run.call("openssl", *new, "-subj", "/CN=example.com", "-keyout", key, "-out", certificate)
     for page in sorted(PAGES):
+        before = ""
         for block in re.findall(r"^```toml\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL):
             checked += 1
-            for file in re.findall(r'^password_file = "(.*)"', block, re.MULTILINE):
+            for file in re.findall(r'^\w*password_file = "(.*)"', block, re.MULTILINE):
                 (run.folder / file).write_text("change-me\n")
+            for file in re.findall(r'^(?:cert|ca|client_ca) = "(.*?)"', block, re.MULTILINE):
+                shutil.copy(certificate, run.folder / file)
+            for file in re.findall(r'^key = "(.*?)"', block, re.MULTILINE):
+                shutil.copy(key, run.folder / file)
             example = run.folder / f"{page.stem}-{checked}.toml"
-            example.write_text(block)
-            run.call("check-config", run.onhook, "check-config", example)
+            # A block stands alone, or goes on where the one before it on its page has ended.
+            try:
+                example.write_text(block)
+                run.call("check-config", run.onhook, "check-config", example)
+            except Failed:
+                example.write_text(before + block)
+                run.call("check-config", run.onhook, "check-config", example)
+            before = block
     if not checked:
         raise Failed("no page shows any configuration")
     return "every page's configuration is accepted"

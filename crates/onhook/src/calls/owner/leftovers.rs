@@ -36,7 +36,7 @@ enum Stuck {
 /// In which order leftovers are ended.
 #[derive(Default)]
 pub(super) struct Turns {
-    /// Whose turn has not come: first those whose phones are known to be up.
+    /// Whose turn has not come: first those whose phones are known to be up, then the newest.
     waiting: VecDeque<Key>,
     /// Whose turn has come within the last T1. Not longer: a far end that says nothing keeps a call for a minute, and
     /// must not keep all others waiting.
@@ -100,6 +100,8 @@ impl Owner {
         }
         let is_up = |leftover: &Leftover| leftover.state.as_ref().is_some_and(is_answered);
         let (up, others): (Vec<_>, Vec<_>) = self.leftovers.values().partition(|leftover| is_up(leftover));
+        // Of the others the newest may still ring; who rang long ago does no more.
+        let others = others.into_iter().rev();
         self.turns.waiting = up.into_iter().chain(others).map(|leftover| leftover.key).collect();
     }
 
