@@ -301,11 +301,15 @@ impl Owner {
         }
     }
 
+    /// Which call a peer's message is for. A leftover that waits does so no longer.
+    fn by_call_id(&mut self, call_id: &CallIdHeader) -> Option<Key> {
+        let key = self.by_call_id.get(call_id).copied()?;
+        self.take_up(key);
+        Some(key)
+    }
+
     fn with_call_id(&mut self, call_id: &CallIdHeader, input: impl FnOnce(&mut Live)) -> bool {
-        self.by_call_id
-            .get(call_id)
-            .copied()
-            .is_some_and(|key| self.with(key, input))
+        self.by_call_id(call_id).is_some_and(|key| self.with(key, input))
     }
 
     /// One input, then everything the machine wants done for it. False when there is no such live call.

@@ -2,13 +2,12 @@
 
 use ews::{ConnectionFailureCause, PhoneCallState};
 
-use crate::exchange::{self, AWAY, PATIENT};
 use crate::peer::Peer;
 use crate::program::Program;
 use crate::scene::{House, Plan, sip_address};
 
 /// The same plan on the same SIP port: what an operator's file says.
-fn again(plan: &Plan, first: &Program) -> Plan {
+pub(crate) fn again(plan: &Plan, first: &Program) -> Plan {
     Plan {
         sip_listen: first.addresses.sip[0].clone(),
         ..plan.clone()
@@ -187,119 +186,4 @@ async fn no_error_means_that_a_crash_cannot_forget_the_wish() {
     let wishes = "SELECT count(*) FROM call JOIN call_state USING (k) WHERE wish";
     let wishes: i64 = house.journal().query_row(wishes, [], |row| row.get(0)).unwrap();
     assert_eq!(wishes, 1);
-}
-
-/// Servers that die one after the other leave calls of which nothing is known but that they were to be placed. Nobody answers
-/// for them for a minute; that is not to keep a phone that is up waiting, nor one another.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_phone_that_is_up_does_not_wait_for_calls_that_nobody_answers_for() {
-    const OLDER: usize = 300;
-    let mut peer = Peer::bind().await;
-    let house = House::build();
-    let plan = Plan::to(peer.uri());
-    let first = Program::serve(&house, &plan).await;
-    first.anna(&house).play("4711").await;
-    peer.take_call().await;
-    let plan = again(&plan, &first);
-    first.kill().await;
-    let older = format!(
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {OLDER})
-         INSERT INTO call (k, id_hash, intent)
-         SELECT k - i, randomblob(32),
-             CAST(json_set(CAST(intent AS TEXT), '$.record.dialog.call_id', 'older-' || i) AS BLOB)
-         FROM call, n"
-    );
-    house.journal().execute_batch(&older).unwrap();
-
-    let _second = Program::serve(&house, &plan).await;
-    let (mut cancels, mut before_bye) = (0, None);
-    while cancels < OLDER || before_bye.is_none() {
-        let request = peer.next().await;
-        match request.method() {
-            "CANCEL" => cancels += 1,
-            "BYE" => {
-                before_bye = Some(cancels);
-                peer.reply(&request, 200).await;
-            }
-            other => assert_eq!(other, "ACK"),
-        }
-    }
-    assert!(before_bye < Some(OLDER / 2), "{before_bye:?}");
-}
-
-/// More than are ended at a time, half of them ringing; and new calls meanwhile.
-#[tokio::test(flavor = "multi_thread")]
-async fn all_phones_of_a_server_that_was_killed_are_hung_up() {
-    let (next_hop, _exchange) = exchange::open().await;
-    let house = House::build();
-    let plan = Plan {
-        calls: "drain_timeout = \"0s\"\nmax_live = 1000\nmax_live_per_mailbox = 1000",
-        ..Plan::to(next_hop)
-    };
-    let first = Program::serve(&house, &plan).await;
-    let anna = first.anna(&house);
-    let placing: Vec<_> = (0..160)
-        .map(|at| {
-            let anna = anna.clone();
-            tokio::spawn(async move { anna.play([PATIENT, AWAY][at % 2]).await })
-        })
-        .collect();
-    let mut ids = Vec::new();
-    for placed in placing {
-        ids.push(placed.await.unwrap());
-    }
-    for pair in ids.chunks(2) {
-        anna.reaches(&pair[0], PhoneCallState::Connected).await;
-        anna.reaches(&pair[1], PhoneCallState::Alerted).await;
-    }
-    let plan = again(&plan, &first);
-    first.kill().await;
-
-    let second = Program::serve(&house, &plan).await;
-    let anna = second.anna(&house);
-    let new = anna.play(PATIENT).await;
-    for id in ids.iter().rev() {
-        let information = anna.ended(id).await;
-        assert_eq!(information.failure_cause, ConnectionFailureCause::None);
-    }
-    anna.reaches(&new, PhoneCallState::Connected).await;
-    assert!(second.terminate().await.0.success());
-    let records = "SELECT count(*) FROM cdr WHERE CAST(record AS TEXT) LIKE '%\"confirmed\":true%'";
-    let confirmed: i64 = house.journal().query_row(records, [], |row| row.get(0)).unwrap();
-    assert_eq!(confirmed, 161, "each was confirmed by its phone");
-}
-
-/// More calls than are ended at a time: those that wait for their turn are known all the same, and go ahead when
-/// somebody asks for them.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_ids_of_all_calls_that_were_up_answer_at_once() {
-    let peer = Peer::bind().await;
-    let house = House::build();
-    let plan = Plan {
-        calls: "drain_timeout = \"0s\"\nmax_live = 1000\nmax_live_per_mailbox = 1000\ndisconnect_wait = \"10ms\"",
-        ..Plan::to(peer.uri())
-    };
-    let first = Program::serve(&house, &plan).await;
-    let anna = first.anna(&house);
-    let placing: Vec<_> = (0..200)
-        .map(|_| {
-            let anna = anna.clone();
-            tokio::spawn(async move { anna.play("4711").await })
-        })
-        .collect();
-    let mut ids = Vec::new();
-    for placed in placing {
-        ids.push(placed.await.unwrap());
-    }
-    let plan = again(&plan, &first);
-    first.kill().await;
-
-    // The peer says nothing: none of them ends.
-    let second = Program::serve(&house, &plan).await;
-    let (anna, berta) = (second.anna(&house), second.berta(&house));
-    for id in &ids {
-        assert_eq!(berta.disconnect(id).await.unwrap_err(), "ErrorInvalidPhoneCallId");
-        assert_ne!(anna.state(id).await, PhoneCallState::Disconnected);
-    }
-    anna.disconnect(&ids[199]).await.unwrap();
 }

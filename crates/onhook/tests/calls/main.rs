@@ -22,6 +22,7 @@ mod endings;
 mod gate;
 mod hang_up;
 mod late_answers;
+mod leftovers;
 mod ownership;
 mod protection;
 mod reach;

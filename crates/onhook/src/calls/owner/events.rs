@@ -36,9 +36,7 @@ impl Owner {
 
     fn handle_request(&mut self, incoming: Incoming) {
         let owned = self
-            .by_call_id
-            .get(&incoming.request.call_id)
-            .copied()
+            .by_call_id(&incoming.request.call_id)
             .filter(|key| self.live.get(key).is_some_and(|live| live.call.owns(&incoming.request)));
         let Some(key) = owned else {
             return requests::answer_stranger(&incoming);

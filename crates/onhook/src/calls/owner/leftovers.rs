@@ -77,7 +77,18 @@ const NOBODY: [u8; 32] = [0; 32];
 impl Owner {
     /// From here on every call that is known can be asked about.
     pub(super) fn remember(&mut self, recovered: Recovered) {
-        self.count(&recovered);
+        let intents: Vec<(Key, Intent)> = recovered
+            .leftovers
+            .iter()
+            .filter_map(|leftover| Some((leftover.key, serde_json::from_slice(&leftover.intent).ok()?)))
+            .collect();
+        self.count(&recovered, &intents);
+        // A phone that speaks before the turn of its call has come is listened to, and not taken for a stranger's.
+        for (key, intent) in intents {
+            let dialog = intent.record.dialog;
+            self.sip.begin(&dialog.call_id, &intent.record.trunk);
+            self.by_call_id.insert(dialog.call_id, key);
+        }
         let (now, today) = (self.now(), SystemTime::now());
         for (key, ended) in &recovered.ended {
             if let Some(past) = Past::recovered(ended) {
@@ -106,18 +117,13 @@ impl Owner {
     }
 
     /// The caps go on counting where the last server stopped.
-    fn count(&mut self, recovered: &Recovered) {
-        let intents: Vec<Intent> = recovered
-            .leftovers
-            .iter()
-            .filter_map(|leftover| serde_json::from_slice(&leftover.intent).ok())
-            .collect();
+    fn count(&mut self, recovered: &Recovered, intents: &[(Key, Intent)]) {
         let dialled: HashMap<Key, String> = recovered
             .ended
             .iter()
             .filter_map(|(key, ended)| Some((*key, past::request_uri(ended)?)))
             .collect();
-        let up = intents.iter().map(|intent| Started {
+        let up = intents.iter().map(|(_, intent)| Started {
             mailbox: intent.owner,
             at: intent.started,
             ended: None,
@@ -151,7 +157,8 @@ impl Owner {
         }
     }
 
-    /// Ends this call now if it is a leftover that waits: its turn has come, or somebody asks about it.
+    /// Ends this call now if it is a leftover that waits: its turn has come, its phone speaks, or somebody asks
+    /// about it.
     pub(super) fn take_up(&mut self, key: Key) {
         let Some(leftover) = self.leftovers.remove(&key) else {
             return;
@@ -169,6 +176,13 @@ impl Owner {
             Err(Stuck::ForGood) => {
                 tracing::error!(call = %key, "a leftover call cannot be read, or there is no trunk: its phone may be off-hook");
                 self.by_id.remove(&leftover.id_hash);
+                self.by_call_id.retain(|call_id, of| {
+                    let is_others = *of != key;
+                    if !is_others {
+                        self.sip.end(call_id);
+                    }
+                    is_others
+                });
             }
         }
     }
