@@ -11,12 +11,13 @@ NUMBER = "1001"
 USER = "alice"
 PASSWORD = "Correct-Horse-9"
 
+SIP_LISTEN = 'listen = ["udp:127.0.0.1:0", "tcp:127.0.0.1:0"]'
 CONFIG = """\
 [http]
 listen = "127.0.0.1:0"
 
 [sip]
-listen = ["udp:127.0.0.1:0", "tcp:127.0.0.1:0"]
+{sip_listen}
 
 [[trunk]]
 name = "pbx"
@@ -37,7 +38,7 @@ starts_per_hour_per_mailbox = 1000
 minutes_per_day_per_mailbox = 100000
 starts_per_minute_per_address = 1000
 starts_per_ten_minutes_per_number = 1000
-
+{calls}
 [dial]
 allow = ["^[0-9]{{2,6}}$"]
 """
@@ -54,11 +55,12 @@ class Onhook:
         keepalive: str = "0s",
         ring_limit: str = "30s",
         message: Path | None = None,
+        calls: str = "",
     ):
         self.run = run
         self.config = run.folder / "onhook.toml"
         self.config.write_text(
-            CONFIG.format(next_hop=next_hop, trunk=trunk, keepalive=keepalive, ring_limit=ring_limit)
+            CONFIG.format(sip_listen=SIP_LISTEN, next_hop=next_hop, trunk=trunk, keepalive=keepalive, ring_limit=ring_limit, calls=calls)
         )
         self.cli("user", "add", USER, given=f"{PASSWORD}\n")
         self.item = self.voicemail(message or sound.message(run.folder / "message.wav"))
@@ -76,7 +78,15 @@ class Onhook:
         ready.unlink(missing_ok=True)
         self.process = self.run.spawn("onhook", self.run.onhook, "serve", "--config", self.config, "--ready-file", ready)
         text = self.run.until("onhook says it is ready", lambda: self.ready_text(ready))
-        self.url = f"http://{json.loads(text)['http'][0]}"
+        self.bound = json.loads(text)
+        self.url = f"http://{self.bound['http'][0]}"
+
+    def kill(self):
+        """As a power cut does: nothing is said to anybody. What is started then has the same SIP ports, as a file with ports has."""
+        self.process.kill()
+        self.process.wait()
+        listen = f"listen = {json.dumps(self.bound['sip'])}"
+        self.config.write_text(self.config.read_text().replace(SIP_LISTEN, listen))
 
     def ready_text(self, ready: Path) -> str:
         if self.process.poll() is not None:

@@ -46,7 +46,7 @@ class Message:
 
 
 class Sipp:
-    def __init__(self, run: Run, scenario: str, transport: str = "udp"):
+    def __init__(self, run: Run, scenario: str, transport: str = "udp", calls: int = 1):
         self.run = run
         self.ear = Ear()
         self.port = free_port()
@@ -54,7 +54,7 @@ class Sipp:
         self.log = run.folder / "sipp-messages.log"
         process = run.spawn(
             "sipp", "sipp", "-sf", SCENARIOS / f"{scenario}.xml", "-i", "127.0.0.1", "-p", self.port,
-            "-t", f"{transport[0]}1", "-mi", "127.0.0.1", "-mp", free_port(), "-key", "ear", self.ear.port, "-m", 1, "-nostdin",
+            "-t", f"{transport[0]}1", "-mi", "127.0.0.1", "-mp", free_port(), "-key", "ear", self.ear.port, "-m", calls, "-nostdin",
             "-timeout", "100s", "-timeout_error", "-trace_msg", "-message_file", self.log,
             "-trace_err", "-error_file", run.folder / "sipp-errors.log",
         )  # fmt: skip
