@@ -46,6 +46,23 @@ fn repeated(part: &'static str) -> impl Fn(usize) -> String {
     move |_| part.to_owned()
 }
 
+/// As many of `part` as there is room for, in a body: what an operation keeps of them.
+fn asked(before: &str, part: impl Fn(usize) -> String, after: &str) -> String {
+    let namespaces = "xmlns:m='http://schemas.microsoft.com/exchange/services/2006/messages' \
+                      xmlns:t='http://schemas.microsoft.com/exchange/services/2006/types'";
+    let opened = format!("<s:Envelope xmlns:s='{SOAP}' {namespaces}><s:Body>{before}");
+    let closed = format!("{after}</s:Body></s:Envelope>");
+    let mut document = opened;
+    for number in 0.. {
+        let part = part(number);
+        if document.len() + part.len() + closed.len() > SIZE {
+            break;
+        }
+        document.push_str(&part);
+    }
+    document + &closed
+}
+
 /// Name and document.
 pub(crate) fn hostile() -> Vec<(&'static str, String)> {
     let long = "x".repeat(200);
@@ -54,6 +71,11 @@ pub(crate) fn hostile() -> Vec<(&'static str, String)> {
     let attributes: String = (0..64).map(|at| format!(" a{at}=''")).collect();
     let of_one_namespace: String = (0..60).map(|at| format!(" p:a{at}=''")).collect();
     let half = "x".repeat(SIZE / 2);
+    let nested = |tags: &str| format!("<a{tags}>").repeat(29);
+    let last_of_many: String = (0..63).map(|at| format!(" p0:a{at}=''")).collect();
+    let of_each: String = (0..63).map(|at| format!(" p{}:a{at}=''", at % 30)).collect();
+    let play = "<m:PlayOnPhone><m:ItemId Id='x'/><m:DialString>";
+    let played = "</m:DialString></m:PlayOnPhone>";
     vec![
         ("nesting", filled("", repeated("<a>"), "")),
         (
@@ -141,6 +163,72 @@ pub(crate) fn hostile() -> Vec<(&'static str, String)> {
         ("angle brackets", filled("", repeated("<"), "")),
         ("ends without starts", filled("", repeated("</a>"), "")),
         ("lines before an error", filled("", repeated("\n"), "<a></b>")),
+        (
+            "attributes of the first of 31 namespaces",
+            filled(
+                &format!(
+                    "<a{}>",
+                    (0..31).map(|at| format!(" xmlns:p{at}='urn:{at}'")).collect::<String>()
+                ),
+                |_| format!("<b{last_of_many}/>"),
+                "</a>",
+            ),
+        ),
+        (
+            "attributes of 30 namespaces by turns",
+            filled(&format!("<a{}>", namespaces(30)), |_| format!("<b{of_each}/>"), "</a>"),
+        ),
+        (
+            "a prefix declared at every depth",
+            filled("", |_| nested(" xmlns:p='urn:x' p:b=''") + &"</a>".repeat(29), ""),
+        ),
+        (
+            "prefixes declared again and again at the limit of depth",
+            filled(
+                "<a><a><a><a><a>",
+                |_| format!("<b{}/>", " xmlns:p='urn:x'".to_owned() + &of_one_namespace),
+                "</a></a></a></a></a>",
+            ),
+        ),
+        (
+            "values in a default namespace each",
+            filled("", |_| format!("<a xmlns='{}' b='&#9;&#10;'/>", "x".repeat(250)), ""),
+        ),
+        ("a dial string of references", asked(play, repeated("&#x31;"), played)),
+        ("a dial string of entities", asked(play, repeated("&lt;"), played)),
+        (
+            "a dial string in sections",
+            asked(play, repeated("<![CDATA[1]]>"), played),
+        ),
+        (
+            "a dial string between comments",
+            asked(play, repeated("1<!---->"), played),
+        ),
+        ("a long dial string", asked(play, repeated("1"), played)),
+        (
+            "an id of references",
+            asked(
+                "<m:DisconnectPhoneCall><m:PhoneCallId Id='",
+                repeated("&#x10FFFF;"),
+                "'/></m:DisconnectPhoneCall>",
+            ),
+        ),
+        (
+            "ids to be converted",
+            asked(
+                "<m:ConvertId DestinationFormat='EwsId'><m:SourceIds>",
+                repeated("<t:AlternateId Format='EwsId' Id='' Mailbox=''/>"),
+                "</m:SourceIds></m:ConvertId>",
+            ),
+        ),
+        (
+            "kinds of configuration",
+            asked(
+                "<m:GetServiceConfiguration><m:RequestedConfiguration>",
+                repeated("<m:ConfigurationName>MailTips</m:ConfigurationName>"),
+                "</m:RequestedConfiguration></m:GetServiceConfiguration>",
+            ),
+        ),
         ("spaces", " ".repeat(SIZE)),
         ("no text at all", "\u{FFFD}".repeat(SIZE / 3)),
     ]

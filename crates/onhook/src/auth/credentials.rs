@@ -23,6 +23,12 @@ pub(super) struct Credentials {
 }
 
 impl Credentials {
+    /// As whom a wrong password counts: the barest of the names, whoever of them exists. Otherwise a stranger could tell by
+    /// who is throttled, and a new domain before each guess would be a new user.
+    pub(super) fn counted(&self) -> Option<&UserName> {
+        self.names.last()
+    }
+
     /// What follows the word Basic.
     pub(super) fn decode(encoded: &str) -> Option<Self> {
         if encoded.len() > MAX_LENGTH {

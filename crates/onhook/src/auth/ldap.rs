@@ -4,7 +4,6 @@
 //! was right is remembered for a minute, so there are few, and no state of one user's can reach another's. Groups are not
 //! looked at, referrals are not followed.
 
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
@@ -22,8 +21,9 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::debug;
 
 use super::AuthError;
+use super::credentials::Credentials;
 use super::domains::Domains;
-use super::throttle::Throttle;
+use super::throttle::Attempt;
 use super::turns::Turns;
 use super::verified::Verified;
 use crate::config::{self, Secret};
@@ -132,47 +132,41 @@ impl Directory {
         }))
     }
 
+    /// Whose these credentials are, if they were right a moment ago.
+    pub(super) fn recall(&self, given: &Credentials) -> Option<UserName> {
+        let name = self.user(given)?;
+        self.verified
+            .recall(&name, &self.verified.tag(&name, &given.password), VERSION)
+    }
+
     /// Verifies a password, and says which user it belongs to.
-    pub(super) async fn login(
-        &self,
-        given: UserName,
-        password: Secret,
-        client: IpAddr,
-        throttle: &Throttle,
-    ) -> Result<UserName, AuthError> {
+    pub(super) async fn login(&self, given: &Credentials, attempt: &mut Attempt<'_>) -> Result<UserName, AuthError> {
         // A bind without a password is no login but an anonymous one, and succeeds (RFC 4513 §5.1.2).
-        if password.expose().is_empty() {
+        if given.password.expose().is_empty() {
             return Err(AuthError::Rejected);
         }
-        let name = self.domains.user(given.as_str()).ok_or(AuthError::Rejected)?;
-        let tag = self.verified.tag(&name, &password);
-        if let Some(user) = self.verified.recall(&name, &tag, VERSION) {
+        if let Some(user) = self.recall(given) {
             return Ok(user);
         }
-        throttle.check(client, &name)?;
+        let name = self.user(given).ok_or(AuthError::Rejected)?;
+        attempt.check()?;
         // Those before may each wait for a directory that does not answer.
         let turn = timeout(self.timeout, self.turns.of(&name)).await;
         let _turn = turn.map_err(|_| LdapError::TooSlow)?;
-        if let Some(user) = self.verified.recall(&name, &tag, VERSION) {
+        if let Some(user) = self.recall(given) {
             return Ok(user);
         }
-        let attempt = throttle.attempt(client, &name)?;
-        let answer = timeout(self.timeout, self.ask(&name, &password)).await;
-        match answer.unwrap_or(Err(LdapError::TooSlow)) {
-            Ok(Some(user)) => {
-                throttle.succeeded(attempt);
-                self.verified.remember(&name, tag, VERSION, &user, Instant::now());
-                Ok(user)
-            }
-            Ok(None) => {
-                debug!(user = %name, %client, "login failed");
-                Err(AuthError::Rejected)
-            }
-            Err(error) => {
-                throttle.withdrawn(attempt);
-                Err(error.into())
-            }
-        }
+        attempt.count()?;
+        let answer = timeout(self.timeout, self.ask(&name, &given.password)).await;
+        let user = answer.unwrap_or(Err(LdapError::TooSlow))?.ok_or(AuthError::Rejected)?;
+        let tag = self.verified.tag(&name, &given.password);
+        self.verified.remember(&name, tag, VERSION, &user, Instant::now());
+        Ok(user)
+    }
+
+    /// Whom the directory is asked for.
+    fn user(&self, given: &Credentials) -> Option<UserName> {
+        self.domains.user(given.names.first()?.as_str())
     }
 
     /// In a task of its own, which ends with this: the library panics on answers that no directory gives.

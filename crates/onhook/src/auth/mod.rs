@@ -24,6 +24,7 @@ use std::time::Duration;
 use rustls_pki_types::CertificateDer;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
+use tracing::debug;
 
 use crate::config::{self, LoginMethod, PlainBasic};
 use crate::store::{Store, StoreError, UserName};
@@ -35,7 +36,7 @@ use ldap::Directory;
 pub use ldap::LdapError;
 use oauth::Tokens;
 pub use oauth::{KeysError, TokenError};
-use throttle::Throttle;
+use throttle::{Attempt, Throttle};
 use users::Users;
 
 /// Who asks. Calls and messages belong to the key; the name is for policy and for people.
@@ -183,18 +184,51 @@ impl Authenticator {
         Ok(Caller::named(&name))
     }
 
-    /// RFC 7617. A user of the store goes before one of the directory, with the store's password only.
+    /// RFC 7617: a user and a password.
     async fn basic(&self, encoded: &str, taken: Taken, client: IpAddr) -> Result<UserName, AuthError> {
-        let Credentials { names, password } = Credentials::decode(encoded).ok_or(AuthError::Malformed)?;
-        let own = if taken.users { self.users.find(&names)? } else { None };
-        match &self.directory {
-            Some(directory) if taken.ldap && own.is_none() => {
-                let name = names.into_iter().next().ok_or(AuthError::Rejected)?;
-                directory.login(name, password, client, &self.throttle).await
+        let given = Credentials::decode(encoded).ok_or(AuthError::Malformed)?;
+        let counted = given.counted().ok_or(AuthError::Rejected)?;
+        let mut attempt = self.throttle.attempt(client, counted);
+        let judged = match &self.directory {
+            Some(directory) if taken.ldap && taken.users => self.either(directory, &given, &mut attempt).await,
+            Some(directory) if taken.ldap => directory.login(&given, &mut attempt).await,
+            _ if taken.users => {
+                self.users
+                    .login(&given, self.users.find(&given.names)?, &mut attempt)
+                    .await
             }
-            _ if taken.users => self.users.login(names, own, password, client, &self.throttle).await,
             _ => Err(AuthError::Malformed),
+        };
+        match &judged {
+            Ok(_) => attempt.succeeded(),
+            Err(AuthError::Rejected) => debug!(user = %counted, %client, "login failed"),
+            // Where there are users of the store, it has been compared with a hash, and was wrong so far.
+            Err(AuthError::Ldap(_)) if !taken.users => attempt.withdrawn(),
+            Err(_) => {}
         }
+        judged
+    }
+
+    /// A user of the store goes before one of the directory, with the store's password only. What the store does not
+    /// know as right costs a hash and a question to the directory, whoever it is that was guessed: who is a user of the
+    /// store shows neither in the time nor in the answer.
+    async fn either(
+        &self,
+        directory: &Directory,
+        given: &Credentials,
+        attempt: &mut Attempt<'_>,
+    ) -> Result<UserName, AuthError> {
+        let own = self.users.find(&given.names)?;
+        let is_own = own.is_some();
+        if !is_own && let Some(user) = directory.recall(given) {
+            return Ok(user);
+        }
+        match self.users.login(given, own, attempt).await {
+            Err(AuthError::Rejected) => {}
+            judged => return judged,
+        }
+        let user = directory.login(given, attempt).await?;
+        if is_own { Err(AuthError::Rejected) } else { Ok(user) }
     }
 }
 

@@ -37,51 +37,78 @@ struct Failures {
     by_address: Counts<IpAddr>,
 }
 
-/// One login that has been counted as failed and may still turn out right.
+/// A login with a password. It counts as failed from before the password is tried until it has turned out right.
 #[derive(Debug)]
-pub(super) struct Attempt {
+pub(super) struct Attempt<'t> {
+    throttle: &'t Throttle,
     address: IpAddr,
     name: UserName,
+    is_counted: bool,
+}
+
+impl Attempt<'_> {
+    /// As whom it counts.
+    pub(super) fn name(&self) -> &UserName {
+        &self.name
+    }
+
+    /// Refuses when there have been too many failures.
+    pub(super) fn check(&self) -> Result<(), AuthError> {
+        if self.is_counted {
+            return Ok(());
+        }
+        let now = Instant::now();
+        let failures = self.throttle.failures();
+        failures
+            .by_user
+            .check(&(self.address, self.name.clone()), PER_USER, now)?;
+        failures.by_name.check(&self.name, PER_NAME, now)?;
+        failures.by_address.check(&self.address, PER_ADDRESS, now)
+    }
+
+    /// Counts it as failed, once, however many passwords it is compared with.
+    pub(super) fn count(&mut self) -> Result<(), AuthError> {
+        self.check()?;
+        if !std::mem::replace(&mut self.is_counted, true) {
+            let now = Instant::now();
+            let mut failures = self.throttle.failures();
+            failures.by_user.add((self.address, self.name.clone()), now);
+            failures.by_name.add(self.name.clone(), now);
+            failures.by_address.add(self.address, now);
+        }
+        Ok(())
+    }
+
+    /// Takes it back, since it was right; the user's earlier slips from this address are forgiven with it.
+    pub(super) fn succeeded(self) {
+        if self.is_counted {
+            let mut failures = self.throttle.failures();
+            failures.by_name.take_back(&self.name);
+            failures.by_user.0.remove(&(self.address, self.name));
+            failures.by_address.take_back(&self.address);
+        }
+    }
+
+    /// Takes it back, since nobody can say whether it was right.
+    pub(super) fn withdrawn(self) {
+        if self.is_counted {
+            let mut failures = self.throttle.failures();
+            failures.by_name.take_back(&self.name);
+            failures.by_user.take_back(&(self.address, self.name));
+            failures.by_address.take_back(&self.address);
+        }
+    }
 }
 
 impl Throttle {
-    /// Refuses when there have been too many failures.
-    pub(super) fn check(&self, peer: IpAddr, name: &UserName) -> Result<(), AuthError> {
-        let (address, now) = (counted(peer), Instant::now());
-        let failures = self.failures();
-        failures.by_user.check(&(address, name.clone()), PER_USER, now)?;
-        failures.by_name.check(name, PER_NAME, now)?;
-        failures.by_address.check(&address, PER_ADDRESS, now)
-    }
-
-    /// Counts a login as failed, before it is known.
-    pub(super) fn attempt(&self, peer: IpAddr, name: &UserName) -> Result<Attempt, AuthError> {
-        self.check(peer, name)?;
-        let (address, now) = (counted(peer), Instant::now());
-        let mut failures = self.failures();
-        failures.by_user.add((address, name.clone()), now);
-        failures.by_name.add(name.clone(), now);
-        failures.by_address.add(address, now);
-        Ok(Attempt {
-            address,
+    /// A login as this user, from this address.
+    pub(super) fn attempt(&self, peer: IpAddr, name: &UserName) -> Attempt<'_> {
+        Attempt {
+            throttle: self,
+            address: counted(peer),
             name: name.clone(),
-        })
-    }
-
-    /// Takes one back that was right; the user's earlier slips from this address are forgiven with it.
-    pub(super) fn succeeded(&self, Attempt { address, name }: Attempt) {
-        let mut failures = self.failures();
-        failures.by_name.take_back(&name);
-        failures.by_user.0.remove(&(address, name));
-        failures.by_address.take_back(&address);
-    }
-
-    /// Takes one back of which nobody can say whether it was right.
-    pub(super) fn withdrawn(&self, Attempt { address, name }: Attempt) {
-        let mut failures = self.failures();
-        failures.by_name.take_back(&name);
-        failures.by_user.take_back(&(address, name));
-        failures.by_address.take_back(&address);
+            is_counted: false,
+        }
     }
 
     /// Refuses an address that has had too many failures, whoever it says it is.
@@ -167,48 +194,63 @@ mod tests {
         text.parse().unwrap()
     }
 
+    /// One that nobody has taken back yet.
+    fn failed<'t>(throttle: &'t Throttle, address: IpAddr, user: &str) -> Result<Attempt<'t>, AuthError> {
+        let mut attempt = throttle.attempt(address, &name(user));
+        attempt.count().map(|()| attempt)
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_user_is_refused_from_one_address_for_a_minute() {
         let throttle = Throttle::default();
         for _ in 0..PER_USER {
-            throttle.attempt(HERE, &name("alice")).unwrap();
+            failed(&throttle, HERE, "alice").unwrap();
         }
         tokio::time::advance(WINDOW / 3).await;
-        let refused = throttle.attempt(HERE, &name("alice")).unwrap_err();
+        let refused = failed(&throttle, HERE, "alice").unwrap_err();
         assert!(matches!(refused, AuthError::Throttled { retry_after } if retry_after == WINDOW - WINDOW / 3));
-        throttle.attempt(THERE, &name("alice")).unwrap();
-        throttle.attempt(HERE, &name("bob")).unwrap();
+        failed(&throttle, THERE, "alice").unwrap();
+        failed(&throttle, HERE, "bob").unwrap();
         tokio::time::advance(WINDOW).await;
-        throttle.attempt(HERE, &name("alice")).unwrap();
+        failed(&throttle, HERE, "alice").unwrap();
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_address_is_refused_over_all_users() {
         let throttle = Throttle::default();
         for n in 0..PER_ADDRESS {
-            throttle.attempt(HERE, &name(&format!("user{n}"))).unwrap();
+            failed(&throttle, HERE, &format!("user{n}")).unwrap();
         }
-        assert!(throttle.check(HERE, &name("another")).is_err());
-        throttle.check(THERE, &name("another")).unwrap();
+        assert!(throttle.attempt(HERE, &name("another")).check().is_err());
+        throttle.attempt(THERE, &name("another")).check().unwrap();
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_user_is_refused_over_all_addresses() {
         let throttle = Throttle::default();
         for n in 0..PER_NAME {
-            throttle.attempt(IpAddr::V4(n.into()), &name("alice")).unwrap();
+            failed(&throttle, IpAddr::V4(n.into()), "alice").unwrap();
         }
-        assert!(throttle.check(THERE, &name("alice")).is_err());
-        throttle.check(THERE, &name("bob")).unwrap();
+        assert!(throttle.attempt(THERE, &name("alice")).check().is_err());
+        throttle.attempt(THERE, &name("bob")).check().unwrap();
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_nobody_could_verify_counts_for_nothing() {
         let throttle = Throttle::default();
-        throttle.attempt(HERE, &name("alice")).unwrap();
+        failed(&throttle, HERE, "alice").unwrap();
         for _ in 0..1_000 {
-            let attempt = throttle.attempt(HERE, &name("alice")).unwrap();
-            throttle.withdrawn(attempt);
+            failed(&throttle, HERE, "alice").unwrap().withdrawn();
+        }
+        assert_eq!(throttle.failures().by_address.0[&HERE].0, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_login_counts_once_however_often_it_is_tried() {
+        let throttle = Throttle::default();
+        let mut attempt = throttle.attempt(HERE, &name("alice"));
+        for _ in 0..1_000 {
+            attempt.count().unwrap();
         }
         assert_eq!(throttle.failures().by_address.0[&HERE].0, 1);
     }
@@ -217,8 +259,7 @@ mod tests {
     async fn right_logins_count_for_nothing() {
         let throttle = Throttle::default();
         for _ in 0..1_000 {
-            let attempt = throttle.attempt(HERE, &name("alice")).unwrap();
-            throttle.succeeded(attempt);
+            failed(&throttle, HERE, "alice").unwrap().succeeded();
         }
     }
 
@@ -226,9 +267,7 @@ mod tests {
     async fn a_flood_of_addresses_is_bounded() {
         let throttle = Throttle::default();
         for n in 0..3 * CAPACITY as u32 {
-            throttle
-                .attempt(IpAddr::V4(n.into()), &name(&format!("user{n}")))
-                .unwrap();
+            failed(&throttle, IpAddr::V4(n.into()), &format!("user{n}")).unwrap();
         }
         assert_eq!(throttle.failures().by_address.0.len(), CAPACITY);
         assert_eq!(throttle.failures().by_user.0.len(), CAPACITY);

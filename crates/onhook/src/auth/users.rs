@@ -1,19 +1,17 @@
 //! Users of the store. A password is hashed with argon2id, which is slow on purpose: wrong ones are counted before the
 //! next is hashed, at most a few are hashed at once, and a right one is remembered until the user changes.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use tracing::debug;
 
-use super::throttle::Throttle;
+use super::credentials::Credentials;
+use super::throttle::Attempt;
 use super::turns::Turns;
 use super::verified::Verified;
 use super::{AuthError, password};
-use crate::config::Secret;
 use crate::store::{Store, StoreError, UserName};
 
 /// A user's hash and version.
@@ -46,7 +44,7 @@ impl Users {
         })
     }
 
-    /// The first of the names that is a user's.
+    /// The first of the names that is a user's, as it stands in the store.
     pub(super) fn find(&self, names: &[UserName]) -> Result<Option<(UserName, Known)>, StoreError> {
         for name in names {
             if let Some(known) = self.store.password_hash(name)? {
@@ -59,25 +57,23 @@ impl Users {
     /// Verifies the password of the user who was found, or somebody else's who does not exist.
     pub(super) async fn login(
         &self,
-        names: Vec<UserName>,
+        given: &Credentials,
         found: Option<(UserName, Known)>,
-        password: Secret,
-        client: IpAddr,
-        throttle: &Throttle,
+        attempt: &mut Attempt<'_>,
     ) -> Result<UserName, AuthError> {
         let (name, known) = match found {
             Some((name, known)) => (name, Some(known)),
-            None => (names.into_iter().next().ok_or(AuthError::Rejected)?, None),
+            None => (attempt.name().clone(), None),
         };
-        let tag = self.verified.tag(&name, &password);
+        let tag = self.verified.tag(&name, &given.password);
         if let Some((_, version)) = known
             && let Some(user) = self.verified.recall(&name, &tag, version)
         {
             return Ok(user);
         }
         // Before queueing, so that a flood of guesses does not keep the user waiting in the same queue.
-        throttle.check(client, &name)?;
-        let turn = self.turns.of(&name).await;
+        attempt.check()?;
+        let turn = self.turns.of(attempt.name()).await;
         // Who had the turn before may have verified the same, and the user may have changed while we waited.
         let known = self.store.password_hash(&name)?;
         if let Some((_, version)) = known
@@ -89,11 +85,12 @@ impl Users {
             .acquire_owned()
             .await
             .map_err(|_| AuthError::Verifier)?;
-        let attempt = throttle.attempt(client, &name)?;
+        attempt.count()?;
         let (hash, version) = match known {
             Some((hash, version)) => (hash, Some(version)),
             None => (self.nobody.clone(), None),
         };
+        let password = given.password.clone();
         // Turn and permit travel along: a client that goes away does not make room for one more hash.
         let is_right = tokio::task::spawn_blocking(move || {
             let is_right = password::verify(&password, &hash);
@@ -101,16 +98,8 @@ impl Users {
             is_right
         });
         let is_right = is_right.await.map_err(|_| AuthError::Verifier)?;
-        match version {
-            Some(version) if is_right => {
-                throttle.succeeded(attempt);
-                self.verified.remember(&name, tag, version, &name, Instant::now());
-                Ok(name)
-            }
-            Some(_) | None => {
-                debug!(user = %name, %client, "login failed");
-                Err(AuthError::Rejected)
-            }
-        }
+        let version = version.filter(|_| is_right).ok_or(AuthError::Rejected)?;
+        self.verified.remember(&name, tag, version, &name, Instant::now());
+        Ok(name)
     }
 }
