@@ -51,7 +51,11 @@ impl Header {
             if block.name == REQUEST_SERVER_VERSION {
                 header.server_version = Some(decode_version(reader, &block)?);
             } else if block.name == EXCHANGE_IMPERSONATION {
-                header.impersonation = Some(ConnectingSid::decode(reader, &block)?);
+                let sid = ConnectingSid::decode(reader, &block)?;
+                // One reader would take the first of two mailboxes, another the last.
+                if header.impersonation.replace(sid).is_some() {
+                    return Err(Fault::InvalidExchangeImpersonationHeaderData);
+                }
             } else if !WITHOUT_EFFECT.contains(&block.name) && must_understand(&block) {
                 return Err(Fault::MustUnderstand(block.name.to_string()));
             } else {

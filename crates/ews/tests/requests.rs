@@ -126,6 +126,19 @@ fn impersonation_is_captured_in_each_form() {
 }
 
 #[test]
+fn impersonation_of_two_is_refused() {
+    let of = |name: &str| {
+        format!(
+            "<t:ExchangeImpersonation><t:ConnectingSID><t:SmtpAddress>{name}</t:SmtpAddress></t:ConnectingSID></t:ExchangeImpersonation>"
+        )
+    };
+    assert_eq!(
+        decode_header(&(of("anna") + &of("berta"))),
+        Err(Fault::InvalidExchangeImpersonationHeaderData)
+    );
+}
+
+#[test]
 fn impersonation_of_nobody_is_refused() {
     let header =
         "<t:ExchangeImpersonation><t:ConnectingSID><t:SID> </t:SID></t:ConnectingSID></t:ExchangeImpersonation>";

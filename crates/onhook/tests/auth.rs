@@ -154,9 +154,8 @@ async fn parallel_logins_of_one_user_are_no_failures() {
 }
 
 #[tokio::test]
-async fn an_unknown_user_costs_a_hash_too() {
+async fn guesses_for_nobody_are_throttled_too() {
     let house = House::new(&[("alice", "secret")]);
-    // The throttle counts what is about to be hashed; so it has counted these.
     for _ in 0..10 {
         assert!(matches!(house.login("nobody", "guess").await, Err(AuthError::Rejected)));
     }

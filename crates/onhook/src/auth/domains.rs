@@ -19,7 +19,9 @@ impl Domains {
     /// The user that a name or address stands for.
     pub(crate) fn user(&self, name: &str) -> Option<UserName> {
         let whole: UserName = name.parse().ok()?;
-        match whole.as_str().rsplit_once('@') {
+        match whole.as_str().split_once('@') {
+            // What is left of this site's domain must not be an address of another one.
+            Some((_, domain)) if domain.contains('@') => None,
             Some((user, domain)) if self.0.contains(domain) => user.parse().ok(),
             Some(_) | None => Some(whole),
         }
@@ -37,11 +39,15 @@ mod tests {
         assert_eq!(user("Alice@EXAMPLE.com").as_deref(), Some("alice"));
         assert_eq!(user("alice").as_deref(), Some("alice"));
         assert_eq!(user("alice@example.org").as_deref(), Some("alice@example.org"));
-        assert_eq!(
-            user("alice@evil.example@example.com").as_deref(),
-            Some("alice@evil.example")
-        );
-        for nobody in ["", "@example.com", "a b", r"corp\alice"] {
+        for nobody in [
+            "",
+            "@example.com",
+            "a b",
+            r"corp\alice",
+            "alice@evil.example@example.com",
+            "alice\0",
+            "\u{212A}ate",
+        ] {
             assert_eq!(user(nobody), None, "{nobody}");
         }
     }

@@ -78,6 +78,12 @@ enum Entry {
     },
 }
 
+impl Entry {
+    fn tells_the_user(&self) -> bool {
+        matches!(self, Self::Search { attribute: Some(_), .. })
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Directory {
     bind: Arc<Bind>,
@@ -164,9 +170,12 @@ impl Directory {
         Ok(user)
     }
 
-    /// Whom the directory is asked for.
+    /// Whom the directory is asked for. It takes letters of other widths and styles for the same (RFC 4518 §2.4), and one
+    /// entry would be many users here; so unless it says itself who that is, names are ASCII.
     fn user(&self, given: &Credentials) -> Option<UserName> {
-        self.domains.user(given.names.first()?.as_str())
+        let name = self.domains.user(given.names.first()?.as_str())?;
+        let is_one = name.as_str().is_ascii() || self.bind.entry.tells_the_user();
+        is_one.then_some(name)
     }
 
     /// In a task of its own, which ends with this: the library panics on answers that no directory gives.

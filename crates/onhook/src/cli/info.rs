@@ -2,35 +2,15 @@
 
 use std::io::{self, Write as _};
 
-use ews::PhoneCallId;
-
 use super::call_report::{CallReport, line};
-use super::{Exit, Failure, ServerArgs};
+use super::server_args::CallArgs;
+use super::{Exit, Failure};
 
-#[derive(Debug, clap::Args)]
-pub(super) struct Args {
-    #[command(flatten)]
-    server: ServerArgs,
-
-    /// The call, as `onhook play` printed it
-    #[arg(allow_hyphen_values = true)]
-    phone_call_id: String,
-
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
-
-pub(super) fn run(args: Args) -> Result<Exit, Failure> {
-    let Args {
-        server,
-        phone_call_id,
-        json,
-    } = args;
-    let id = PhoneCallId(phone_call_id);
-    let information = server.client()?.information(&id)?;
+pub(super) fn run(args: &CallArgs) -> Result<Exit, Failure> {
+    let id = args.id();
+    let information = args.server.client()?.information(&id)?;
     let mut out = io::stdout().lock();
-    if json {
+    if args.json {
         CallReport::new(&id, Some(&information)).json(&mut out)?;
     } else {
         writeln!(out, "{}", line(&information))?;

@@ -76,9 +76,9 @@ enum Command {
     /// Ask a server to ring a phone and play a voice message
     Play(play::Args),
     /// Ask a server how a call is going
-    Info(info::Args),
+    Info(server_args::CallArgs),
     /// Ask a server to end a call
-    Hangup(hangup::Args),
+    Hangup(server_args::CallArgs),
 }
 
 /// Runs the command that the process was started with.
@@ -94,8 +94,8 @@ pub fn run() -> ExitCode {
         Command::User(args) => user::run(args, &config),
         Command::Voicemail(args) => voicemail::run(args, &config),
         Command::Play(args) => play::run(args),
-        Command::Info(args) => info::run(args),
-        Command::Hangup(args) => hangup::run(args),
+        Command::Info(args) => info::run(&args),
+        Command::Hangup(args) => hangup::run(&args),
     };
     match ended {
         Ok(exit) => exit.into(),

@@ -1,6 +1,8 @@
-//! Which server `play`, `info` and `hangup` talk to, and as whom.
+//! Which server `play`, `info` and `hangup` talk to, as whom, and of which call.
 
 use std::path::PathBuf;
+
+use ews::PhoneCallId;
 
 use super::{Exit, Failure, password};
 use crate::client::{Client, ClientError, Trust};
@@ -22,6 +24,27 @@ pub struct ServerArgs {
     /// Trust whoever answers; your password goes to them
     #[arg(long, conflicts_with = "ca_file")]
     pub insecure: bool,
+}
+
+/// A call on a server, as `info` and `hangup` take it.
+#[derive(Debug, clap::Args)]
+pub(super) struct CallArgs {
+    #[command(flatten)]
+    pub(super) server: ServerArgs,
+
+    /// The call, as `onhook play` printed it
+    #[arg(allow_hyphen_values = true)]
+    phone_call_id: String,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+impl CallArgs {
+    pub(super) fn id(&self) -> PhoneCallId {
+        PhoneCallId(self.phone_call_id.clone())
+    }
 }
 
 impl ServerArgs {

@@ -59,7 +59,7 @@ section! {
         realm: String = default("onhook"),
         /// The longest request body that is read, in bytes.
         body_limit: u32 = default(65536),
-        /// How long a client may take to send the head of a request.
+        /// How long a client may take for the handshake of TLS, and then to send the head of a request.
         header_timeout: Period = default("5s"),
         /// How long a client may take to send the body of a request. One that sends hardly anything is not waited for.
         body_timeout: Period = default("15s"),

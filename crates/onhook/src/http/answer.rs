@@ -79,16 +79,9 @@ pub(super) fn challenge(realm: &str, taken: Taken, page: Option<String>) -> Resp
         Some(page) => with_body(StatusCode::UNAUTHORIZED, HTML, page),
         None => with_body(StatusCode::UNAUTHORIZED, TEXT, "Credentials are needed.\n"),
     };
-    let quoted: String = realm
-        .chars()
-        .filter(|character| !character.is_control())
-        .flat_map(|character| match character {
-            '"' | '\\' => vec!['\\', character],
-            _ => vec![character],
-        })
-        .collect();
     for scheme in schemes {
-        let offer = HeaderValue::try_from(format!("{scheme} realm=\"{quoted}\""));
+        // The configuration takes no realm that would have to be escaped.
+        let offer = HeaderValue::try_from(format!("{scheme} realm=\"{realm}\""));
         let offer = offer.unwrap_or(HeaderValue::from_static(scheme));
         response.headers_mut().append(WWW_AUTHENTICATE, offer);
     }

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -25,8 +24,6 @@ use super::tls::Tls;
 use super::watched::{Patience, Watched};
 use crate::auth::Taken;
 
-/// How long a TLS handshake may take.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest head of a request, in bytes.
 pub(super) const HEAD_LIMIT: usize = 32 * 1024;
 
@@ -60,7 +57,7 @@ pub(super) async fn serve(
             let watched = Watched::new(stream, Arc::clone(&place), patience);
             return serve_http(watched, &place, connection, router, shutdown).await;
         };
-        match timeout(HANDSHAKE_TIMEOUT, tls.acceptor().accept(stream)).await {
+        match timeout(patience.head, tls.acceptor().accept(stream)).await {
             Ok(Ok(stream)) => {
                 let shown = stream.get_ref().1.peer_certificates();
                 connection.certificate = shown.and_then(<[_]>::first).cloned().map(Arc::new);

@@ -7,6 +7,7 @@ use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
+use ews::Operation;
 
 use super::answer::{Refusal, refuse, xml};
 use super::body::{announced_length, discard, read};
@@ -44,9 +45,12 @@ async fn answer<S: Service>(front: &Front<S>, caller: &S::Caller, body: &Bytes) 
     let settings = &*front.settings;
     let started = Instant::now();
     let mut operation = "none";
+    // Clients ask every second how a call goes.
+    let mut is_poll = false;
     let result = match ews::decode(body, &settings.decode) {
         Ok(request) => {
             operation = request.operation.name();
+            is_poll = matches!(request.operation, Operation::GetPhoneCallInformation(_));
             front.service.answer(caller, request).await
         }
         Err(fault) => Err(fault),
@@ -54,7 +58,11 @@ async fn answer<S: Service>(front: &Front<S>, caller: &S::Caller, body: &Bytes) 
     let took = started.elapsed();
     match result {
         Ok(response) => {
-            tracing::info!(operation, ?took, "answered");
+            if is_poll {
+                tracing::debug!(operation, ?took, "answered");
+            } else {
+                tracing::info!(operation, ?took, "answered");
+            }
             xml(StatusCode::OK, response.encode(&settings.version))
         }
         Err(fault) => {

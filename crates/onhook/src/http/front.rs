@@ -64,7 +64,12 @@ pub(super) async fn authenticate<S: Service>(
     let client = forwarded::client(peer, headers, &front.settings.trusted_proxies);
     let authenticated = front.service.authenticate(presented, taken, client).await;
     authenticated.map_err(|unauthenticated| {
-        tracing::info!(peer = %connection.peer, %client, "not let in: {unauthenticated}");
+        let peer = connection.peer;
+        match unauthenticated {
+            // The attempts before it are in the log, and there is no end to these.
+            Unauthenticated::TryLater(_) => tracing::debug!(%peer, %client, "not let in: {unauthenticated}"),
+            _ => tracing::info!(%peer, %client, "not let in: {unauthenticated}"),
+        }
         match unauthenticated {
             Unauthenticated::Rejected => Refused::Challenge(taken),
             Unauthenticated::TryLater(wait) => Refused::Other(Refusal::TooManyAttempts(wait)),

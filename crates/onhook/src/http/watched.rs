@@ -22,7 +22,7 @@ const NO_HEAD: &[u8] = b"\0";
 /// How long a client may take.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
-    /// For a head, and for the first byte of all.
+    /// For a TLS handshake, for a head, and for the first byte of all.
     pub(super) head: Duration,
     /// Between an answer and the next request.
     pub(super) idle: Duration,

@@ -33,7 +33,9 @@ impl FromStr for UserName {
     fn from_str(text: &str) -> Result<Self, UserNameError> {
         let folded = text.trim().to_lowercase();
         let forbidden = |c: char| c.is_control() || c.is_whitespace() || [':', '\\', '/'].contains(&c);
-        if folded.is_empty() || folded.chars().count() > 128 || folded.contains(forbidden) {
+        // The signs for ohm, kelvin and ångström fold to letters: what others tell apart would be one user here.
+        let signs = ['\u{2126}', '\u{212A}', '\u{212B}'];
+        if folded.is_empty() || folded.chars().count() > 128 || folded.contains(forbidden) || text.contains(signs) {
             return Err(UserNameError(text.to_owned()));
         }
         Ok(Self(folded))

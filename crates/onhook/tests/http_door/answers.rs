@@ -4,15 +4,14 @@ use ews::Operation;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::stage::{ALICE, DISCONNECT, OneCall, exchange, get, post, request, settings, start, start_with};
-use onhook::http::Settings;
+use crate::stage::{ALICE, DISCONNECT, exchange, get, post, request, start, start_slow, start_with};
 
 #[tokio::test]
 async fn the_documented_request_gets_the_documented_answer() {
     let server = start();
     for path in ["/EWS/Exchange.asmx", "/ews/exchange.asmx", "/EWS/EXCHANGE.ASMX?x=y"] {
         let headers = format!("Authorization: {ALICE}\r\nContent-Type: text/xml; charset=utf-8\r\n");
-        let answer = exchange(server.address, &request("POST", path, &headers, DISCONNECT)).await;
+        let answer = exchange(server.address(), &request("POST", path, &headers, DISCONNECT)).await;
         assert_eq!(answer.status, 200);
         assert_eq!(answer.header("content-type"), Some("text/xml; charset=utf-8"));
         assert_eq!(answer.header("cache-control"), Some("private"));
@@ -58,15 +57,12 @@ async fn strangers_get_the_challenge_that_works() {
         "Authorization: NTLM TlRMTVNTUAAB\r\n",
     ] {
         let answer = exchange(
-            server.address,
+            server.address(),
             &request("POST", "/EWS/Exchange.asmx", headers, DISCONNECT),
         )
         .await;
         assert_eq!(answer.status, 401);
-        assert_eq!(
-            answer.header("www-authenticate"),
-            Some("Basic realm=\"a \\\"realm\\\"\"")
-        );
+        assert_eq!(answer.header("www-authenticate"), Some("Basic realm=\"a realm\""));
         assert!(answer.header("request-id").is_some());
     }
     for path in [
@@ -79,7 +75,7 @@ async fn strangers_get_the_challenge_that_works() {
     }
     let headers = format!("Authorization: {ALICE}\r\nAuthorization: {ALICE}\r\n");
     let twice = exchange(
-        server.address,
+        server.address(),
         &request("POST", "/EWS/Exchange.asmx", &headers, DISCONNECT),
     )
     .await;
@@ -95,7 +91,7 @@ async fn who_tries_too_often_is_told_when_to_come_back() {
         "Authorization: Basic busy\r\n",
         DISCONNECT,
     );
-    let answer = exchange(server.address, &busy).await;
+    let answer = exchange(server.address(), &busy).await;
     assert_eq!((answer.status, answer.header("retry-after")), (429, Some("2")));
     let answer = get(&server, "/EWS/Services.wsdl", "Authorization: Basic down\r\n").await;
     assert_eq!((answer.status, answer.header("www-authenticate")), (503, None));
@@ -134,10 +130,10 @@ async fn what_is_no_soap_is_refused_in_http_s_words() {
         415
     );
     assert_eq!(get(&server, "/owa", "").await.status, 404);
-    let answer = exchange(server.address, &request("DELETE", "/EWS/Exchange.asmx", "", "")).await;
+    let answer = exchange(server.address(), &request("DELETE", "/EWS/Exchange.asmx", "", "")).await;
     assert_eq!(answer.status, 405);
     assert!(answer.header("allow").unwrap().contains("POST"));
-    assert_eq!(exchange(server.address, "HELLO\r\n\r\n").await.status, 400);
+    assert_eq!(exchange(server.address(), "HELLO\r\n\r\n").await.status, 400);
 }
 
 #[tokio::test]
@@ -150,9 +146,9 @@ async fn a_client_that_expects_100_continue_gets_it_once_it_is_known() {
             DISCONNECT.len()
         )
     };
-    assert_eq!(exchange(server.address, &head("")).await.status, 401);
+    assert_eq!(exchange(server.address(), &head("")).await.status, 401);
 
-    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
     let known = head(&format!("Authorization: {ALICE}\r\n"));
     stream.write_all(known.as_bytes()).await.unwrap();
     let mut interim = [0; 25];
@@ -178,14 +174,7 @@ async fn the_description_names_the_address_that_was_asked() {
                 .contains("<soap:address location=\"http://test.example:8080/EWS/Exchange.asmx\"/>")
         );
     }
-    let public_url = Some("https://voice.example/EWS/Exchange.asmx".to_owned());
-    let server = start_with(
-        Settings {
-            public_url,
-            ..settings()
-        },
-        OneCall::default(),
-    );
+    let server = start_with("public_url = \"https://voice.example/EWS/Exchange.asmx\"");
     let answer = get(&server, "/EWS/Services.wsdl", &headers).await;
     assert!(
         answer
@@ -222,14 +211,10 @@ async fn a_person_is_told_what_this_is_with_or_without_a_password() {
 
 #[tokio::test]
 async fn shutdown_lets_the_request_under_way_be_answered() {
-    let service = OneCall {
-        is_slow: true,
-        ..OneCall::default()
-    };
-    let server = start_with(settings(), service);
+    let server = start_slow("");
     let headers = format!("Authorization: {ALICE}\r\n");
     let whole = request("POST", "/EWS/Exchange.asmx", &headers, DISCONNECT);
-    let address = server.address;
+    let address = server.address();
     let answering = tokio::spawn(async move { exchange(address, &whole).await });
     server.service.asked.notified().await;
     server.shutdown.cancel();
@@ -246,7 +231,7 @@ async fn every_operation_is_refused_to_strangers_and_when_malformed() {
     for operation in Operation::examples() {
         let name = operation.name();
         let document = operation.encode(ews::ServerVersion::EXCHANGE_2013);
-        let stranger = exchange(server.address, &request("POST", "/EWS/Exchange.asmx", "", &document)).await;
+        let stranger = exchange(server.address(), &request("POST", "/EWS/Exchange.asmx", "", &document)).await;
         assert_eq!(stranger.status, 401, "{name}");
 
         let close = format!("</m:{name}>");

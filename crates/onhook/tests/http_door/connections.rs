@@ -2,23 +2,17 @@
 
 use std::time::Duration;
 
-use onhook::http::Settings;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::stage::{ALICE, DISCONNECT, OneCall, read_answer, request, settings, start_with};
+use crate::stage::{ALICE, DISCONNECT, read_answer, request, start_slow, start_with};
 
 /// What has to happen happens long before.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-fn few() -> Settings {
-    Settings {
-        max_connections_per_address: 3,
-        header_timeout: Duration::from_secs(60),
-        ..settings()
-    }
-}
+const FEW: &str = "max_connections_per_address = 3
+header_timeout = \"60s\"";
 
 async fn ends(mut stream: TcpStream) -> bool {
     let read = timeout(PATIENCE, stream.read_to_end(&mut Vec::new())).await;
@@ -27,10 +21,10 @@ async fn ends(mut stream: TcpStream) -> bool {
 
 #[tokio::test]
 async fn the_quietest_connection_makes_place_for_a_new_one() {
-    let server = start_with(few(), OneCall::default());
+    let server = start_with(FEW);
     let mut idle = Vec::new();
     for _ in 0..3 {
-        idle.push(TcpStream::connect(server.address).await.unwrap());
+        idle.push(TcpStream::connect(server.address()).await.unwrap());
     }
     let whole = request(
         "POST",
@@ -38,7 +32,7 @@ async fn the_quietest_connection_makes_place_for_a_new_one() {
         &format!("Authorization: {ALICE}\r\n"),
         DISCONNECT,
     );
-    let mut client = TcpStream::connect(server.address).await.unwrap();
+    let mut client = TcpStream::connect(server.address()).await.unwrap();
     client.write_all(whole.as_bytes()).await.unwrap();
     assert_eq!(timeout(PATIENCE, read_answer(&mut client)).await.unwrap().status, 200);
     assert!(ends(idle.remove(0)).await);
@@ -48,11 +42,7 @@ async fn the_quietest_connection_makes_place_for_a_new_one() {
 
 #[tokio::test]
 async fn a_request_under_way_is_not_given_up_for_a_new_one() {
-    let service = OneCall {
-        is_slow: true,
-        ..OneCall::default()
-    };
-    let server = start_with(few(), service);
+    let server = start_slow(FEW);
     let whole = request(
         "POST",
         "/EWS/Exchange.asmx",
@@ -61,13 +51,13 @@ async fn a_request_under_way_is_not_given_up_for_a_new_one() {
     );
     let mut busy = Vec::new();
     for _ in 0..3 {
-        let mut client = TcpStream::connect(server.address).await.unwrap();
+        let mut client = TcpStream::connect(server.address()).await.unwrap();
         client.write_all(whole.as_bytes()).await.unwrap();
         server.service.asked.notified().await;
         busy.push(client);
     }
     assert!(
-        ends(TcpStream::connect(server.address).await.unwrap()).await,
+        ends(TcpStream::connect(server.address()).await.unwrap()).await,
         "a fourth is turned away"
     );
     for mut client in busy {

@@ -2,15 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use onhook::http::Settings;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{interval, timeout};
 
-use crate::stage::{ALICE, DISCONNECT, OneCall, exchange, post, read_answer, request, settings, start, start_with};
+use crate::stage::{ALICE, DISCONNECT, exchange, post, read_answer, request, start, start_slow, start_with};
 
 const SHORT: Duration = Duration::from_millis(50);
-const LONG: Duration = Duration::from_secs(60);
 /// What has to happen happens long before.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -24,31 +22,23 @@ async fn long_bodies_are_refused_with_and_without_a_length() {
          Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{long}\r\n",
         long.len()
     );
-    assert_eq!(exchange(server.address, &chunked).await.status, 413);
+    assert_eq!(exchange(server.address(), &chunked).await.status, 413);
 }
 
 #[tokio::test]
 async fn a_body_that_does_not_come_is_not_waited_for_forever() {
-    let settings = Settings {
-        body_timeout: SHORT,
-        ..settings()
-    };
-    let server = start_with(settings, OneCall::default());
+    let server = start_with("body_timeout = \"50ms\"");
     let unfinished = format!(
         "POST /EWS/Exchange.asmx HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: {ALICE}\r\n\
          Content-Length: 100\r\n\r\n<"
     );
-    assert_eq!(exchange(server.address, &unfinished).await.status, 408);
+    assert_eq!(exchange(server.address(), &unfinished).await.status, 408);
 }
 
 #[tokio::test]
 async fn a_head_that_does_not_come_ends_the_connection() {
-    let settings = Settings {
-        header_timeout: SHORT,
-        ..settings()
-    };
-    let server = start_with(settings, OneCall::default());
-    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let server = start_with("header_timeout = \"50ms\"");
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
     stream
         .write_all(b"POST /EWS/Exchange.asmx HTTP/1.1\r\nHost:")
         .await
@@ -59,13 +49,9 @@ async fn a_head_that_does_not_come_ends_the_connection() {
 
 #[tokio::test]
 async fn a_head_that_comes_byte_by_byte_ends_the_connection() {
-    let settings = Settings {
-        header_timeout: Duration::from_millis(300),
-        ..settings()
-    };
-    let server = start_with(settings, OneCall::default());
+    let server = start_with("header_timeout = \"300ms\"");
     let started = Instant::now();
-    let (mut reader, mut writer) = TcpStream::connect(server.address).await.unwrap().into_split();
+    let (mut reader, mut writer) = TcpStream::connect(server.address()).await.unwrap().into_split();
     let dripping = tokio::spawn(async move {
         let mut clock = interval(Duration::from_millis(20));
         writer
@@ -85,13 +71,8 @@ async fn a_head_that_comes_byte_by_byte_ends_the_connection() {
 
 #[tokio::test]
 async fn a_client_that_says_nothing_is_not_kept() {
-    let settings = Settings {
-        header_timeout: SHORT,
-        idle_timeout: LONG,
-        ..settings()
-    };
-    let server = start_with(settings, OneCall::default());
-    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let server = start_with("header_timeout = \"50ms\"\nidle_timeout = \"60s\"");
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
     let ended = timeout(PATIENCE, stream.read_to_end(&mut Vec::new())).await;
     assert_eq!(ended.unwrap().unwrap(), 0);
 }
@@ -104,13 +85,8 @@ fn kept() -> String {
 
 #[tokio::test]
 async fn a_connection_is_kept_for_the_next_request_longer_than_for_a_head() {
-    let settings = Settings {
-        header_timeout: SHORT,
-        idle_timeout: LONG,
-        ..settings()
-    };
-    let server = start_with(settings, OneCall::default());
-    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let server = start_with("header_timeout = \"50ms\"\nidle_timeout = \"60s\"");
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
     for _ in 0..3 {
         stream.write_all(kept().as_bytes()).await.unwrap();
         assert_eq!(read_answer(&mut stream).await.status, 200);
@@ -125,13 +101,8 @@ async fn a_connection_is_kept_for_the_next_request_longer_than_for_a_head() {
 
 #[tokio::test]
 async fn a_connection_is_not_kept_for_ever() {
-    let settings = Settings {
-        header_timeout: LONG,
-        idle_timeout: SHORT,
-        ..settings()
-    };
-    let server = start_with(settings, OneCall::default());
-    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let server = start_with("header_timeout = \"60s\"\nidle_timeout = \"50ms\"");
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
     stream.write_all(kept().as_bytes()).await.unwrap();
     assert_eq!(read_answer(&mut stream).await.status, 200);
     let ended = timeout(PATIENCE, stream.read_to_end(&mut Vec::new())).await;
@@ -140,21 +111,30 @@ async fn a_connection_is_not_kept_for_ever() {
 
 #[tokio::test]
 async fn an_answer_that_takes_longer_than_a_connection_is_kept_still_comes() {
-    let settings = Settings {
-        header_timeout: SHORT,
-        idle_timeout: SHORT,
-        ..settings()
-    };
-    let service = OneCall {
-        is_slow: true,
-        ..OneCall::default()
-    };
-    let server = start_with(settings, service);
-    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let server = start_slow("header_timeout = \"50ms\"\nidle_timeout = \"50ms\"");
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
     stream.write_all(kept().as_bytes()).await.unwrap();
     server.service.asked.notified().await;
     let early = timeout(4 * SHORT, stream.read(&mut [0])).await;
     assert!(early.is_err(), "{early:?}");
     server.service.let_go.notify_one();
     assert_eq!(read_answer(&mut stream).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_handshake_that_does_not_come_ends_the_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let [cert, key] = ["server.crt", "server.key"].map(|name| folder.path().join(name));
+    let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(&cert, own.cert.pem()).unwrap();
+    std::fs::write(&key, own.signing_key.serialize_pem()).unwrap();
+    let server = start_with(&format!(
+        "header_timeout = \"50ms\"\n[[http.tls]]\nlisten = \"127.0.0.1:0\"\ncert = {cert:?}\nkey = {key:?}"
+    ));
+    for beginning in [b"".as_slice(), b"\x16\x03\x01"] {
+        let mut stream = TcpStream::connect(server.tls_address()).await.unwrap();
+        stream.write_all(beginning).await.unwrap();
+        let ended = timeout(Duration::from_secs(5), stream.read_to_end(&mut Vec::new())).await;
+        assert_eq!(ended.unwrap().unwrap(), 0);
+    }
 }

@@ -8,7 +8,7 @@ use crate::stage::{ALICE, DISCONNECT, Server, start};
 
 /// All that comes back for these bytes, until the server closes.
 async fn told(server: &Server, bytes: &str) -> String {
-    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
     stream.write_all(bytes.as_bytes()).await.unwrap();
     let mut answers = String::new();
     stream.read_to_string(&mut answers).await.unwrap();

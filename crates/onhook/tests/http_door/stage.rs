@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ews::{DecodeOptions, Fault, Operation, Response, ResponseCode, ResponseMessage, ServerVersionInfo};
+use ews::{Fault, Operation, Response, ResponseCode, ResponseMessage};
 use onhook::auth::{Presented, Taken};
-use onhook::config::{Config, PlainBasic};
+use onhook::config::Config;
 use onhook::http::{Door, Service, Settings, Unauthenticated};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -24,7 +24,7 @@ pub(crate) const DISCONNECT: &str = include_str!("../../../ews/tests/fixtures/ex
 pub(crate) struct OneCall {
     pub(crate) asked: Notify,
     pub(crate) let_go: Notify,
-    pub(crate) is_slow: bool,
+    is_slow: bool,
 }
 
 impl Service for OneCall {
@@ -59,40 +59,36 @@ impl Service for OneCall {
 }
 
 pub(crate) struct Server {
-    pub(crate) address: SocketAddr,
+    /// Of plain HTTP, then of TLS.
+    addresses: Vec<SocketAddr>,
     pub(crate) service: Arc<OneCall>,
     pub(crate) shutdown: CancellationToken,
     pub(crate) serving: JoinHandle<()>,
 }
 
-pub(crate) fn settings() -> Settings {
-    Settings {
-        basic_over_plain_http: PlainBasic::LoopbackOnly,
-        realm: "a \"realm\"".into(),
-        body_limit: 64 * 1024,
-        header_timeout: Duration::from_secs(5),
-        body_timeout: Duration::from_secs(15),
-        idle_timeout: Duration::from_secs(60),
-        decode: DecodeOptions::default(),
-        version: ServerVersionInfo::default(),
-        public_url: None,
-        max_connections: 64,
-        max_connections_per_address: 64,
-        trusted_proxies: Vec::new(),
+impl Server {
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.addresses[0]
+    }
+
+    pub(crate) fn tls_address(&self) -> SocketAddr {
+        self.addresses[1]
     }
 }
 
-pub(crate) fn start_with(settings: Settings, service: OneCall) -> Server {
-    let config: Config = Config::parse("[http]\nlisten = \"127.0.0.1:0\"\n", Path::new("onhook.toml")).unwrap();
+/// Opens the door; `http` is what follows `[http] listen`.
+fn open(http: &str, service: OneCall) -> Server {
+    let toml = format!("[http]\nlisten = \"127.0.0.1:0\"\nrealm = \"a realm\"\n{http}\n");
+    let config: Config = Config::parse(&toml, Path::new("onhook.toml")).unwrap();
     let door = Door::open(&config.http).unwrap();
-    let (address, is_tls) = door.addresses().next().unwrap();
-    assert!(!is_tls);
+    let addresses = door.addresses().map(|(address, _)| address).collect();
     let service = Arc::new(service);
     let shutdown = CancellationToken::new();
     let grace = Duration::from_secs(10);
+    let settings = Settings::from(&config.http);
     let serving = tokio::spawn(door.serve(settings, Arc::clone(&service), shutdown.clone(), grace));
     Server {
-        address,
+        addresses,
         service,
         shutdown,
         serving,
@@ -100,7 +96,23 @@ pub(crate) fn start_with(settings: Settings, service: OneCall) -> Server {
 }
 
 pub(crate) fn start() -> Server {
-    start_with(settings(), OneCall::default())
+    start_with("")
+}
+
+pub(crate) fn start_with(http: &str) -> Server {
+    open(http, OneCall::default())
+}
+
+/// One whose call takes until `let_go` to end.
+pub(crate) fn start_slow(http: &str) -> Server {
+    let is_slow = true;
+    open(
+        http,
+        OneCall {
+            is_slow,
+            ..OneCall::default()
+        },
+    )
 }
 
 /// An answer, taken apart.
@@ -138,11 +150,11 @@ pub(crate) fn request(method: &str, path: &str, headers: &str, body: &str) -> St
 
 pub(crate) async fn post(server: &Server, headers: &str, body: &str) -> Answer {
     let headers = format!("Authorization: {ALICE}\r\n{headers}");
-    exchange(server.address, &request("POST", "/EWS/Exchange.asmx", &headers, body)).await
+    exchange(server.address(), &request("POST", "/EWS/Exchange.asmx", &headers, body)).await
 }
 
 pub(crate) async fn get(server: &Server, path: &str, headers: &str) -> Answer {
-    exchange(server.address, &request("GET", path, headers, "")).await
+    exchange(server.address(), &request("GET", path, headers, "")).await
 }
 
 /// Reads one answer from a connection that stays open.

@@ -7,7 +7,7 @@ use ews::ServerVersion;
 use crate::house::{House, PASSWORD, basic, play};
 use crate::slapd::Slapd;
 
-/// How often each message is asked for. Half of them may be disturbed by whatever else the machine does.
+/// How often each message is asked for.
 const ROUNDS: usize = 200;
 /// How often a password is guessed before that is too often.
 const GUESSES: usize = 10;
@@ -39,11 +39,9 @@ async fn a_foreign_message_and_an_unknown_one_take_the_same_time() {
     assert_alike(times);
 }
 
+/// The quickest of each count: whatever else the machine does only makes the others slower.
 fn assert_alike(times: [Vec<Duration>; 2]) {
-    let [one, other] = times.map(|mut times| {
-        times.sort();
-        times[times.len() / 2]
-    });
+    let [one, other] = times.map(|times| times.into_iter().min().unwrap());
     assert!(one.abs_diff(other) < one.min(other) / 3, "{one:?} and {other:?}");
 }
 

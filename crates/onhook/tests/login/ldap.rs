@@ -99,6 +99,25 @@ async fn a_user_cannot_write_filters_or_names_of_entries() {
     assert_eq!(template.login("device,uid=carol", "pass-of-the-device").await, Err(401));
 }
 
+/// Caps and mailboxes go by the name: who is one entry there must not be many users here.
+#[tokio::test(flavor = "multi_thread")]
+async fn spellings_that_are_one_name_to_the_directory_are_not_many_users() {
+    let slapd = Slapd::start().await;
+    let search = slapd.by_search("(uid={user})", "pass-of-the-search");
+    for ldap in [&slapd.by_template(), &search] {
+        let house = house("[\"ldap\"]", "[]", ldap).await;
+        for user in ["\u{FF43}arol", "\u{217D}arol", "carol@\u{FF45}xample.com"] {
+            assert_eq!(house.login(user, "pass-of-carol").await, Err(401), "{user}");
+        }
+    }
+    // This one says who it is.
+    let house = house("[\"ldap\"]", "[]", &(search + "user_attribute = \"uid\"\n")).await;
+    assert_eq!(
+        house.login("\u{FF43}arol", "pass-of-carol").await.as_deref(),
+        Ok("carol")
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_directory_that_talks_nonsense_is_no_wrong_password() {
     let folder = tempfile::tempdir().unwrap();
