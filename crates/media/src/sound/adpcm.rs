@@ -1,40 +1,58 @@
 //! ADPCM in WAV: 4 bits a sample, in blocks that stand alone. Decoded here: symphonia's decoder overflows on spoilt blocks.
 
-use super::wav::{Wav, WavEncoding};
 use super::{Meter, SoundError};
 
 /// Appends a block's samples, interleaved; arguments are the block and the number of channels.
 type DecodeBlock = fn(&[u8], usize, &mut Vec<i16>);
 
-pub(super) fn decode(wav: &Wav<'_>, meter: &mut Meter<'_>) -> Result<(), SoundError> {
-    let channels = usize::from(wav.channels);
-    if channels > 2 {
-        return Err(SoundError::UnsupportedChannels(wav.channels));
+#[derive(Clone, Copy)]
+pub(super) enum Coding {
+    Microsoft,
+    Ima,
+}
+
+/// Blocks of samples, and what the file says of them.
+pub(super) struct Adpcm<'a> {
+    pub(super) coding: Coding,
+    pub(super) channels: u16,
+    /// Bytes of one block.
+    pub(super) block_align: u16,
+    /// Samples a channel; the last block is padded beyond it.
+    pub(super) fact: Option<u32>,
+    pub(super) data: &'a [u8],
+}
+
+impl Adpcm<'_> {
+    pub(super) fn decode(&self, meter: &mut Meter<'_>) -> Result<(), SoundError> {
+        let channels = usize::from(self.channels);
+        if channels > 2 {
+            return Err(SoundError::UnsupportedChannels(self.channels));
+        }
+        let (header, decode_block): (usize, DecodeBlock) = match self.coding {
+            Coding::Microsoft => (MICROSOFT_HEADER, microsoft_block),
+            Coding::Ima => (IMA_HEADER, ima_block),
+        };
+        let align = usize::from(self.block_align);
+        if align <= header * channels {
+            return Err(SoundError::Malformed("its ADPCM blocks are too small"));
+        }
+        let mut left = self.fact.map_or(usize::MAX, |samples| samples as usize);
+        let (mut interleaved, mut mono) = (Vec::new(), Vec::new());
+        for block in self.data.chunks(align).filter(|block| block.len() > header * channels) {
+            interleaved.clear();
+            decode_block(block, channels, &mut interleaved);
+            mono.clear();
+            mono.extend(
+                interleaved.chunks_exact(channels).map(|frame| {
+                    frame.iter().map(|&sample| f32::from(sample) / 32_768.0).sum::<f32>() / channels as f32
+                }),
+            );
+            mono.truncate(left);
+            left -= mono.len();
+            meter.block(&mono)?;
+        }
+        Ok(())
     }
-    let (header, decode_block): (usize, DecodeBlock) = match wav.encoding {
-        WavEncoding::AdpcmMicrosoft => (MICROSOFT_HEADER, microsoft_block),
-        _ => (IMA_HEADER, ima_block),
-    };
-    let align = usize::from(wav.block_align);
-    if align <= header * channels {
-        return Err(SoundError::Malformed("its ADPCM blocks are too small"));
-    }
-    let mut left = wav.fact.map_or(usize::MAX, |samples| samples as usize);
-    let (mut interleaved, mut mono) = (Vec::new(), Vec::new());
-    for block in wav.data.chunks(align).filter(|block| block.len() > header * channels) {
-        interleaved.clear();
-        decode_block(block, channels, &mut interleaved);
-        mono.clear();
-        mono.extend(
-            interleaved
-                .chunks_exact(channels)
-                .map(|frame| frame.iter().map(|&sample| f32::from(sample) / 32_768.0).sum::<f32>() / channels as f32),
-        );
-        mono.truncate(left);
-        left -= mono.len();
-        meter.block(&mono)?;
-    }
-    Ok(())
 }
 
 /// Bytes of a block's header, a channel.

@@ -6,7 +6,8 @@ use std::fmt;
 
 use audio_codec::Decoder;
 
-use super::{Meter, SoundError, SoundFormat, adpcm, mp3};
+use super::adpcm::{Adpcm, Coding};
+use super::{Meter, SoundError, SoundFormat, mp3};
 use crate::codec::Codec;
 
 /// How samples lie in a WAV file.
@@ -48,14 +49,14 @@ const BLOCK: usize = 8192;
 
 /// A parsed header and the samples behind it.
 pub(super) struct Wav<'a> {
-    pub(super) encoding: WavEncoding,
-    pub(super) channels: u16,
-    pub(super) sample_rate: u32,
+    encoding: WavEncoding,
+    channels: u16,
+    sample_rate: u32,
     /// Bytes of one frame (a sample of each channel) or, for ADPCM, of one block.
-    pub(super) block_align: u16,
+    block_align: u16,
     /// Samples a channel as the `fact` chunk says; ADPCM's last block is padded beyond it.
-    pub(super) fact: Option<u32>,
-    pub(super) data: &'a [u8],
+    fact: Option<u32>,
+    data: &'a [u8],
 }
 
 impl<'a> Wav<'a> {
@@ -109,9 +110,13 @@ impl<'a> Wav<'a> {
             WavEncoding::Mp3 => {
                 mp3::decode(self.data, meter)?;
             }
-            WavEncoding::AdpcmMicrosoft | WavEncoding::AdpcmIma => {
+            WavEncoding::AdpcmMicrosoft => {
                 meter.begin(self.sample_rate, self.channels)?;
-                adpcm::decode(self, meter)?;
+                self.adpcm(Coding::Microsoft).decode(meter)?;
+            }
+            WavEncoding::AdpcmIma => {
+                meter.begin(self.sample_rate, self.channels)?;
+                self.adpcm(Coding::Ima).decode(meter)?;
             }
             _ => {
                 meter.begin(self.sample_rate, self.channels)?;
@@ -119,6 +124,16 @@ impl<'a> Wav<'a> {
             }
         }
         Ok(SoundFormat::Wav(self.encoding))
+    }
+
+    fn adpcm(&self, coding: Coding) -> Adpcm<'a> {
+        Adpcm {
+            coding,
+            channels: self.channels,
+            block_align: self.block_align,
+            fact: self.fact,
+            data: self.data,
+        }
     }
 
     /// Encodings in which every sample stands alone.
