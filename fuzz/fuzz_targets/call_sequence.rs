@@ -2,48 +2,22 @@
 //! to end, stays ended, and comes to rest when nothing more happens.
 #![no_main]
 
+#[path = "../../crates/call/tests/rig/surroundings.rs"]
+#[allow(dead_code, reason = "one function of it is used here")]
+mod surroundings;
+
 use std::time::Duration;
 
 use call::{
-    BranchKey, CSeq, Call, CallIdHeader, Challenge, Limits, Local, Method, Moment, Outgoing, Output, Placement,
-    Request, Response, Save, SessionHeaders, Silence, Surroundings, Tag,
-    digest::Credentials,
-    sdp::{Codec, LocalMedia},
-    uri,
+    CSeq, Call, CallIdHeader, Challenge, Method, Moment, Outgoing, Output, Placement, Request, Response, Save,
+    SessionHeaders, Silence, Tag, uri,
 };
+use surroundings::surroundings;
 
 const ANSWER: &str =
     "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n";
 const STATUSES: [u16; 12] = [100, 180, 200, 302, 401, 407, 408, 481, 486, 487, 503, 603];
 const METHODS: [&str; 8] = ["BYE", "INVITE", "UPDATE", "OPTIONS", "INFO", "NOTIFY", "ACK", "MESSAGE"];
-
-fn surroundings() -> Surroundings {
-    Surroundings {
-        local: Local {
-            via: "SIP/2.0/UDP 192.0.2.1:5060".into(),
-            contact: "sip:onhook@192.0.2.1:5060".into(),
-            transport: "udp".into(),
-        },
-        media: LocalMedia {
-            address: ([192, 0, 2, 1], 30_000).into(),
-            session_id: 1,
-            version: 1,
-            codecs: vec![Codec::Pcma],
-            protection: None,
-        },
-        credentials: Some(Credentials {
-            username: "onhook".into(),
-            password: "secret".into(),
-        }),
-        key: BranchKey::new([7; 32]),
-        limits: Limits {
-            ring: Duration::from_secs(30),
-            max_duration: Duration::from_secs(600),
-            session_expires: Some(Duration::from_secs(300)),
-            t1: Duration::from_millis(500),
-        },
-    }
-}
 
 fn header<'a>(text: &'a str, name: &str) -> &'a str {
     let value = |line: &'a str| line.strip_prefix(name)?.strip_prefix(": ");

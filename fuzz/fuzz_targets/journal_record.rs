@@ -4,5 +4,8 @@
 
 #[path = "../../crates/call/tests/spoilt_records/record.rs"]
 mod record;
+#[path = "../../crates/call/tests/rig/surroundings.rs"]
+#[allow(dead_code, reason = "one function of it is used here")]
+mod surroundings;
 
 libfuzzer_sys::fuzz_target!(|text: &[u8]| record::hold(text));

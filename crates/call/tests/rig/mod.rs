@@ -2,34 +2,28 @@
 //!
 //! Every input method hands one thing in; [`Rig::gives`] then says what must have come out, all of it and in order.
 //! Whatever is sent is checked for being a well-formed message on the way (see [`Sent::check`]).
-#![allow(dead_code, unreachable_pub, reason = "every test file uses the part it needs")]
+#![allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    reason = "every test file uses the part it needs"
+)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
-use std::{net::SocketAddr, time::Duration};
+mod surroundings;
+
+use std::time::Duration;
 
 use call::{
-    Branch, BranchKey, CSeq, Call, CallIdHeader, Challenge, Limits, Local, MediaCommand, Method, Moment, Outgoing,
-    Output, Phase, Placement, Reply, Request, Response, Save, SessionExpires, SessionHeaders, Silence, Surroundings,
-    Tag, Tx,
-    digest::Credentials,
-    sdp::{Codec, LocalMedia},
-    uri,
+    Branch, CSeq, Call, CallIdHeader, Challenge, MediaCommand, Method, Moment, Outgoing, Output, Phase, Placement,
+    Reply, Request, Response, Save, SessionExpires, SessionHeaders, Silence, Surroundings, Tag, Tx, uri,
 };
 
-pub const T1: Duration = Duration::from_millis(500);
-pub const RING: Duration = Duration::from_secs(30);
-pub const MAX_DURATION: Duration = Duration::from_secs(1800);
-pub const SESSION_EXPIRES: Duration = Duration::from_secs(300);
-/// 64·T1, the life of a transaction.
-pub const TRANSACTION: Duration = Duration::from_secs(32);
+pub(crate) use surroundings::{MAX_DURATION, RING, SESSION_EXPIRES, T1, TRANSACTION, key, media, surroundings};
 
 /// What a phone answers to our offer.
 pub const ANSWER: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n\
                           m=audio 4000 RTP/AVP 8 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\n";
-
-pub fn key() -> BranchKey {
-    BranchKey::new([7; 32])
-}
 
 pub fn placement() -> Placement {
     Placement {
@@ -40,38 +34,6 @@ pub fn placement() -> Placement {
         destination: "sip:192.0.2.5:5060".to_owned(),
         call_id: CallIdHeader::new("call@onhook"),
         local_tag: Tag::new("ours"),
-    }
-}
-
-pub fn media() -> LocalMedia {
-    LocalMedia {
-        address: "192.0.2.1:30000".parse::<SocketAddr>().unwrap(),
-        session_id: 1,
-        version: 1,
-        codecs: vec![Codec::G722, Codec::Pcma, Codec::Pcmu],
-        protection: None,
-    }
-}
-
-pub fn surroundings() -> Surroundings {
-    Surroundings {
-        local: Local {
-            via: "SIP/2.0/UDP 192.0.2.1:5060".to_owned(),
-            contact: "sip:onhook@192.0.2.1:5060".to_owned(),
-            transport: "udp".to_owned(),
-        },
-        media: media(),
-        credentials: Some(Credentials {
-            username: "onhook".to_owned(),
-            password: "secret".to_owned(),
-        }),
-        key: key(),
-        limits: Limits {
-            ring: RING,
-            max_duration: MAX_DURATION,
-            session_expires: Some(SESSION_EXPIRES),
-            t1: T1,
-        },
     }
 }
 

@@ -1,6 +1,9 @@
 //! Whatever the journal holds of a call, the call ends (promise 9). `make fuzz` looks further.
 
 mod record;
+#[path = "../rig/surroundings.rs"]
+#[allow(dead_code, reason = "one function of it is used here")]
+mod surroundings;
 
 use proptest::prelude::*;
 

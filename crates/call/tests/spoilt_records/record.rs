@@ -1,36 +1,8 @@
 //! What is held of any bytes that stand in the journal as a record; the fuzz target `journal_record` holds the same.
 
-use std::time::Duration;
+use call::{Call, Moment, Output, Record};
 
-use call::{
-    BranchKey, Call, Limits, Local, Moment, Output, Record, Surroundings,
-    sdp::{Codec, LocalMedia},
-};
-
-fn surroundings() -> Surroundings {
-    Surroundings {
-        local: Local {
-            via: "SIP/2.0/UDP 192.0.2.1:5060".into(),
-            contact: "sip:onhook@192.0.2.1:5060".into(),
-            transport: "udp".into(),
-        },
-        media: LocalMedia {
-            address: ([192, 0, 2, 1], 9).into(),
-            session_id: 0,
-            version: 1,
-            codecs: vec![Codec::Pcma],
-            protection: None,
-        },
-        credentials: None,
-        key: BranchKey::new([7; 32]),
-        limits: Limits {
-            ring: Duration::from_secs(30),
-            max_duration: Duration::from_secs(600),
-            session_expires: None,
-            t1: Duration::from_millis(500),
-        },
-    }
-}
+use crate::surroundings::surroundings;
 
 /// Reads a record, and if it is one, takes its call up and sees it to its end.
 ///
