@@ -9,6 +9,7 @@ mod call;
 mod dialog;
 pub mod digest;
 mod message;
+mod method;
 mod moment;
 mod record;
 pub mod sdp;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::message::Method;
+use crate::method::Method;
 
 /// No session interval is shorter than this, in seconds (RFC 4028 §5).
 pub const SHORTEST_INTERVAL: u32 = 90;

@@ -4,8 +4,8 @@ use rusqlite::Connection;
 use tracing::debug;
 
 use super::WriteError;
+use super::failure::{classify, fail};
 use super::gate::Gate;
-use super::writer::{self, classify};
 
 /// One round, as far as it goes without waiting for readers or the writer; a busy moment only means less done this time.
 ///
@@ -19,7 +19,7 @@ pub(super) fn checkpoint(connection: &Connection, gate: &Gate) {
         return;
     };
     match classify(&cause) {
-        WriteError::Failed => writer::fail(gate, connection, &cause),
+        WriteError::Failed => fail(gate, connection, &cause),
         error => debug!(%error, "the log stays where it is for now"),
     }
 }

@@ -9,6 +9,7 @@
 
 mod ballast;
 mod checkpoint;
+mod failure;
 mod gate;
 mod recover;
 mod upkeep;

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use rusqlite::{Connection, ErrorCode, TransactionBehavior, ffi, params};
+use rusqlite::{Connection, TransactionBehavior, params};
 use tokio::sync::mpsc;
 use tracing::{error, info};
 
 use super::ballast::Ballast;
 use super::checkpoint::checkpoint;
+use super::failure::{classify, fail};
 use super::gate::Gate;
 use super::upkeep::Upkeep;
 use super::{Entry, JournalError, Write, WriteError};
@@ -261,25 +262,6 @@ impl Writer {
     }
 }
 
-/// What failed once is not tried again: after a flush that went wrong the system holds for written what is not.
-pub(super) fn fail(gate: &Gate, connection: &Connection, cause: &rusqlite::Error) {
-    if gate.fail() {
-        error!(%cause, store = connection.path(),
-            "the journal has failed, and nothing is written any more: new calls are refused, running ones can still be hung up; check the disk and the system's log, then restart onhook");
-    }
-}
-
-pub(super) fn classify(error: &rusqlite::Error) -> WriteError {
-    let extended = error.sqlite_error().map(|error| error.extended_code);
-    match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => WriteError::DiskFull,
-        // The index of the log could not grow. It is never flushed, so nothing can be half believed.
-        Some(_) if extended == Some(ffi::SQLITE_IOERR_SHMSIZE) => WriteError::DiskFull,
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => WriteError::Locked,
-        Some(_) | None => WriteError::Failed,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use tokio::sync::oneshot;
@@ -439,16 +421,5 @@ mod tests {
         let (new_call, mut third) = intent(2);
         writer.write(vec![new_call]);
         assert_eq!(third.try_recv().unwrap(), Err(WriteError::Failed));
-    }
-
-    #[test]
-    fn errors_of_the_disk_are_told_apart() {
-        let of = |code| classify(&rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
-        assert_eq!(of(ffi::SQLITE_FULL), WriteError::DiskFull);
-        assert_eq!(of(ffi::SQLITE_IOERR_SHMSIZE), WriteError::DiskFull);
-        assert_eq!(of(ffi::SQLITE_BUSY), WriteError::Locked);
-        assert_eq!(of(ffi::SQLITE_IOERR_FSYNC), WriteError::Failed);
-        assert_eq!(of(ffi::SQLITE_CORRUPT), WriteError::Failed);
-        assert_eq!(of(ffi::SQLITE_READONLY), WriteError::Failed);
     }
 }

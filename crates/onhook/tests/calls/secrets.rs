@@ -78,7 +78,10 @@ async fn at_info_there_is_no_secret_and_no_number() {
     assert!(!log.contains(NUMBER), "{log}");
     assert!(!log.contains("09001234567"), "{log}");
     assert!(log.contains("*****37"), "{log}");
-    assert!(!log.contains("GetPhoneCallInformation"), "polls would fill the log: {log}");
+    assert!(
+        !log.contains("GetPhoneCallInformation"),
+        "polls would fill the log: {log}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
