@@ -82,9 +82,9 @@ sim: ## Calls against lossy networks, odd phones and crashes, on a virtual clock
 	@scripts/setup build
 	cargo run --release --locked --quiet -p sim -- --seed $(SEED) --runs $(or $(RUNS),100000)
 
-dial-strings: ## The dial policy against a second opinion, in dial strings (STRINGS=10000000)
+dial-strings: ## The dial policy against a second opinion, in dial strings (STRINGS=10000000 SEED=1)
 	@scripts/setup build
-	DIAL_STRINGS=$(STRINGS) cargo test --release --locked --package onhook --test dial generated -- --nocapture
+	DIAL_STRINGS=$(STRINGS) SEED=$(SEED) cargo test --locked --package onhook --test dial generated -- --nocapture
 
 fuzz: ## Feed junk to every parser that peers reach (SECONDS_EACH=20)
 	@scripts/setup fuzz

@@ -9,18 +9,7 @@ use onhook::config::Config;
 use onhook::dial::{DialPolicy, Dialler};
 
 static POLICY: LazyLock<DialPolicy> = LazyLock::new(|| {
-    let text = r#"
-        [dial]
-        allow = [".*"]
-        [dial.plan]
-        country = "DE"
-        outside_line = "0"
-        extensions = "[1-9][0-9]{2,3}"
-        [[dial.rule]]
-        name = "conference"
-        kind = "sip"
-        hosts = ["conf.example.com"]
-    "#;
+    let text = include_str!("../../crates/onhook/tests/dial/sites/sloppy.toml");
     let config = Config::parse(text, Path::new("onhook.toml")).expect("it is right");
     DialPolicy::from_config(&config.dial)
 });

@@ -123,6 +123,11 @@ impl Decision {
         self.outcome.as_ref().ok()
     }
 
+    /// Why it may not.
+    pub fn refusal(&self) -> Option<Refusal> {
+        self.outcome.as_ref().err().copied()
+    }
+
     /// Every step in words, a line each, with the number itself.
     pub fn in_full(&self) -> impl fmt::Display {
         Told {

@@ -6,27 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-const CONFIG: &str = r#"
-[dial.plan]
-country = "DE"
-outside_line = "0"
-extensions = "[1-9][0-9]{2,3}"
-
-[[dial.group]]
-name = "sales"
-users = ["bob"]
-
-[[dial.rule]]
-name = "berlin"
-kind = "national"
-masks = ["030*"]
-
-[[dial.rule]]
-name = "neighbours"
-kind = "international"
-countries = ["AT", "CH"]
-groups = ["sales"]
-"#;
+use crate::GERMANY;
 
 struct Site(TempDir);
 
@@ -35,7 +15,15 @@ impl Site {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("onhook.toml"), config).unwrap();
         let site = Self(folder);
-        let alice = ["user", "add", "alice", "--extension", "4711", "--phone", "0171 2345678"];
+        let alice = [
+            "user",
+            "add",
+            "alice",
+            "--extension",
+            "4711",
+            "--phone",
+            "+33 6 12345678",
+        ];
         site.done(&alice, "secret\n");
         site.done(&["user", "add", "bob"], "secret\n");
         site
@@ -74,12 +62,12 @@ impl Site {
 
 #[test]
 fn every_step_is_told_and_the_exit_code_says_what_came_of_it() {
-    let site = Site::new(CONFIG);
+    let site = Site::new(GERMANY);
     assert_eq!(
         site.explain("alice", "0 030 123456"),
         (
-            "alice dials 0 030 123456\n  means +4930123456, DE, fixed line\n  rule 1, `berlin`: allowed\n  \
-             sent to the trunk as +4930123456\n"
+            "alice dials 0 030 123456\n  means +4930123456, DE, fixed line\n  rule 1, `boss`: no, it is not an extension\n  \
+             rule 2, `house`: no, it is not an extension\n  rule 3, `berlin`: allowed\n  sent to the trunk as +4930123456\n"
                 .to_owned(),
             0
         )
@@ -87,23 +75,25 @@ fn every_step_is_told_and_the_exit_code_says_what_came_of_it() {
     assert_eq!(
         site.explain("alice", "+43 1 234567"),
         (
-            "alice dials +43 1 234567\n  means +431234567, AT, fixed line\n  rule 1, `berlin`: no, it is not a national number\n  \
-             rule 2, `neighbours`: no, it is for other users\n  \
-             rule 3, default: own extension and phones: no, it is not the user's own\n  refused: no rule covers it\n"
+            "alice dials +43 1 234567\n  means +431234567, AT, fixed line\n  rule 1, `boss`: no, it is not an extension\n  \
+             rule 2, `house`: no, it is not an extension\n  rule 3, `berlin`: no, it is not a national number\n  \
+             rule 4, `neighbours`: no, it is for other users\n  rule 5, `gateway`: no, it is not a SIP address\n  \
+             rule 6, default: own extension and phones: no, it is not the user's own\n  refused: no rule covers it\n"
                 .to_owned(),
             3
         )
     );
     for (user, number, told, code) in [
-        ("Bob", "+43 1 234567", "rule 2, `neighbours`: allowed", 0),
-        ("alice", "4711", "rule 3, default: own extension and phones: allowed", 0),
+        ("Bob", "+43 1 234567", "rule 4, `neighbours`: allowed", 0),
+        ("alice", "4711", "rule 2, `house`: allowed", 0),
+        ("alice", "4999", "rule 1, `boss`: refused", 3),
         (
             "alice",
-            "+49 171 2345678",
-            "rule 3, default: own extension and phones: allowed",
+            "0033 6 12345678",
+            "rule 6, default: own extension and phones: allowed",
             0,
         ),
-        ("bob", "4711", "the user has no extension and no phones", 3),
+        ("bob", "0033 6 12345678", "the user has no extension and no phones", 3),
         (
             "alice",
             "0900 1234567",
@@ -114,7 +104,7 @@ fn every_step_is_told_and_the_exit_code_says_what_came_of_it() {
         ("alice", "sip:a@b", "refused: no rule covers it", 3),
         ("alice", "47\u{1b}[2J11", r"alice dials 47\u{1b}[2J11", 3),
         ("alice", "", "refused: not a telephone number", 3),
-        ("alice", "-4711", "rule 3", 0),
+        ("alice", "-4711", "rule 2", 0),
     ] {
         let (text, exit) = site.explain(user, number);
         assert!(text.contains(told), "{number}: {text}");
@@ -124,7 +114,7 @@ fn every_step_is_told_and_the_exit_code_says_what_came_of_it() {
 
 #[test]
 fn an_unknown_user_and_a_wrong_file_are_told() {
-    let site = Site::new(CONFIG);
+    let site = Site::new(GERMANY);
     let output = site.run(&["dial", "explain", "--user", "carol", "4711"], "");
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("there is no user `carol`"));
@@ -140,7 +130,7 @@ fn numbers_of_users_are_given_changed_listed_and_taken_away() {
     let list = |site: &Site| site.done(&["user", "list", "--json"], "");
     let users: serde_json::Value = serde_json::from_str(&list(&site)).unwrap();
     assert_eq!(users[0]["extension"], "4711");
-    assert_eq!(users[0]["phones"][0], "0171 2345678");
+    assert_eq!(users[0]["phones"][0], "+33 6 12345678");
     assert_eq!(users[1]["extension"], serde_json::Value::Null);
     assert!(
         site.done(&["user", "list"], "")

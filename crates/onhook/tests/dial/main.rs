@@ -5,3 +5,7 @@
 mod explain;
 mod generated;
 mod oracle;
+
+const GERMANY: &str = include_str!("sites/germany.toml");
+const AMERICA: &str = include_str!("sites/america.toml");
+const SLOPPY: &str = include_str!("sites/sloppy.toml");

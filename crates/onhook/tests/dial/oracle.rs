@@ -104,8 +104,8 @@ impl Opinion {
         }
         // +49 (0) 30: the inland prefix where it does not belong.
         for meaning in meanings.clone() {
-            for code in ["49", "43", "41", "33"] {
-                let mended = meaning.strip_prefix(&format!("+{code}0"));
+            for (code, inland) in [("49", "0"), ("43", "0"), ("41", "0"), ("33", "0"), ("1", "1")] {
+                let mended = meaning.strip_prefix(&format!("+{code}{inland}"));
                 meanings.extend(mended.map(|rest| format!("+{code}{rest}")));
             }
         }
