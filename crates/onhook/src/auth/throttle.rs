@@ -5,13 +5,14 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::AuthError;
+use crate::reach::subscriber;
 use crate::store::UserName;
 
 /// Failures are counted over this long, from the first on.
@@ -105,7 +106,7 @@ impl Throttle {
     pub(super) fn attempt(&self, peer: IpAddr, name: &UserName) -> Attempt<'_> {
         Attempt {
             throttle: self,
-            address: counted(peer),
+            address: subscriber(peer),
             name: name.clone(),
             is_counted: false,
         }
@@ -115,24 +116,16 @@ impl Throttle {
     pub(super) fn check_address(&self, peer: IpAddr) -> Result<(), AuthError> {
         self.failures()
             .by_address
-            .check(&counted(peer), PER_ADDRESS, Instant::now())
+            .check(&subscriber(peer), PER_ADDRESS, Instant::now())
     }
 
     /// Counts a failure that is no user's.
     pub(super) fn failed(&self, peer: IpAddr) {
-        self.failures().by_address.add(counted(peer), Instant::now());
+        self.failures().by_address.add(subscriber(peer), Instant::now());
     }
 
     fn failures(&self) -> MutexGuard<'_, Failures> {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The address that counts: whoever has one IPv6 address has its whole /64.
-fn counted(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
     }
 }
 
@@ -276,8 +269,8 @@ mod tests {
 
     #[test]
     fn an_ipv6_neighbourhood_is_one_address() {
-        let [one, two] = ["2001:db8::1", "2001:db8::ffff:2"].map(|text| counted(text.parse().unwrap()));
+        let [one, two] = ["2001:db8::1", "2001:db8::ffff:2"].map(|text| subscriber(text.parse().unwrap()));
         assert_eq!(one, two);
-        assert_eq!(counted("::ffff:192.0.2.1".parse().unwrap()), HERE);
+        assert_eq!(subscriber("::ffff:192.0.2.1".parse().unwrap()), HERE);
     }
 }

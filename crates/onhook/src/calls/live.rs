@@ -1,6 +1,6 @@
 //! What the owner keeps about one call.
 
-use std::{collections::HashMap, time::SystemTime};
+use std::{collections::HashMap, net::IpAddr, time::SystemTime};
 
 use call::{
     Call, Limits, Moment,
@@ -26,8 +26,10 @@ pub(super) struct Live {
     pub(super) owner: [u8; 32],
     pub(super) id: IdHash,
     pub(super) started: SystemTime,
+    /// The client that asked for it, as far as caps count it.
+    pub(super) address: Option<IpAddr>,
     pub(super) call: Call,
-    /// What the call holds of the caps; given back at its end.
+    /// What the call holds of the caps, as long as a phone of any fork may be up.
     pub(super) hold: Option<Hold>,
     /// What is played, and from where; given back when the stream is over. A leftover of an earlier server has none.
     pub(super) stage: Option<Stage>,
@@ -79,6 +81,7 @@ impl Live {
             owner,
             id,
             started,
+            address: None,
             call,
             hold: None,
             stage: None,

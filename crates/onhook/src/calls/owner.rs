@@ -28,7 +28,7 @@ use tokio::{
     time::Instant,
 };
 
-use leftovers::Turns;
+use leftovers::{Turns, Waiting};
 
 use super::{
     Information, Key, PlaceError, Settings,
@@ -40,7 +40,7 @@ use super::{
 };
 use crate::{
     dial::Caps,
-    journal::{IdHash, Journal, Leftover, Recovered},
+    journal::{IdHash, Journal, Recovered},
     sip::{Sip, SipEvent},
 };
 
@@ -114,7 +114,7 @@ pub(super) struct Owner {
     past: BTreeMap<Key, Past>,
     by_id: HashMap<IdHash, Key>,
     by_call_id: HashMap<CallIdHeader, Key>,
-    /// What every call that has not ended holds of them.
+    /// What every call holds of them whose phones are not all on-hook.
     caps: Caps,
     schedule: Schedule<Key>,
     notes: mpsc::Sender<Note>,
@@ -126,7 +126,7 @@ pub(super) struct Owner {
     ending: Vec<oneshot::Sender<()>>,
     draining: bool,
     /// Calls of an earlier server that wait for their turn to be ended.
-    leftovers: BTreeMap<Key, Leftover>,
+    leftovers: BTreeMap<Key, Waiting>,
     turns: Turns,
 }
 
@@ -294,7 +294,7 @@ impl Owner {
 
     fn tell_when_all_ended(&mut self) {
         // A leftover that still waits then has no way to its phone: it is left to the next server.
-        if !self.ending.is_empty() && self.caps.live() == 0 && self.live.values().all(|live| live.call.is_drained()) {
+        if !self.ending.is_empty() && self.live.values().all(|live| live.call.is_drained()) {
             for reply in self.ending.drain(..) {
                 let _ = reply.send(());
             }

@@ -1,6 +1,6 @@
 //! Calls that have ended: what can still be asked about them, and their detail record.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, net::IpAddr};
 
 use call::{End, EndCause, Wish};
 use serde::{Deserialize, Serialize};
@@ -17,10 +17,13 @@ pub(super) struct Past {
 
 /// The call detail record, as JSON in the store.
 #[derive(Serialize, Deserialize)]
-struct Detail {
-    trunk: String,
+pub(super) struct Detail {
+    pub(super) trunk: String,
     /// Request-URI: whom the call was for.
-    to: String,
+    pub(super) to: String,
+    /// The client that asked for it, as far as caps count it.
+    #[serde(default)]
+    pub(super) from: Option<IpAddr>,
     /// The SIP `Call-ID`, to be found in other people's logs.
     call_id: String,
     rang: bool,
@@ -35,6 +38,7 @@ pub(super) fn ended(live: &Live, end: &End, now: std::time::SystemTime) -> Ended
     let detail = Detail {
         trunk: record.trunk.clone(),
         to: record.request_uri.clone(),
+        from: live.address,
         call_id: record.dialog.call_id.to_string(),
         rang: live.call.has_rung(),
         answered: live.call.was_answered(),
@@ -62,7 +66,7 @@ impl Past {
 
     /// A call that an earlier server ended; nothing when its record is of a form that this program does not know.
     pub(super) fn recovered(ended: &Ended) -> Option<Self> {
-        let detail: Detail = serde_json::from_slice(&ended.record).ok()?;
+        let detail = Detail::of(ended)?;
         let information = Information {
             state: State::Disconnected,
             end: Some(detail.end),
@@ -76,10 +80,11 @@ impl Past {
     }
 }
 
-/// Whom an ended call was for, while its record can be read.
-pub(super) fn request_uri(ended: &Ended) -> Option<String> {
-    let detail: Detail = serde_json::from_slice(&ended.record).ok()?;
-    Some(detail.to)
+impl Detail {
+    /// Of an ended call, while its record can be read.
+    pub(super) fn of(ended: &Ended) -> Option<Self> {
+        serde_json::from_slice(&ended.record).ok()
+    }
 }
 
 /// A short stable name of the cause, for records and logs.

@@ -1,8 +1,8 @@
 //! How many calls, and how often. Whatever a call takes of the caps it takes at once, before its INVITE, and holds until
 //! it is over: a [`Hold`] cannot be copied, and giving it back consumes it.
 //!
-//! Counts live in memory. What reaches past a restart is told again from the journal's records
-//! ([`Caps::remember`]); calls that a crash left hold their places until they are ended ([`Caps::hold`]).
+//! Counts live in memory, and are told again from the journal's records after a restart ([`Caps::remember`]); calls that a
+//! crash left hold their places until they are ended ([`Caps::hold`]).
 //! Memory is bounded: a window remembers no more starts than its cap, and what has run out is swept.
 
 mod window;
@@ -15,6 +15,7 @@ use std::time::{Duration, SystemTime};
 use thiserror::Error;
 
 use super::{Number, Permit, audit};
+use crate::reach::subscriber;
 use window::{Spent, Window};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -131,6 +132,7 @@ pub struct Hold {
 #[must_use = "only Caps::give_back returns what it holds"]
 pub struct Grant {
     number: Number,
+    address: Option<IpAddr>,
     hold: Hold,
 }
 
@@ -143,6 +145,11 @@ impl Grant {
     /// The key of the caller who may.
     pub fn owner(&self) -> &[u8; 32] {
         &self.hold.mailbox
+    }
+
+    /// The client's address, as far as it is counted.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.address
     }
 
     /// The trunk it may be called over.
@@ -168,8 +175,20 @@ pub struct Started<'a> {
     pub at: SystemTime,
     /// When it ended; `None` when it has not.
     pub ended: Option<SystemTime>,
-    pub request_uri: Option<&'a str>,
+    /// Nothing when it is too long ago to matter.
+    pub whom: Option<Whom<'a>>,
 }
+
+/// Whom a call of the past was for, by which way, and who asked for it: what is counted for ten minutes at most.
+#[derive(Clone, Copy, Debug)]
+pub struct Whom<'a> {
+    pub request_uri: &'a str,
+    pub trunk: &'a str,
+    pub address: Option<IpAddr>,
+}
+
+/// How far back [`Whom`] matters.
+pub(crate) const WHOM_MATTERS: Duration = TEN_MINUTES;
 
 #[derive(Debug, Default)]
 struct Mailbox {
@@ -231,13 +250,18 @@ impl Caps {
     ) -> Result<Grant, Capped> {
         self.sweep(now);
         let Permit { number, caller } = permit;
-        match self.check(caller.key, caller.address, &number, trunks, now) {
+        let address = caller.address.map(subscriber);
+        let request_uri = number.request_uri("");
+        match self.check(caller.key, address, &request_uri, trunks, now) {
             Ok((trunk, left)) => {
-                self.count(caller.key, now, Some(&user_of(&number.request_uri(""))), caller.address);
-                let trunks = self.trunks.entry(trunk.to_owned()).or_default();
-                trunks.second.add(now, self.settings.starts_per_second_per_trunk);
+                let whom = Whom {
+                    request_uri: &request_uri,
+                    trunk,
+                    address,
+                };
+                self.count(caller.key, now, Some(whom));
                 let hold = self.take(caller.key, trunk, now, longest.min(left), Duration::MAX);
-                Ok(Grant { number, hold })
+                Ok(Grant { number, address, hold })
             }
             Err(capped) => {
                 audit::capped(&caller, &number, capped);
@@ -251,12 +275,12 @@ impl Caps {
         &mut self,
         mailbox: [u8; 32],
         address: Option<IpAddr>,
-        number: &Number,
+        request_uri: &str,
         trunks: &[&'t str],
         now: SystemTime,
     ) -> Result<(&'t str, Duration), Capped> {
         let caps = self.settings;
-        let number = user_of(&number.request_uri(""));
+        let number = user_of(request_uri);
         let is_new = |full: bool| {
             if full {
                 Err(Capped::new(Cap::Live, SOME_END))
@@ -312,16 +336,17 @@ impl Caps {
         Err(soonest.unwrap_or(Capped::new(Cap::LivePerTrunk, SOME_END)))
     }
 
-    fn count(&mut self, mailbox: [u8; 32], at: SystemTime, number: Option<&str>, address: Option<IpAddr>) {
+    fn count(&mut self, mailbox: [u8; 32], at: SystemTime, whom: Option<Whom<'_>>) {
         let caps = self.settings;
         let owner = self.mailboxes.entry(mailbox).or_default();
         owner.minute.add(at, caps.starts_per_minute_per_mailbox);
         owner.hour.add(at, caps.starts_per_hour_per_mailbox);
-        if let Some(number) = number {
-            let window = self.numbers.entry(number.to_owned()).or_default();
-            window.add(at, caps.starts_per_ten_minutes_per_number);
-        }
-        if let Some(address) = address {
+        let Some(whom) = whom else { return };
+        let numbers = self.numbers.entry(user_of(whom.request_uri)).or_default();
+        numbers.add(at, caps.starts_per_ten_minutes_per_number);
+        let trunk = self.trunks.entry(whom.trunk.to_owned()).or_default();
+        trunk.second.add(at, caps.starts_per_second_per_trunk);
+        if let Some(address) = whom.address {
             let window = self.addresses.entry(address).or_default();
             window.add(at, caps.starts_per_minute_per_address);
         }
@@ -370,8 +395,7 @@ impl Caps {
     pub fn remember(&mut self, call: Started<'_>, now: SystemTime) {
         // A clock that was set back must not keep a mailbox shut until it has caught up.
         let at = call.at.min(now);
-        let number = call.request_uri.map(user_of);
-        self.count(call.mailbox, at, number.as_deref(), None);
+        self.count(call.mailbox, at, call.whom);
         if let Some(ended) = call.ended {
             let lasted = ended.duration_since(call.at).unwrap_or_default();
             let owner = self.mailboxes.entry(call.mailbox).or_default();
@@ -398,10 +422,14 @@ fn is_full<K: Eq + Hash, V>(map: &HashMap<K, V>, key: &K) -> bool {
     map.len() >= MOST && !map.contains_key(key)
 }
 
-/// Whom a Request-URI is for, whatever the host: what calls to one number are counted by.
+/// Whom a Request-URI is for, whatever the host: what calls to one number are counted by. To a gateway `0-30.12` is `03012`,
+/// and to most others `Anna` is `anna`.
 fn user_of(request_uri: &str) -> String {
     let rest = request_uri.split_once(':').map_or(request_uri, |(_, rest)| rest);
-    rest.split('@').next().unwrap_or(rest).to_owned()
+    let user = rest.split('@').next().unwrap_or(rest);
+    let is_number = user.bytes().all(|c| !c.is_ascii_alphabetic());
+    let counts = |c: &char| !(is_number && matches!(c, '-' | '.'));
+    user.chars().filter(counts).collect::<String>().to_ascii_lowercase()
 }
 
 #[cfg(test)]

@@ -31,7 +31,8 @@ use crate::numbering::Danger;
 use crate::store::{Store, StoreError};
 use crate::telemetry::Masked;
 
-pub use caps::{Capped, Caps, CapsSettings, Grant, Hold, Started};
+pub(crate) use caps::WHOM_MATTERS;
+pub use caps::{Capped, Caps, CapsSettings, Grant, Hold, Started, Whom};
 pub use decision::{Decision, DialPolicy};
 pub use dial_string::{DialString, Digits, Malformed, SipUri};
 pub use rules::Dialler;

@@ -5,13 +5,13 @@
 //! served is a new one turned away.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::reach::Network;
+use crate::reach::{Network, subscriber};
 
 #[derive(Debug)]
 pub(super) struct Places {
@@ -52,7 +52,7 @@ impl Places {
 
     /// A place for a connection from this address, if need be another's.
     pub(super) fn take(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
-        let holder = holder(address);
+        let holder = subscriber(address);
         let is_proxy = self.proxies.iter().any(|network| network.contains(address));
         let mut taken = self.taken();
         if !is_proxy && taken.get(&holder).map_or(0, Vec::len) >= self.max_per_address {
@@ -98,14 +98,6 @@ fn free_one(taken: &mut HashMap<IpAddr, Vec<Arc<Seat>>>, of: Option<IpAddr>) -> 
         taken.remove(&holder);
     }
     Some(())
-}
-
-/// Who counts as one: an IPv4 address, or what one subscriber has of IPv6.
-fn holder(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
-    }
 }
 
 impl Place {

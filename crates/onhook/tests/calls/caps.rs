@@ -2,7 +2,9 @@
 
 use ews::{ItemId, PhoneCallState, PlayOnPhone, ServerVersion};
 
+use crate::crash::again;
 use crate::exchange::{self, AWAY, CURT, PATIENT};
+use crate::peer::Peer;
 use crate::program::Program;
 use crate::scene::{House, Plan, Scene, post, rtp_ports, soon};
 
@@ -124,11 +126,13 @@ async fn busy_tells_how_long_to_wait() {
 
 /// With one call up and two over when the server is killed, the next one knows of all three.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_hour_and_the_number_are_counted_over_a_kill() {
+async fn starts_are_counted_over_a_kill() {
     let (next_hop, _exchange) = exchange::open().await;
     for (caps, refused) in [
         ("starts_per_hour_per_mailbox = 3", ["ErrorServerBusy", "3000"]),
         ("starts_per_ten_minutes_per_number = 3", ["ErrorServerBusy", PATIENT]),
+        ("starts_per_minute_per_mailbox = 3", ["ErrorServerBusy", "3000"]),
+        ("starts_per_minute_per_address = 3", ["ErrorServerBusy", "3000"]),
         (
             "minutes_per_day_per_mailbox = 0",
             ["ErrorSubmissionQuotaExceeded", PATIENT],
@@ -146,9 +150,14 @@ async fn the_hour_and_the_number_are_counted_over_a_kill() {
         }
         let id = anna.play(PATIENT).await;
         anna.reaches(&id, PhoneCallState::Connected).await;
+        let plan = Plan {
+            caps,
+            calls: "starts_per_second_per_trunk = 100",
+            ..again(&plan, &first)
+        };
         first.kill().await;
 
-        let second = Program::serve(&house, &Plan { caps, ..plan }).await;
+        let second = Program::serve(&house, &plan).await;
         let anna = second.anna(&house);
         // Its place is given back once, and its start is still counted.
         anna.ended(&id).await;
@@ -156,10 +165,79 @@ async fn the_hour_and_the_number_are_counted_over_a_kill() {
         let berta = second.berta(&house);
         assert_eq!(
             berta.try_play(AWAY).await.is_ok(),
-            !caps.starts_with("minutes"),
+            !caps.starts_with("minutes") && !caps.ends_with("address = 3"),
             "{caps}"
         );
     }
+}
+
+/// A call that has ended and was answered once more by another fork is in the journal twice when the server is killed; and
+/// while its phone is being hung up, it holds its place.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_was_answered_after_its_end_is_counted_once_over_a_kill() {
+    let mut peer = Peer::bind().await;
+    let house = House::build();
+    let plan = Plan {
+        caps: "starts_per_minute_per_mailbox = 2",
+        ..Plan::to(peer.uri())
+    };
+    let first = Program::serve(&house, &plan).await;
+    let anna = first.anna(&house);
+    let id = anna.play("4711").await;
+    let invite = peer.take_call().await;
+    peer.hang_up(&invite).await;
+    assert_eq!(peer.next().await.status(), Some(200));
+    anna.ended(&id).await;
+    peer.answer_as("late", &invite).await;
+    peer.expect("ACK").await;
+    peer.expect("BYE").await;
+    let rows = "SELECT count(*) FROM call JOIN cdr USING (k)";
+    let rows: i64 = house.journal().query_row(rows, [], |row| row.get(0)).unwrap();
+    assert_eq!(rows, 1);
+    first.kill().await;
+
+    let second = Program::serve(
+        &house,
+        &Plan {
+            calls: "max_live = 2",
+            ..plan
+        },
+    )
+    .await;
+    let (anna, berta) = (second.anna(&house), second.berta(&house));
+    anna.play("4712").await;
+    assert_eq!(
+        berta.try_play("4713").await.unwrap_err(),
+        "ErrorServerBusy",
+        "the late phone is up"
+    );
+    assert_eq!(anna.try_play("4713").await.unwrap_err(), "ErrorServerBusy");
+}
+
+/// Of a call whose turn to be ended has not come, too: its trunk cannot be reached yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_a_crash_left_holds_its_place_from_the_start() {
+    let mut peer = Peer::bind().await;
+    let house = House::build();
+    let plan = Plan::to(peer.uri());
+    let first = Program::serve(&house, &plan).await;
+    first.anna(&house).play("4711").await;
+    peer.take_call().await;
+    first.kill().await;
+
+    // It has no address for IPv6, but the other trunk has one.
+    let second = Program::serve(
+        &house,
+        &Plan {
+            next_hops: vec!["sip:[::1]:5060".to_owned(), peer.uri()],
+            calls: "max_live_per_mailbox = 1",
+            ..plan
+        },
+    )
+    .await;
+    let (anna, berta) = (second.anna(&house), second.berta(&house));
+    assert_eq!(anna.try_play("4712").await.unwrap_err(), "ErrorServerBusy");
+    berta.play("4713").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

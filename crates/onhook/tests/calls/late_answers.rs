@@ -68,6 +68,36 @@ async fn an_answer_after_the_end_is_hung_up_and_changes_nothing() {
     assert_eq!(anna.information(&id).await.unwrap(), before);
 }
 
+/// A place is for a phone: also for one of another fork, and for one that answers when the call has ended.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_keeps_its_place_until_the_phones_of_all_forks_are_on_hook() {
+    let mut peer = Peer::bind().await;
+    let scene = Scene::open(Plan {
+        calls: "max_live = 1",
+        ..Plan::to(peer.uri())
+    })
+    .await;
+    let anna = scene.anna();
+    let id = anna.play("4711").await;
+    let invite = peer.take_call().await;
+    for tag in ["other", "late"] {
+        peer.answer_as(tag, &invite).await;
+        peer.expect("ACK").await;
+        let bye = peer.expect("BYE").await;
+        if tag == "other" {
+            peer.hang_up(&invite).await;
+            assert_eq!(peer.next().await.status(), Some(200));
+        }
+        anna.ended(&id).await;
+        assert_eq!(anna.try_play("4712").await.unwrap_err(), "ErrorServerBusy", "{tag}");
+        peer.reply(&bye, 200).await;
+        let free = async { while scene.server.live_calls().await > 0 {} };
+        soon("the place to be free", free).await;
+    }
+    anna.play("4713").await;
+    peer.take_call().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_to_a_call_that_is_forgotten_is_hung_up() {
     let mut peer = Peer::bind().await;

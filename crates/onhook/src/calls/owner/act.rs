@@ -1,6 +1,6 @@
 //! Doing what a machine says, in its order.
 
-use std::time::SystemTime;
+use std::{net::IpAddr, time::SystemTime};
 
 use call::{
     MediaCommand, Moment, Output, Phase, Record, Reply, Save,
@@ -50,6 +50,7 @@ impl Owner {
             live.ended_at = Some((now, SystemTime::now()));
             self.ended(key);
         }
+        self.keep_place(key);
         let limits = &self.settings.limits;
         let due = self.live.get(&key).and_then(|live| live.next_wake(limits));
         self.schedule.set(key, due);
@@ -68,10 +69,21 @@ impl Owner {
                 tracing::warn!(call = %key, trunk = live.call.record().trunk, %why, "the answer was not taken");
             }
         }
-        if let Some(hold) = live.hold.take() {
-            self.caps.give_back(hold, self.wall_clock());
-        }
         self.turns.over(key);
+    }
+
+    /// A call holds its place until the phones of all its forks are on-hook, and again when one of them answers later.
+    fn keep_place(&mut self, key: Key) {
+        let (now, longest) = (self.wall_clock(), self.longest());
+        let Some(live) = self.live.get_mut(&key) else { return };
+        match (live.hold.take(), live.call.is_drained()) {
+            (Some(hold), true) => self.caps.give_back(hold, now),
+            (None, false) => {
+                let trunk = &live.call.record().trunk;
+                live.hold = Some(self.caps.hold(live.owner, trunk, now, longest));
+            }
+            (held, _) => live.hold = held,
+        }
     }
 
     fn save(&mut self, key: Key, save: Save) {
@@ -258,6 +270,8 @@ fn write(journal: &Journal, key: Key, live: &mut Live, save: Save) -> Written {
 pub(super) struct Intent {
     pub(super) owner: [u8; 32],
     pub(super) started: SystemTime,
+    #[serde(default)]
+    pub(super) address: Option<IpAddr>,
     pub(super) record: Record,
 }
 
@@ -265,6 +279,7 @@ fn intent(live: &Live) -> Vec<u8> {
     let intent = Intent {
         owner: live.owner,
         started: live.started,
+        address: live.address,
         record: live.call.record().clone(),
     };
     serde_json::to_vec(&intent).unwrap_or_default()

@@ -6,7 +6,7 @@ use call::{Call, Limits};
 use media::RtpPort;
 use tokio::sync::watch;
 
-use super::{Command, Key, Live, Owner, Settled, leftovers, local_ip};
+use super::{Command, Key, Live, Owner, Settled, Waiting, local_ip};
 use crate::{
     calls::{
         Information, PhoneCallId, PlaceError,
@@ -125,6 +125,7 @@ impl Owner {
                 reach,
                 own_key: protection.map(|protection| protection.key),
             }),
+            address: grant.address(),
             ..Live::new(*grant.owner(), names.id.hash(), call, SystemTime::now())
         };
         self.admit(
@@ -137,13 +138,8 @@ impl Owner {
         Ok((key, names.id))
     }
 
-    /// From here on the call can be found, and counts: also one that has no grant, and only ever ends.
-    pub(super) fn admit(&mut self, key: Key, mut live: Live) {
-        if live.hold.is_none() {
-            let longest = self.settings.limits.max_duration;
-            let trunk = &live.call.record().trunk;
-            live.hold = Some(self.caps.hold(live.owner, trunk, live.started, longest));
-        }
+    /// From here on the call can be found.
+    pub(super) fn admit(&mut self, key: Key, live: Live) {
         self.by_id.insert(live.id, key);
         let record = live.call.record();
         self.sip.begin(&record.dialog.call_id, &record.trunk);
@@ -154,7 +150,7 @@ impl Owner {
     /// The caller's call; a foreign one is as unknown as one that never was (promise 7).
     fn find(&mut self, owner: [u8; 32], id: IdHash) -> Option<Key> {
         let key = *self.by_id.get(&id)?;
-        let of_leftover = || self.leftovers.get(&key).and_then(leftovers::owner_of);
+        let of_leftover = || self.leftovers.get(&key).and_then(Waiting::owner);
         let of_live = self.live.get(&key).map(|live| live.owner);
         let of_past = || self.past.get(&key).map(|past| past.owner);
         if of_live.or_else(of_leftover).or_else(of_past) != Some(owner) {

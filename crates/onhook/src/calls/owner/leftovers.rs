@@ -13,8 +13,8 @@ use super::{
     local_ip,
 };
 use crate::{
-    calls::{PhoneCallId, TrunkRoute, live::Row, past},
-    dial::Started,
+    calls::{PhoneCallId, TrunkRoute, live::Row, past::Detail},
+    dial::{Hold, Started, Whom},
     journal::{Leftover, Recovered},
 };
 
@@ -65,10 +65,22 @@ impl Turns {
     }
 }
 
-/// Whose call a leftover is; nothing when its record cannot be read.
-pub(super) fn owner_of(leftover: &Leftover) -> Option<[u8; 32]> {
-    let intent: Intent = serde_json::from_slice(&leftover.intent).ok()?;
-    Some(intent.owner)
+/// A call of an earlier server that waits for its turn.
+pub(super) struct Waiting {
+    leftover: Leftover,
+    /// What of it was written first, and the place that it holds; nothing when that cannot be read.
+    known: Option<(Intent, Hold)>,
+}
+
+impl Waiting {
+    /// Whose call it is.
+    pub(super) fn owner(&self) -> Option<[u8; 32]> {
+        self.known.as_ref().map(|(intent, _)| intent.owner)
+    }
+
+    fn is_up(&self) -> bool {
+        self.leftover.state.as_ref().is_some_and(is_answered)
+    }
 }
 
 /// Whose call it is that nobody remembers.
@@ -77,26 +89,21 @@ const NOBODY: [u8; 32] = [0; 32];
 impl Owner {
     /// From here on every call that is known can be asked about.
     pub(super) fn remember(&mut self, recovered: Recovered) {
-        let intents: Vec<(Key, Intent)> = recovered
-            .leftovers
-            .iter()
-            .filter_map(|leftover| Some((leftover.key, serde_json::from_slice(&leftover.intent).ok()?)))
-            .collect();
+        let intents = recovered.leftovers.iter().filter_map(|leftover| {
+            let intent: Intent = serde_json::from_slice(&leftover.intent).ok()?;
+            Some((leftover.key, intent))
+        });
+        let mut intents: HashMap<Key, Intent> = intents.collect();
         self.count(&recovered, &intents);
-        // A phone that speaks before the turn of its call has come is listened to, and not taken for a stranger's.
-        for (key, intent) in intents {
-            let dialog = intent.record.dialog;
-            self.sip.begin(&dialog.call_id, &intent.record.trunk);
-            self.by_call_id.insert(dialog.call_id, key);
-        }
         let (now, today) = (self.now(), SystemTime::now());
         for (key, ended) in &recovered.ended {
-            if let Some(past) = Past::recovered(ended) {
-                let age = today.duration_since(ended.ended).unwrap_or_default();
-                let forget_at = now + self.settings.ended_retention.saturating_sub(age);
+            let age = today.duration_since(ended.ended).unwrap_or_default();
+            if let Some(left) = self.settings.ended_retention.checked_sub(age)
+                && let Some(past) = Past::recovered(ended)
+            {
                 self.by_id.insert(past.id, *key);
                 self.past.insert(*key, past);
-                self.schedule.set(*key, Some(forget_at));
+                self.schedule.set(*key, Some(now + left));
             }
         }
         if !recovered.leftovers.is_empty() {
@@ -105,35 +112,58 @@ impl Owner {
                 "calls were up when the last server stopped: hanging up"
             );
         }
+        let longest = self.longest();
         for leftover in recovered.leftovers {
-            self.by_id.insert(leftover.id_hash, leftover.key);
-            self.leftovers.insert(leftover.key, leftover);
+            let key = leftover.key;
+            self.by_id.insert(leftover.id_hash, key);
+            let known = intents.remove(&key).map(|intent| {
+                let Record { trunk, dialog, .. } = &intent.record;
+                // A phone that speaks before the turn of its call has come is listened to, and not taken for a stranger's.
+                self.sip.begin(&dialog.call_id, trunk);
+                self.by_call_id.insert(dialog.call_id.clone(), key);
+                let hold = self.caps.hold(intent.owner, trunk, intent.started, longest);
+                (intent, hold)
+            });
+            self.leftovers.insert(key, Waiting { leftover, known });
         }
-        let is_up = |leftover: &Leftover| leftover.state.as_ref().is_some_and(is_answered);
-        let (up, others): (Vec<_>, Vec<_>) = self.leftovers.values().partition(|leftover| is_up(leftover));
+        let (up, others): (Vec<_>, Vec<_>) = self.leftovers.iter().partition(|(_, waiting)| waiting.is_up());
         // Of the others the newest may still ring; who rang long ago does no more.
         let others = others.into_iter().rev();
-        self.turns.waiting = up.into_iter().chain(others).map(|leftover| leftover.key).collect();
+        self.turns.waiting = up.into_iter().chain(others).map(|(key, _)| *key).collect();
     }
 
     /// The caps go on counting where the last server stopped.
-    fn count(&mut self, recovered: &Recovered, intents: &[(Key, Intent)]) {
-        let dialled: HashMap<Key, String> = recovered
-            .ended
-            .iter()
-            .filter_map(|(key, ended)| Some((*key, past::request_uri(ended)?)))
+    fn count(&mut self, recovered: &Recovered, intents: &HashMap<Key, Intent>) {
+        let details = recovered.ended.iter();
+        let details: HashMap<Key, Detail> = details
+            .filter_map(|(key, ended)| Some((*key, Detail::of(ended)?)))
             .collect();
-        let up = intents.iter().map(|(_, intent)| Started {
+        let up = intents.values().map(|intent| Started {
             mailbox: intent.owner,
             at: intent.started,
             ended: None,
-            request_uri: Some(&intent.record.request_uri),
+            whom: Some(Whom {
+                request_uri: &intent.record.request_uri,
+                trunk: &intent.record.trunk,
+                address: intent.address,
+            }),
         });
-        let over = recovered.counted.iter().map(|counted| Started {
+        // One that has ended and was answered once more, by another fork, is one call.
+        let over = recovered
+            .counted
+            .iter()
+            .filter(|counted| !intents.contains_key(&counted.key));
+        let longest = self.longest();
+        let over = over.map(|counted| Started {
             mailbox: counted.owner,
             at: counted.started,
-            ended: Some(counted.ended),
-            request_uri: dialled.get(&counted.key).map(String::as_str),
+            // One that a crash left ended when somebody was there to end it.
+            ended: Some(counted.ended.min(counted.started + longest)),
+            whom: details.get(&counted.key).map(|detail| Whom {
+                request_uri: &detail.to,
+                trunk: &detail.trunk,
+                address: detail.from,
+            }),
         });
         let mut calls: Vec<Started<'_>> = over.chain(up).collect();
         calls.sort_by_key(|call| call.at);
@@ -141,6 +171,12 @@ impl Owner {
         for call in calls {
             self.caps.remember(call, now);
         }
+    }
+
+    /// No call lasts longer, from its INVITE on.
+    pub(super) fn longest(&self) -> Duration {
+        let limits = &self.settings.limits;
+        limits.ring + limits.max_duration
     }
 
     /// Ends leftovers, as many at a time as may be.
@@ -160,39 +196,47 @@ impl Owner {
     /// Ends this call now if it is a leftover that waits: its turn has come, its phone speaks, or somebody asks
     /// about it.
     pub(super) fn take_up(&mut self, key: Key) {
-        let Some(leftover) = self.leftovers.remove(&key) else {
+        let Some(Waiting { leftover, known }) = self.leftovers.remove(&key) else {
             return;
         };
-        match self.leftover(&leftover) {
-            Ok(live) => {
+        let call = match &known {
+            Some((intent, _)) => self.leftover(&leftover, intent),
+            None => Err(Stuck::ForGood),
+        };
+        match (call, known) {
+            (Ok(call), Some((intent, hold))) => {
                 self.turns.lately.push_back((key, self.now()));
+                let live = Live {
+                    row: Row::Open,
+                    address: intent.address,
+                    hold: Some(hold),
+                    ..Live::new(intent.owner, leftover.id_hash, call, intent.started)
+                };
                 self.admit(key, live);
                 self.act(key);
             }
-            Err(Stuck::ForNow) => {
-                self.leftovers.insert(key, leftover);
+            (Err(Stuck::ForNow), known) => {
+                self.leftovers.insert(key, Waiting { leftover, known });
                 self.schedule.set(key, Some(self.now() + RETRY));
             }
-            Err(Stuck::ForGood) => {
+            (_, known) => {
                 tracing::error!(call = %key, "a leftover call cannot be read, or there is no trunk: its phone may be off-hook");
                 self.by_id.remove(&leftover.id_hash);
-                self.by_call_id.retain(|call_id, of| {
-                    let is_others = *of != key;
-                    if !is_others {
-                        self.sip.end(call_id);
-                    }
-                    is_others
-                });
+                if let Some((intent, hold)) = known {
+                    let call_id = &intent.record.dialog.call_id;
+                    self.by_call_id.remove(call_id);
+                    self.sip.end(call_id);
+                    self.caps.give_back(hold, self.wall_clock());
+                }
             }
         }
     }
 
     /// The machine of a call that an earlier server left, on its way to the end.
-    fn leftover(&self, leftover: &Leftover) -> Result<Live, Stuck> {
-        let intent: Intent = serde_json::from_slice(&leftover.intent).map_err(|_| Stuck::ForGood)?;
+    fn leftover(&self, leftover: &Leftover, intent: &Intent) -> Result<Call, Stuck> {
         let record: Record = match &leftover.state {
             Some(state) => serde_json::from_slice(&state.dialog).map_err(|_| Stuck::ForGood)?,
-            None => intent.record,
+            None => intent.record.clone(),
         };
         // A newer program wrote it: what it says may not be what is read here.
         if record.version > call::RECORD_VERSION {
@@ -205,11 +249,8 @@ impl Owner {
             .find(|trunk| trunk.name == record.trunk)
             .or(trunks.first())
             .ok_or(Stuck::ForGood)?;
-        let call = Call::take_up(record, self.around(trunk).ok_or(Stuck::ForNow)?, self.now());
-        Ok(Live {
-            row: Row::Open,
-            ..Live::new(intent.owner, leftover.id_hash, call, intent.started)
-        })
+        let around = self.around(trunk).ok_or(Stuck::ForNow)?;
+        Ok(Call::take_up(record, around, self.now()))
     }
 
     /// A 2xx for a call that nobody remembers: a phone is off-hook, and only we can know. It is ended as a leftover is.

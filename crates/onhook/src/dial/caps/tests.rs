@@ -47,6 +47,14 @@ fn start(caps: &mut Caps, seconds: f64) -> Result<Grant, Capped> {
     caps.grant(permit(1, &format!("{seconds}"), 1), &["a"], LONG, at(seconds))
 }
 
+fn whom(request_uri: &str) -> Whom<'_> {
+    Whom {
+        request_uri,
+        trunk: "a",
+        address: Some([127, 0, 0, 1].into()),
+    }
+}
+
 fn refused_by(granted: Result<Grant, Capped>) -> (&'static str, Duration) {
     match granted {
         Ok(grant) => panic!("{grant:?}"),
@@ -224,7 +232,7 @@ fn a_restart_forgets_no_hour_and_no_day() {
             mailbox: [1; 32],
             at: ago(began),
             ended: ended.map(ago),
-            request_uri: Some("sip:4711@pbx"),
+            whom: Some(whom("sip:4711@pbx")),
         };
         caps.remember(call, now);
     }
@@ -243,6 +251,94 @@ fn a_restart_forgets_no_hour_and_no_day() {
     assert_eq!(caps.live(), 0);
 }
 
+/// A restart may take less than a second.
+#[test]
+fn a_restart_forgets_no_minute_and_no_second() {
+    let caps = |settings| {
+        let mut caps = Caps::new(settings);
+        let call = Started {
+            mailbox: [1; 32],
+            at: at(0.0),
+            ended: Some(at(0.1)),
+            whom: Some(whom("sip:4711@pbx")),
+        };
+        caps.remember(call, at(0.2));
+        caps
+    };
+    for (settings, key, mailbox, address, wait) in [
+        (
+            CapsSettings {
+                starts_per_minute_per_mailbox: 1,
+                ..plenty()
+            },
+            "starts_per_minute_per_mailbox",
+            1,
+            2,
+            59.5,
+        ),
+        (
+            CapsSettings {
+                starts_per_minute_per_address: 1,
+                ..plenty()
+            },
+            "starts_per_minute_per_address",
+            2,
+            1,
+            59.5,
+        ),
+        (
+            CapsSettings {
+                starts_per_second_per_trunk: 1,
+                ..plenty()
+            },
+            "starts_per_second_per_trunk",
+            2,
+            2,
+            0.5,
+        ),
+    ] {
+        let refused = caps(settings).grant(permit(mailbox, "1", address), &["a"], LONG, at(0.5));
+        assert_eq!(refused_by(refused), (key, Duration::from_secs_f64(wait)));
+    }
+}
+
+/// What one phone can be called by at a gateway, and whoever has one IPv6 address.
+#[test]
+fn another_spelling_is_the_same_number_and_another_address_of_a_subscriber_the_same_client() {
+    let mut caps = Caps::new(CapsSettings {
+        starts_per_ten_minutes_per_number: 1,
+        ..plenty()
+    });
+    for (first, second, is_same) in [
+        ("sip:03012@gw", "sip:0-30.12@gw", true),
+        ("sip:Anna.B@gw", "sip:anna.b@gw", true),
+        ("sip:+4930@gw", "sip:+49.30@other", true),
+        ("sip:anna.b@gw", "sip:annab@gw", false),
+        ("sip:*97@gw", "sip:97@gw", false),
+    ] {
+        let mut caps = Caps::new(caps.settings);
+        let mut call = |uri: &str| {
+            let mut permit = permit(1, uri, 1);
+            permit.number.is_uri = true;
+            caps.grant(permit, &["a"], LONG, at(0.0)).is_ok()
+        };
+        assert!(call(first));
+        assert_eq!(call(second), !is_same, "{first} {second}");
+    }
+
+    caps.settings.starts_per_minute_per_address = 1;
+    for (address, is_granted) in [
+        ("2001:db8::1", true),
+        ("2001:db8::ffff:2", false),
+        ("2001:db8:0:1::1", true),
+    ] {
+        let mut permit = permit(1, address, 1);
+        permit.caller.address = address.parse().ok();
+        let granted = caps.grant(permit, &["a"], LONG, at(0.0));
+        assert_eq!(granted.is_ok(), is_granted, "{address}");
+    }
+}
+
 #[test]
 fn a_clock_that_was_set_back_shuts_nobody_out() {
     let mut caps = Caps::new(CapsSettings {
@@ -253,7 +349,7 @@ fn a_clock_that_was_set_back_shuts_nobody_out() {
         mailbox: [1; 32],
         at: at(1_000_000.0),
         ended: Some(at(1_000_060.0)),
-        request_uri: None,
+        whom: None,
     };
     caps.remember(call, at(0.0));
     assert_eq!(refused_by(start(&mut caps, 1.0)).1, Duration::from_secs(59));
