@@ -9,6 +9,7 @@ pub mod dial;
 pub mod http;
 pub mod journal;
 pub mod messages;
+pub mod metrics;
 pub mod numbering;
 pub mod operations;
 pub mod phone;

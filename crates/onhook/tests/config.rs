@@ -196,11 +196,11 @@ fn what_is_no_toml_is_shown_where_it_is() {
 #[test]
 fn tables_are_tables() {
     assert_eq!(
-        findings("http = 1\ntrunk = {name = \"x\"}\nmetrics = true"),
+        findings("http = 1\ntrunk = {name = \"x\"}\ntracing = true"),
         [
             (1, "`http` is a table: write [http]".to_owned()),
             (2, "`trunk` is a list of tables: write [[trunk]] for each".to_owned()),
-            (3, "unknown key `metrics`".to_owned()),
+            (3, "unknown key `tracing`".to_owned()),
         ]
     );
 }
@@ -244,6 +244,11 @@ fn keys_are_checked_against_each_other() {
         ),
         ("[http]\nrealm = 'a\"b'", 2, "this text cannot stand in a header"),
         ("[http]\nbody_limit = 5", 2, "body_limit is in bytes; 1024 is the least"),
+        (
+            "[metrics]\nlisten = \"0.0.0.0:9464\"",
+            2,
+            "counts are served without a login, and this address is not of this machine alone",
+        ),
     ] {
         assert_eq!(findings(text), [(line, message.to_owned())], "{text}");
     }
@@ -359,6 +364,8 @@ fn what_is_allowed_and_hardly_meant_is_noted() {
     assert_eq!(parse("").unwrap().notes().len(), 2);
     let config = parse("[[trunk]]\nname = \"p\"\nnext_hop = \"sip:a\"\n[dial]\nallow = [\"1\"]").unwrap();
     assert_eq!(config.notes(), Vec::<&str>::new());
+    let config = parse("[metrics]\nlisten = \"0.0.0.0:9464\"\nreaders = \"everywhere\"").unwrap();
+    assert!(config.notes()[2].starts_with("[metrics] readers"));
 }
 
 #[test]

@@ -73,7 +73,7 @@ async fn serve(config: &Config, ready_file: Option<&Path>) -> Result<Exit, Failu
     if let Some(path) = ready_file {
         write_whole(path, addresses)?;
     }
-    tracing::info!(http = ?addresses.http, https = ?addresses.https, sip = ?addresses.sip, "ready");
+    tracing::info!(http = ?addresses.http, https = ?addresses.https, sip = ?addresses.sip, metrics = ?addresses.metrics, "ready");
 
     let patient = loop {
         tokio::select! {

@@ -18,7 +18,7 @@ use super::error::Problem;
 use super::next_hop::NextHop;
 use super::read::Document;
 use super::sections::{Config, Trunk};
-use super::values::{Srtp, Transport};
+use super::values::{Readers, Srtp, Transport};
 use passwords::Given;
 
 /// Makes every relative path relative to the folder of the file.
@@ -54,6 +54,7 @@ pub(super) fn check(document: &mut Document<'_>) -> Vec<Problem> {
     sip(document, &mut problems);
     trunks(document, &mut problems);
     limits(document, &mut problems);
+    metrics(document, &mut problems);
     texts(document, &mut problems);
     dialling::check(document, &mut problems);
     problems
@@ -272,6 +273,20 @@ fn limits(document: &Document<'_>, problems: &mut Vec<Problem>) {
             document.place("http.body_limit"),
             "body_limit is in bytes; 1024 is the least",
         ));
+    }
+}
+
+fn metrics(document: &Document<'_>, problems: &mut Vec<Problem>) {
+    let metrics = &document.config.metrics;
+    let is_open = metrics.listen.is_some_and(|address| !address.ip().is_loopback());
+    if is_open && metrics.readers == Readers::LoopbackOnly {
+        problems.push(
+            Problem::new(
+                document.place("metrics.listen"),
+                "counts are served without a login, and this address is not of this machine alone",
+            )
+            .help("give it an address like 127.0.0.1:9464, or say readers = \"everywhere\""),
+        );
     }
 }
 

@@ -22,12 +22,12 @@ pub use example::example;
 pub use login::{CertificateName, ClientCertificate, LoginMethod, SigningAlgorithm};
 pub use next_hop::NextHop;
 pub use sections::{
-    Calls, Config, Http, HttpTls, Log, Login, LoginCertificate, LoginImpersonation, LoginLdap, LoginOAuth, Media, Sip,
-    SipTimers, SipTls, Store, Trunk,
+    Calls, Config, Http, HttpTls, Log, Login, LoginCertificate, LoginImpersonation, LoginLdap, LoginOAuth, Media,
+    Metrics, Sip, SipTimers, SipTls, Store, Trunk,
 };
 pub use values::{
-    Codec, Level, ListenAddress, LogFormat, OneOrMany, Pattern, Period, PlainBasic, PortRange, SchemaVersion, Secret,
-    ServerVersion, SipToken, Size, Srtp, Transport, ValueError,
+    Codec, Level, ListenAddress, LogFormat, OneOrMany, Pattern, Period, PlainBasic, PortRange, Readers, SchemaVersion,
+    Secret, ServerVersion, SipToken, Size, Srtp, Transport, ValueError,
 };
 
 use error::Problem;
@@ -76,6 +76,9 @@ impl Config {
         if self.http.basic_over_plain_http == PlainBasic::Everywhere {
             notes
                 .push("[http] basic_over_plain_http = \"everywhere\": passwords and tokens travel unprotected to plain listeners");
+        }
+        if self.metrics.listen.is_some_and(|address| !address.ip().is_loopback()) {
+            notes.push("[metrics] readers = \"everywhere\": who reaches that address reads the counts without a login");
         }
         notes
     }

@@ -10,7 +10,7 @@ use super::login::{CertificateName, ClientCertificate, LoginMethod, SigningAlgor
 use super::next_hop::NextHop;
 use super::section::section;
 use super::values::{
-    Codec, Level, ListenAddress, LogFormat, OneOrMany, Period, PlainBasic, PortRange, SchemaVersion, Secret,
+    Codec, Level, ListenAddress, LogFormat, OneOrMany, Period, PlainBasic, PortRange, Readers, SchemaVersion, Secret,
     ServerVersion, SipToken, Size, Srtp,
 };
 use crate::reach::Network;
@@ -41,6 +41,8 @@ section! {
         dial: Dial = table(Dial),
         /// What is written to standard error.
         log: Log = table(Log),
+        /// Counts for a monitoring system, as Prometheus reads them: GET /metrics. docs/metrics.md lists them.
+        metrics: Metrics = table(Metrics),
     }
 }
 
@@ -335,11 +337,11 @@ section! {
         starts_per_second_per_trunk: u32 = default(2),
         /// How many calls may start for one mailbox in a minute.
         starts_per_minute_per_mailbox: u32 = default(5),
-        /// How many in an hour, also over restarts.
+        /// How many in an hour. All of these count over restarts.
         starts_per_hour_per_mailbox: u32 = default(30),
-        /// How many minutes the calls of one mailbox may last together in 24 hours, also over restarts.
+        /// How many minutes the calls of one mailbox may last together in 24 hours.
         minutes_per_day_per_mailbox: u32 = default(60),
-        /// How many calls the clients at one address may start in a minute.
+        /// How many calls the clients at one address (of IPv6: in one /64) may start in a minute.
         starts_per_minute_per_address: u32 = default(20),
         /// How many calls to one number may start in ten minutes.
         starts_per_ten_minutes_per_number: u32 = default(3),
@@ -353,5 +355,16 @@ section! {
         level: Level = default("info"),
         /// "text" for people, "json" for machines.
         format: LogFormat = default("text"),
+    }
+}
+
+section! {
+    /// `[metrics]`
+    pub struct Metrics {
+        /// Where it is read, over plain HTTP and without a login; without this key, nowhere.
+        listen: Option<SocketAddr> = optional("127.0.0.1:9464"),
+        /// From where: "loopback-only", or "everywhere" for an address of the network. The counts name no user and no
+        /// number, but tell how much is called, and when somebody is guessing passwords.
+        readers: Readers = default("loopback-only"),
     }
 }

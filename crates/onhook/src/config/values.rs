@@ -360,6 +360,14 @@ pub enum PlainBasic {
     Everywhere,
 }
 
+/// From where counts may be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Readers {
+    LoopbackOnly,
+    Everywhere,
+}
+
 /// A codec, by its name in SDP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]

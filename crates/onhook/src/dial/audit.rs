@@ -1,16 +1,14 @@
-//! What operators and their scripts read about refusals: one line each, with a running count of its kind. The count is
-//! the metric until there is a better place for it.
-
-use std::sync::atomic::{AtomicU64, Ordering};
+//! What operators and their scripts learn of refusals: a log line and a count each.
 
 use tracing::{debug, info};
 
 use super::caps::Cap;
 use super::{Capped, Decision, Number, Refusal};
 use crate::auth::Caller;
+use crate::metrics;
 use crate::numbering::Danger;
 
-/// The stable words for why, in `dial.refused`: those of the rules, then the keys of the caps.
+/// The stable words for why, in the log and in the metric: those of the rules, then the keys of the caps.
 const REASONS: [&str; 16] = [
     "not-a-number",
     "sip-uri",
@@ -30,12 +28,11 @@ const REASONS: [&str; 16] = [
     Cap::ALL[8].key(),
 ];
 
-static COUNTS: [AtomicU64; REASONS.len()] = [const { AtomicU64::new(0) }; REASONS.len()];
-
-/// How many refusals of this kind there have been, with this one.
-fn count(reason: &str) -> u64 {
-    let of = REASONS.iter().position(|known| *known == reason);
-    of.map_or(0, |at| COUNTS[at].fetch_add(1, Ordering::Relaxed) + 1)
+/// So that each can be read before it has happened.
+pub(super) fn announce() {
+    for reason in REASONS {
+        metrics::dial_refused(reason, 0);
+    }
 }
 
 fn of_refusal(refusal: Refusal) -> &'static str {
@@ -53,10 +50,10 @@ fn of_refusal(refusal: Refusal) -> &'static str {
 /// The rules refused.
 pub(super) fn refused(caller: &Caller, decision: &Decision, refusal: Refusal) {
     let reason = of_refusal(refusal);
+    metrics::dial_refused(reason, 1);
     let address = caller.address.map(tracing::field::display);
     info!(
         dial.refused = reason,
-        count = count(reason),
         caller = caller.name.as_deref(),
         address,
         "call refused: {}",
@@ -68,10 +65,10 @@ pub(super) fn refused(caller: &Caller, decision: &Decision, refusal: Refusal) {
 /// A cap refused.
 pub(super) fn capped(caller: &Caller, number: &Number, capped: Capped) {
     let reason = capped.key();
+    metrics::dial_refused(reason, 1);
     let address = caller.address.map(tracing::field::display);
     info!(
         dial.refused = reason,
-        count = count(reason),
         caller = caller.name.as_deref(),
         address,
         %number,
@@ -84,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_reason_is_counted() {
+    fn every_reason_is_announced() {
         for refusal in [
             Refusal::NotANumber,
             Refusal::SipUri,
@@ -94,11 +91,10 @@ mod tests {
             Refusal::Never(Danger::SharedCost),
             Refusal::Never(Danger::Satellite),
         ] {
-            assert!(count(of_refusal(refusal)) > 0, "{refusal}");
+            assert!(REASONS.contains(&of_refusal(refusal)), "{refusal}");
         }
         for cap in Cap::ALL {
-            assert!(count(cap.key()) > 0, "{cap:?}");
+            assert!(REASONS.contains(&cap.key()), "{cap:?}");
         }
-        assert_eq!(count("nonsense"), 0);
     }
 }

@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 use thiserror::Error;
 
 use super::{Number, Permit, audit};
-use crate::reach::subscriber;
+use crate::{metrics, reach::subscriber};
 use window::{Spent, Window};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -354,6 +354,7 @@ impl Caps {
 
     fn take(&mut self, mailbox: [u8; 32], trunk: &str, started: SystemTime, time: Duration, most: Duration) -> Hold {
         self.live += 1;
+        metrics::calls_live(self.live);
         let owner = self.mailboxes.entry(mailbox).or_default();
         owner.live += 1;
         owner.aside += time;
@@ -383,6 +384,7 @@ impl Caps {
             most,
         } = hold;
         self.live -= 1;
+        metrics::calls_live(self.live);
         let owner = self.mailboxes.entry(mailbox).or_default();
         owner.live -= 1;
         owner.aside -= time;

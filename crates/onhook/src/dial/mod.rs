@@ -27,6 +27,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::auth::Caller;
+use crate::metrics;
 use crate::numbering::Danger;
 use crate::store::{Store, StoreError};
 use crate::telemetry::Masked;
@@ -133,6 +134,7 @@ pub struct Gate {
 
 impl Gate {
     pub fn new(policy: DialPolicy, store: Arc<Store>) -> Self {
+        audit::announce();
         Self {
             policy: Arc::new(policy),
             store,
@@ -147,10 +149,13 @@ impl Gate {
     pub fn permit(&self, caller: &Caller, dial_string: &str) -> Result<Permit, GateError> {
         let decision = self.policy.decide(&self.dialler(caller)?, dial_string);
         match &decision.outcome {
-            Ok(number) => Ok(Permit {
-                number: number.clone(),
-                caller: caller.clone(),
-            }),
+            Ok(number) => {
+                metrics::dial_permitted();
+                Ok(Permit {
+                    number: number.clone(),
+                    caller: caller.clone(),
+                })
+            }
             Err(refusal) => {
                 audit::refused(caller, &decision, *refusal);
                 Err((*refusal).into())

@@ -13,6 +13,7 @@ use super::answer::{Refusal, challenge, refuse};
 use super::connection::Connection;
 use super::{Service, Settings, Unauthenticated, forwarded};
 use crate::auth::{Presented, Taken, takes_secrets};
+use crate::metrics;
 
 /// What handlers share.
 pub(super) struct Front<S> {
@@ -70,11 +71,13 @@ pub(super) async fn authenticate<S: Service>(
             Unauthenticated::TryLater(_) => tracing::debug!(%peer, %client, "not let in: {unauthenticated}"),
             _ => tracing::info!(%peer, %client, "not let in: {unauthenticated}"),
         }
-        match unauthenticated {
-            Unauthenticated::Rejected => Refused::Challenge(taken),
-            Unauthenticated::TryLater(wait) => Refused::Other(Refusal::TooManyAttempts(wait)),
-            Unauthenticated::Unavailable => Refused::Other(Refusal::Unavailable),
-        }
+        let (reason, refused) = match unauthenticated {
+            Unauthenticated::Rejected => ("wrong", Refused::Challenge(taken)),
+            Unauthenticated::TryLater(wait) => ("too-many", Refused::Other(Refusal::TooManyAttempts(wait))),
+            Unauthenticated::Unavailable => ("unavailable", Refused::Other(Refusal::Unavailable)),
+        };
+        metrics::login_refused(reason);
+        refused
     })
 }
 

@@ -21,6 +21,7 @@ use crate::{
     http::{self, Door, House, Tls},
     journal::{Journal, JournalError},
     messages::StoredMessages,
+    metrics,
     operations::Operations,
     sip::{Sip, SipError},
     store::{Store, StoreError},
@@ -47,6 +48,8 @@ pub enum ServerError {
     Sip(#[from] SipError),
     #[error("cannot start the RTP pacer: {0}")]
     Pacer(io::Error),
+    #[error("cannot listen on {address} for readers of metrics: {source}")]
+    Metrics { address: SocketAddr, source: io::Error },
 }
 
 /// Where a running server really listens: what scripts read from `--ready-file`.
@@ -56,6 +59,7 @@ pub struct Addresses {
     pub https: Vec<SocketAddr>,
     /// `udp:127.0.0.1:5060` and the like.
     pub sip: Vec<String>,
+    pub metrics: Option<SocketAddr>,
 }
 
 /// A running server.
@@ -95,13 +99,21 @@ impl Server {
             config.sip.external_address,
         );
         let door = Door::open(&config.http)?;
+        // Before anything that counts.
+        let readers = match config.metrics.listen {
+            Some(address) => {
+                let readers = metrics::Listener::open(address).await;
+                Some(readers.map_err(|source| ServerError::Metrics { address, source })?)
+            }
+            None => None,
+        };
         let trunks = config
             .trunk
             .iter()
             .map(|trunk| wiring::trunk(trunk, &config.sip.tls))
             .collect();
         let (sip, events) = Sip::start(wiring::listen(&config.sip, branch_key.clone()), trunks).await?;
-        let addresses = addresses(&door, &sip);
+        let addresses = addresses(&door, &sip, readers.as_ref());
 
         let settings = wiring::calls(config, branch_key);
         let calls = Calls::start(settings, sip.clone(), events, sounds, journal.clone(), recovered);
@@ -112,6 +124,9 @@ impl Server {
         let closing = CancellationToken::new();
         let mut http = http::Settings::from(&config.http);
         http.max_connections = descriptors::room_for(http.max_connections, config.calls.max_live);
+        if let Some(readers) = readers {
+            tokio::spawn(readers.serve(closing.clone()));
+        }
         let certificates = door.certificates();
         let door = tokio::spawn(door.serve(
             http,
@@ -179,7 +194,7 @@ impl Server {
     }
 }
 
-fn addresses(door: &Door, sip: &Sip) -> Addresses {
+fn addresses(door: &Door, sip: &Sip, readers: Option<&metrics::Listener>) -> Addresses {
     let of = |tls| {
         door.addresses()
             .filter(|(_, is_tls)| *is_tls == tls)
@@ -190,5 +205,6 @@ fn addresses(door: &Door, sip: &Sip) -> Addresses {
         http: of(false),
         https: of(true),
         sip: sip.listening().iter().map(ToString::to_string).collect(),
+        metrics: readers.map(metrics::Listener::address),
     }
 }

@@ -23,6 +23,7 @@ mod gate;
 mod hang_up;
 mod late_answers;
 mod leftovers;
+mod metrics;
 mod ownership;
 mod protection;
 mod reach;

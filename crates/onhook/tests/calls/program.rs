@@ -1,5 +1,6 @@
 //! The built binary as a server: what a signal does to it, and what it writes to standard error.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -19,6 +20,7 @@ pub(crate) struct Addresses {
     pub(crate) http: Vec<String>,
     pub(crate) https: Vec<String>,
     pub(crate) sip: Vec<String>,
+    pub(crate) metrics: Option<SocketAddr>,
 }
 
 pub(crate) struct Program {
