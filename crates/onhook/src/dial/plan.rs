@@ -96,7 +96,8 @@ impl Plan {
     }
 
     fn danger_of(&self, digits: &Digits, is_assigned: bool) -> Option<Danger> {
-        if !digits.plus && self.candidates(digits).any(|digits| self.is_emergency(digits)) {
+        // With a +, too: no number of the world is as short, but whoever drops the + has one that is.
+        if self.candidates(digits).any(|digits| self.is_emergency(digits)) {
             return Some(Danger::Emergency);
         }
         let mut readings = self.readings(digits);
@@ -289,6 +290,9 @@ mod tests {
             ("00112", Danger::Emergency),
             ("0 110", Danger::Emergency),
             ("+49 112", Danger::Emergency),
+            ("+110", Danger::Emergency),
+            ("+00112", Danger::Emergency),
+            ("sip:+112@gateway.example.com", Danger::Emergency),
             ("0049110", Danger::Emergency),
             ("0900 1234567", Danger::PremiumRate),
             ("00900 1234567", Danger::PremiumRate),
