@@ -1,5 +1,6 @@
 //! Checks that take more than one key, or a look at another file; and what follows from the file's place on disk.
 
+mod dialling;
 mod login;
 mod passwords;
 
@@ -13,7 +14,6 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
 
-use super::dialling;
 use super::error::Problem;
 use super::next_hop::NextHop;
 use super::read::Document;

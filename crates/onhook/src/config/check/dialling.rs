@@ -1,0 +1,67 @@
+//! `[dial]`: rules that say what their kind does not take, or name what is not there.
+
+use std::collections::HashSet;
+
+use crate::config::dialling::{Dial, RuleKind};
+use crate::config::error::Problem;
+use crate::config::read::Document;
+
+/// What is wrong between the keys of `[dial]`.
+pub(super) fn check(document: &Document<'_>, problems: &mut Vec<Problem>) {
+    let Dial { plan, rule, group, .. } = &document.config.dial;
+    let groups: HashSet<&str> = group.iter().map(|group| group.name.as_str()).collect();
+    let mut names = HashSet::new();
+    for (index, rule) in rule.iter().enumerate() {
+        let mut wrong = |key: &str, message: String| {
+            problems.push(Problem::new(
+                document.place(&format!("dial.rule.{index}.{key}")),
+                message,
+            ));
+        };
+        if !names.insert(&rule.name) {
+            wrong("name", format!("there are two rules named `{}`", rule.name));
+        }
+        let (masks, countries, hosts) = (
+            !rule.masks.is_empty(),
+            !rule.countries.is_empty(),
+            !rule.hosts.is_empty(),
+        );
+        let takes_masks = matches!(rule.kind, RuleKind::Extensions | RuleKind::National);
+        if masks && !takes_masks {
+            wrong(
+                "masks",
+                "masks are for rules of kind \"extensions\" and \"national\"".to_owned(),
+            );
+        }
+        if countries != (rule.kind == RuleKind::International) {
+            wrong(
+                "countries",
+                "a rule of kind \"international\", and no other, names its countries".to_owned(),
+            );
+        }
+        if hosts != (rule.kind == RuleKind::Sip) {
+            wrong(
+                "hosts",
+                "a rule of kind \"sip\", and no other, names its hosts".to_owned(),
+            );
+        }
+        if rule.kind == RuleKind::National && plan.country.is_none() {
+            wrong(
+                "kind",
+                "a rule of kind \"national\" needs [dial.plan] country".to_owned(),
+            );
+        }
+        if rule.kind == RuleKind::Extensions && plan.extensions.is_none() {
+            wrong(
+                "kind",
+                "a rule of kind \"extensions\" needs [dial.plan] extensions".to_owned(),
+            );
+        }
+        if rule.kind == RuleKind::Extensions && rule.masks.iter().any(|mask| mask.plus) {
+            wrong("masks", "an extension does not begin with +".to_owned());
+        }
+        if let Some(unknown) = rule.groups.iter().find(|name| !groups.contains(name.as_str())) {
+            wrong("groups", format!("there is no [[dial.group]] named `{unknown}`"));
+        }
+    }
+}
