@@ -36,13 +36,13 @@ pub(super) struct Connection {
     pub(super) taken: Taken,
     /// What the client showed in the handshake, and was verified there.
     pub(super) certificate: Option<Arc<CertificateDer<'static>>>,
+    pub(super) place: Arc<Place>,
 }
 
 /// Serves a connection to its end, or until its place is needed. After `shutdown` the request under way is the last.
 pub(super) async fn serve(
     stream: TcpStream,
     mut connection: Connection,
-    place: Place,
     tls: Option<Tls>,
     router: Router,
     patience: Patience,
@@ -50,19 +50,19 @@ pub(super) async fn serve(
 ) {
     // Answers are one small write each; waiting for more to send only delays them. A socket that refuses works, too.
     let _ = stream.set_nodelay(true);
-    let place = Arc::new(place);
+    let place = Arc::clone(&connection.place);
     let peer = connection.peer;
     let serving = async {
         let Some(tls) = tls else {
             let watched = Watched::new(stream, Arc::clone(&place), patience);
-            return serve_http(watched, &place, connection, router, shutdown).await;
+            return serve_http(watched, connection, router, shutdown).await;
         };
         match timeout(patience.head, tls.acceptor().accept(stream)).await {
             Ok(Ok(stream)) => {
                 let shown = stream.get_ref().1.peer_certificates();
                 connection.certificate = shown.and_then(<[_]>::first).cloned().map(Arc::new);
                 let watched = Watched::new(stream, Arc::clone(&place), patience);
-                serve_http(watched, &place, connection, router, shutdown).await;
+                serve_http(watched, connection, router, shutdown).await;
             }
             Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS with this client"),
             Err(_) => tracing::debug!(%peer, "the TLS handshake took too long"),
@@ -76,12 +76,11 @@ pub(super) async fn serve(
 
 async fn serve_http<S: AsyncRead + AsyncWrite + Unpin>(
     stream: Watched<S>,
-    place: &Arc<Place>,
     connection: Connection,
     router: Router,
     shutdown: CancellationToken,
 ) {
-    let peer = connection.peer;
+    let (peer, place) = (connection.peer, &*connection.place);
     let service = service_fn(|request: Request<Incoming>| {
         place.begin_answer();
         let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);

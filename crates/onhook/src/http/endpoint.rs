@@ -37,6 +37,8 @@ pub(super) async fn serve<S: Service>(
         Ok(body) => body,
         Err(refusal) => return refuse(refusal),
     };
+    // Where a chunked body ends is only known now.
+    connection.place.keep();
     answer(&front, &caller, &body).await
 }
 

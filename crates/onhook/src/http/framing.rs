@@ -148,9 +148,10 @@ impl Head {
         if name.eq_ignore_ascii_case(b"host") {
             self.hosts += 1;
         } else if name.eq_ignore_ascii_case(b"content-length") {
-            // Digits alone: `parse` would take a sign, too.
+            // Digits alone: `parse` would take a sign, too. Some readers take a leading zero for octal.
             let digits = str::from_utf8(value).ok();
             let digits = digits.filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
+            let digits = digits.filter(|digits| *digits == "0" || !digits.starts_with('0'));
             let length = digits.and_then(|digits| digits.parse().ok()).ok_or(BadHead::Length)?;
             if self.length.replace(length).is_some() {
                 return Err(BadHead::Length);
@@ -219,6 +220,7 @@ mod tests {
             ("Content-Length: +4", BadHead::Length),
             ("Content-Length: -4", BadHead::Length),
             ("Content-Length: 0x4", BadHead::Length),
+            ("Content-Length: 010", BadHead::Length),
             ("Content-Length: 4 4", BadHead::Length),
             ("Content-Length:", BadHead::Length),
             ("Content-Length: 99999999999999999999", BadHead::Length),

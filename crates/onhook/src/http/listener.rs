@@ -91,11 +91,10 @@ impl Listener {
                     is_tls: self.is_tls(),
                     taken: self.taken,
                     certificate: None,
+                    place: Arc::new(place),
                 };
                 let (tls, router, shutdown) = (self.tls.clone(), router.clone(), shutdown.clone());
-                connections.spawn(connection::serve(
-                    stream, connection, place, tls, router, patience, shutdown,
-                ));
+                connections.spawn(connection::serve(stream, connection, tls, router, patience, shutdown));
             }
         };
         tokio::select! {

@@ -42,26 +42,28 @@ async fn the_quietest_connection_makes_place_for_a_new_one() {
 
 #[tokio::test]
 async fn a_request_under_way_is_not_given_up_for_a_new_one() {
-    let server = start_slow(FEW);
-    let whole = request(
-        "POST",
-        "/EWS/Exchange.asmx",
-        &format!("Authorization: {ALICE}\r\n"),
-        DISCONNECT,
-    );
-    let mut busy = Vec::new();
-    for _ in 0..3 {
-        let mut client = TcpStream::connect(server.address()).await.unwrap();
-        client.write_all(whole.as_bytes()).await.unwrap();
-        server.service.asked.notified().await;
-        busy.push(client);
-    }
-    assert!(
-        ends(TcpStream::connect(server.address()).await.unwrap()).await,
-        "a fourth is turned away"
-    );
-    for mut client in busy {
-        server.service.let_go.notify_one();
-        assert_eq!(timeout(PATIENCE, read_answer(&mut client)).await.unwrap().status, 200);
+    let headers = format!("Authorization: {ALICE}\r\n");
+    let whole = request("POST", "/EWS/Exchange.asmx", &headers, DISCONNECT);
+    let length = DISCONNECT.len();
+    let chunked = whole
+        .replace(&format!("Content-Length: {length}"), "Transfer-Encoding: chunked")
+        .replace(DISCONNECT, &format!("{length:x}\r\n{DISCONNECT}\r\n0\r\n\r\n"));
+    for whole in [whole, chunked] {
+        let server = start_slow(FEW);
+        let mut busy = Vec::new();
+        for _ in 0..3 {
+            let mut client = TcpStream::connect(server.address()).await.unwrap();
+            client.write_all(whole.as_bytes()).await.unwrap();
+            server.service.asked.notified().await;
+            busy.push(client);
+        }
+        assert!(
+            ends(TcpStream::connect(server.address()).await.unwrap()).await,
+            "a fourth is turned away"
+        );
+        for mut client in busy {
+            server.service.let_go.notify_one();
+            assert_eq!(timeout(PATIENCE, read_answer(&mut client)).await.unwrap().status, 200);
+        }
     }
 }

@@ -39,31 +39,75 @@ async fn a_foreign_message_and_an_unknown_one_take_the_same_time() {
     assert_alike(times);
 }
 
-/// The quickest of each count: whatever else the machine does only makes the others slower.
 fn assert_alike(times: [Vec<Duration>; 2]) {
-    let [one, other] = times.map(|times| times.into_iter().min().unwrap());
+    let [one, other] = times.map(quickest);
     assert!(one.abs_diff(other) < one.min(other) / 3, "{one:?} and {other:?}");
 }
 
-/// Guesses the passwords of a user of the store and of nobody, by turns.
-async fn guess(house: &House) -> [Vec<Duration>; 2] {
+/// Whatever else the machine does only makes the others slower.
+fn quickest(times: Vec<Duration>) -> Duration {
+    times.into_iter().min().unwrap()
+}
+
+/// Guesses the passwords of a user of the store and of nobody by turns, from many addresses: from one that would soon be
+/// too often.
+async fn guess(house: &House) -> [Duration; 2] {
     let mut times = [Vec::new(), Vec::new()];
-    for round in 0..GUESSES {
+    for round in 0..40 {
         for which in [round % 2, 1 - round % 2] {
+            let headers = basic(["alice", "nobody"][which], "guess") + &format!("X-Forwarded-For: 192.0.2.{round}\r\n");
             let started = Instant::now();
-            assert_eq!(house.login(["alice", "nobody"][which], "guess").await, Err(401));
+            assert_eq!(house.who(&headers).await, Err(401));
             times[which].push(started.elapsed());
         }
     }
-    times
+    times.map(quickest)
+}
+
+const BEHIND_A_PROXY: &str = "trusted_proxies = [\"127.0.0.1\"]\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_costs_a_hash_whoever_is_in_the_store() {
+    let slapd = Slapd::start().await;
+    let beside = format!("login = [\"users\", \"ldap\"]\n[login.ldap]\n{}", slapd.by_template());
+    for login in ["", &beside] {
+        let [alice, nobody] = guess(&House::plain(&(BEHIND_A_PROXY.to_owned() + login)).await).await;
+        assert!(
+            alice.max(nobody) < 2 * alice.min(nobody),
+            "{alice:?}, and {nobody:?} for nobody"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_password_takes_as_long_whoever_is_in_the_store() {
-    assert_alike(guess(&House::plain("").await).await);
-    let slapd = Slapd::start().await;
+async fn a_wrong_password_is_a_question_to_the_directory_whoever_is_in_the_store() {
+    let mut slapd = Slapd::start().await;
     let ldap = slapd.by_template();
-    assert_alike(guess(&House::plain(&format!("login = [\"users\", \"ldap\"]\n[login.ldap]\n{ldap}")).await).await);
+    let house = House::plain(&format!("login = [\"users\", \"ldap\"]\n[login.ldap]\n{ldap}")).await;
+    for user in ["alice", "nobody"] {
+        assert_eq!(house.login(user, "guess").await, Err(401));
+        slapd.was_asked_for(user).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_guess_too_many_costs_no_hash() {
+    let house = House::plain(BEHIND_A_PROXY).await;
+    let [hashed, _] = guess(&house).await;
+    for user in ["alice", "nobody"] {
+        statuses(&house, |_| user.to_owned()).await;
+        let mut refused = Vec::new();
+        for _ in 0..20 {
+            let started = Instant::now();
+            assert_eq!(house.login(user, "guess").await, Err(429));
+            refused.push(started.elapsed());
+        }
+        let refused = quickest(refused);
+        assert!(
+            refused < hashed / 2,
+            "{refused:?} for {user}, and {hashed:?} with a hash"
+        );
+    }
 }
 
 /// A status for each guess, and one more guess than there may be.

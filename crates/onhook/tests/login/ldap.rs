@@ -163,7 +163,7 @@ async fn users_of_the_store_go_before_those_of_the_directory() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn guesses_are_throttled_before_the_directory_hears_of_them() {
-    let slapd = Slapd::start().await;
+    let mut slapd = Slapd::start().await;
     let house = house("[\"ldap\"]", "[]", &slapd.by_template()).await;
     assert_eq!(house.login("carol", "pass-of-carol").await.as_deref(), Ok("carol"));
     let mut seen = Vec::new();
@@ -174,6 +174,16 @@ async fn guesses_are_throttled_before_the_directory_hears_of_them() {
     assert_eq!(seen[10..], [429; 2]);
     // What was right a moment ago is not a guess.
     assert_eq!(house.login("carol", "pass-of-carol").await.as_deref(), Ok("carol"));
+
+    // What it is asked after all that, it hears after all that.
+    assert_eq!(house.login("last", "guess").await, Err(401));
+    let binds = slapd.was_asked_for("last").await;
+    let of_carol = binds
+        .iter()
+        .filter(|dn| dn.starts_with("uid=carol,"))
+        .collect::<Vec<_>>();
+    // slapd names it when it is asked, and again when the password was right.
+    assert!((11..=12).contains(&of_carol.len()), "{binds:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,7 @@ use std::process::Stdio;
 
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::authority::Authority;
@@ -67,6 +68,8 @@ userPassword: pass-of-the-directory
 
 pub(crate) struct Slapd {
     child: Child,
+    /// Whom it was asked to bind, as far as it has said so.
+    binds: watch::Receiver<Vec<String>>,
     pub(crate) ldaps: String,
     pub(crate) ldap: String,
     pub(crate) ca: PathBuf,
@@ -103,9 +106,19 @@ impl Slapd {
             };
             if timeout(PATIENCE, starting).await.unwrap() {
                 // It stops when nobody reads what it says.
-                tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+                let (binds, seen) = watch::channel(Vec::new());
+                tokio::spawn(async move {
+                    while let Ok(Some(line)) = lines.next_line().await {
+                        if let Some((_, bind)) = line.split_once(" BIND dn=\"")
+                            && let Some((dn, _)) = bind.split_once('"')
+                        {
+                            binds.send_modify(|binds| binds.push(dn.to_owned()));
+                        }
+                    }
+                });
                 return Self {
                     child,
+                    binds: seen,
                     ldaps,
                     ldap,
                     ca: authority.ca(),
@@ -114,6 +127,13 @@ impl Slapd {
             }
         }
         panic!("slapd does not start");
+    }
+
+    /// Waits until it was asked to bind this user, and says whom it was asked for until then.
+    pub(crate) async fn was_asked_for(&mut self, user: &str) -> Vec<String> {
+        let rdn = format!("uid={user},");
+        let asked = self.binds.wait_for(|binds| binds.iter().any(|dn| dn.starts_with(&rdn)));
+        timeout(PATIENCE, asked).await.unwrap().unwrap().clone()
     }
 
     /// `[login.ldap]` that binds by a template.
