@@ -6,10 +6,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::stage::{ALICE, DISCONNECT, read_answer, request, start_slow, start_with};
-
-/// What has to happen happens long before.
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::stage::{ALICE, DISCONNECT, PATIENCE, read_answer, request, start_slow, start_with};
 
 const FEW: &str = "max_connections_per_address = 3
 header_timeout = \"60s\"";

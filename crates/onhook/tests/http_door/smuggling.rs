@@ -1,19 +1,7 @@
 //! Requests that a proxy in front and the door could tell apart in different ways are refused, and nothing behind them
 //! is acted on.
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-
-use crate::stage::{ALICE, DISCONNECT, Server, start};
-
-/// All that comes back for these bytes, until the server closes.
-async fn told(server: &Server, bytes: &str) -> String {
-    let mut stream = TcpStream::connect(server.address()).await.unwrap();
-    stream.write_all(bytes.as_bytes()).await.unwrap();
-    let mut answers = String::new();
-    stream.read_to_string(&mut answers).await.unwrap();
-    answers
-}
+use crate::stage::{ALICE, DISCONNECT, start, told};
 
 fn statuses(answers: &str) -> Vec<&str> {
     answers.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect()
@@ -68,7 +56,7 @@ async fn two_answers_to_where_a_body_ends_are_none() {
         (format!("X: bare\rContent-Length: {length}"), DISCONNECT.into()),
         (format!("Host: y\r\nContent-Length: {length}"), DISCONNECT.into()),
     ] {
-        let answers = told(&server, &before_another(&lines, &body)).await;
+        let answers = told(server.address(), &before_another(&lines, &body)).await;
         assert_eq!(statuses(&answers), ["400"], "{lines:?}: {answers}");
     }
 }
@@ -80,12 +68,12 @@ async fn nothing_is_read_behind_a_chunked_body() {
         chunked(DISCONNECT),
         format!("{:x};a=b\r\n{DISCONNECT}\r\n0\r\nX: y\r\n\r\n", DISCONNECT.len()),
     ] {
-        let answers = told(&server, &before_another("Transfer-Encoding: chunked", &body)).await;
+        let answers = told(server.address(), &before_another("Transfer-Encoding: chunked", &body)).await;
         assert_eq!(statuses(&answers), ["200"], "{answers}");
         assert!(answers.to_ascii_lowercase().contains("connection: close"), "{answers}");
     }
     for body in ["5\n", "5 5\r\n", "0x5\r\n", "-5\r\n", "fffffffffffffffff\r\n"] {
-        let answers = told(&server, &before_another("Transfer-Encoding: chunked", body)).await;
+        let answers = told(server.address(), &before_another("Transfer-Encoding: chunked", body)).await;
         assert_eq!(statuses(&answers), ["400"], "{body:?}: {answers}");
     }
 }
@@ -94,10 +82,10 @@ async fn nothing_is_read_behind_a_chunked_body() {
 async fn requests_with_lengths_follow_one_another() {
     let server = start();
     let lines = format!("Content-Length: {}", DISCONNECT.len());
-    let answers = told(&server, &before_another(&lines, DISCONNECT)).await;
+    let answers = told(server.address(), &before_another(&lines, DISCONNECT)).await;
     assert_eq!(statuses(&answers), ["200", "401"]);
     // The end of line that old clients leave behind a body.
-    let answers = told(&server, &before_another(&lines, &format!("{DISCONNECT}\r\n"))).await;
+    let answers = told(server.address(), &before_another(&lines, &format!("{DISCONNECT}\r\n"))).await;
     assert_eq!(statuses(&answers), ["200", "401"]);
 }
 
@@ -110,5 +98,8 @@ async fn a_refusal_waits_for_its_turn() {
         DISCONNECT.len()
     );
     let second = before_another("Content-Length: 1\r\nContent-Length: 1", "x");
-    assert_eq!(statuses(&told(&server, &(first + &second)).await), ["200", "400"]);
+    assert_eq!(
+        statuses(&told(server.address(), &(first + &second)).await),
+        ["200", "400"]
+    );
 }

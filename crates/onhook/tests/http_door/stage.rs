@@ -13,11 +13,15 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// `Basic` of alice:secret.
 pub(crate) const ALICE: &str = "Basic YWxpY2U6c2VjcmV0";
 pub(crate) const DISCONNECT: &str = include_str!("../../../ews/tests/fixtures/exchange-2010-documentation.request.xml");
+
+/// What has to happen happens long before.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Knows alice, and a call that ends when `let_go` is notified.
 #[derive(Default)]
@@ -131,13 +135,20 @@ impl Answer {
     }
 }
 
-/// Sends bytes as they are and reads until the server closes.
-pub(crate) async fn exchange(address: SocketAddr, request: &str) -> Answer {
+/// Sends bytes as they are; all that comes back until the server closes.
+pub(crate) async fn told(address: SocketAddr, bytes: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    taken_apart(&answer)
+    stream.write_all(bytes.as_bytes()).await.unwrap();
+    let mut answers = String::new();
+    timeout(PATIENCE, stream.read_to_string(&mut answers))
+        .await
+        .unwrap()
+        .unwrap();
+    answers
+}
+
+pub(crate) async fn exchange(address: SocketAddr, request: &str) -> Answer {
+    taken_apart(&told(address, request).await)
 }
 
 /// One request on a connection of its own.
