@@ -29,7 +29,7 @@ pub struct ClipCache {
     limits: Limits,
     max_bytes: usize,
     /// Encodings at a time; the others wait.
-    encoders: Semaphore,
+    encoders: Arc<Semaphore>,
     entries: Mutex<Entries>,
 }
 
@@ -54,7 +54,7 @@ impl ClipCache {
         Self {
             limits,
             max_bytes,
-            encoders: Semaphore::new(encoders),
+            encoders: Arc::new(Semaphore::new(encoders)),
             entries: Mutex::default(),
         }
     }
@@ -99,10 +99,17 @@ impl ClipCache {
     where
         B: AsRef<[u8]> + Send + 'static,
     {
+        // Before the file is fetched: those who wait hold none.
+        let turn = Arc::clone(&self.encoders).acquire_owned().await;
+        let turn = turn.map_err(|_| ClipError::Interrupted)?;
         let bytes = load.await.map_err(ClipError::Load)?;
-        let _turn = self.encoders.acquire().await.map_err(|_| ClipError::Interrupted)?;
         let limits = self.limits;
-        let encoding = tokio::task::spawn_blocking(move || Clip::encode(bytes.as_ref(), codec, &limits));
+        // The turn travels along: who goes away does not make room for one more encoding.
+        let encoding = tokio::task::spawn_blocking(move || {
+            let clip = Clip::encode(bytes.as_ref(), codec, &limits);
+            drop(turn);
+            clip
+        });
         encoding
             .await
             .map_err(|_| ClipError::Interrupted)?

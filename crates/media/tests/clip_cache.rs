@@ -5,6 +5,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use media::{ClipCache, ClipError, Codec, Limits};
 
@@ -100,4 +101,25 @@ async fn a_forgotten_message_is_read_again() {
     assert_eq!(cache.byte_count(), 0);
     cache.clip("a", Codec::Pcmu, store.read()).await.unwrap();
     assert_eq!(store.reads(), 2);
+}
+
+#[tokio::test]
+async fn who_goes_away_makes_no_room_for_one_more_encoding() {
+    let at_once = std::thread::available_parallelism().unwrap().get();
+    let (cache, store) = (ClipCache::new(1 << 20, Limits::default()), Arc::new(Store::default()));
+    // Seven minutes of A-law that have to be resampled.
+    let header =
+        b"RIFF\xff\xff\xff\x7fWAVEfmt \x10\0\0\0\x06\0\x01\0\x80\xbb\0\0\x80\xbb\0\0\x01\0\x08\0data\xff\xff\xff\xff";
+    let long: Arc<[u8]> = [header.as_slice(), &vec![0x55; 20 << 20]].concat().into();
+    for number in 0..3 * at_once {
+        let load = async {
+            store.read().await.unwrap();
+            Ok::<_, Infallible>(Arc::clone(&long))
+        };
+        let message = number.to_string();
+        let encoding = cache.clip(&message, Codec::Pcmu, load);
+        let waited = tokio::time::timeout(Duration::from_millis(5), encoding).await;
+        assert!(waited.is_err(), "it has to take long: {waited:?}");
+    }
+    assert_eq!(store.reads() as usize, at_once);
 }

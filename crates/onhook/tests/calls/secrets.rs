@@ -4,14 +4,15 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use ews::PhoneCallState;
 
-use crate::peer::Peer;
+use crate::peer::{Peer, sdp};
 use crate::program::Program;
 use crate::scene::{House, PASSWORD, Plan};
 
 const NUMBER: &str = "4711237";
 const TRUNK_PASSWORD: &str = "pass-of-the-trunk";
 
-/// The log of a server over a whole call with challenges to REGISTER, INVITE and BYE, an unknown user and a refused number.
+/// The log of a server over a whole call with challenges to REGISTER, INVITE and BYE, refused numbers, and a peer that says
+/// the number wherever it can.
 async fn log_of_a_call(log: &'static str) -> String {
     let mut peer = Peer::bind().await;
     let house = House::build();
@@ -29,12 +30,22 @@ async fn log_of_a_call(log: &'static str) -> String {
     assert!(register.header("Authorization").contains("response="));
     peer.reply_with(&register, 200, "Expires: 3600\r\n").await;
 
-    anna.try_play("09001234567").await.unwrap_err();
+    for refused in ["09001234567", "4711237x", "sip:4711237@elsewhere.example"] {
+        anna.try_play(refused).await.unwrap_err();
+    }
     let id = anna.play(NUMBER).await;
     let invite = peer.expect("INVITE").await;
     peer.reply_with(&invite, 401, challenge).await;
     peer.expect("ACK").await;
-    let invite = peer.take_call().await;
+    let invite = peer.expect("INVITE").await;
+    let contact = peer.uri().replace("sip:", &format!("sip:{NUMBER}@"));
+    let ringing = invite.answered(180, &contact, "").replace("Scripted 180", NUMBER);
+    peer.send(&ringing, invite.from).await;
+    // Not to be found, and the log says so.
+    let nowhere = format!("sip:{NUMBER}@nowhere.invalid");
+    peer.send(&invite.answered(200, &nowhere, &sdp(peer.rtp())), invite.from)
+        .await;
+    peer.expect("ACK").await;
     assert!(invite.header("Authorization").contains("response="));
     anna.reaches(&id, PhoneCallState::Connected).await;
     let (hanging_up, asked) = (anna.clone(), id.clone());
@@ -45,6 +56,15 @@ async fn log_of_a_call(log: &'static str) -> String {
     assert!(bye.header("Authorization").contains("response="));
     peer.reply(&bye, 200).await;
     hung_up.await.unwrap().unwrap();
+    for (status, phrase) in [(404, "4711237 is nobody here"), (302, "4711237 has moved")] {
+        let id = anna.play(NUMBER).await;
+        let invite = peer.expect("INVITE").await;
+        let refusal = invite.answered(status, &contact, "Warning: 399 pbx \"4711237 says no\"\r\n");
+        let refusal = refusal.replace(&format!("Scripted {status}"), phrase);
+        peer.send(&refusal, invite.from).await;
+        peer.expect("ACK").await;
+        anna.ended(&id).await;
+    }
     let farewell = tokio::spawn(async move {
         let withdrawn = peer.expect("REGISTER").await;
         peer.reply(&withdrawn, 200).await;
@@ -52,7 +72,10 @@ async fn log_of_a_call(log: &'static str) -> String {
     let (status, log) = program.terminate().await;
     assert!(status.success());
     farewell.await.unwrap();
-    assert!(log.contains("call ended"), "{log}");
+    assert!(
+        log.contains("call ended") && log.contains("a call's requests go to its trunk"),
+        "{log}"
+    );
     for message in [register, invite, bye] {
         let (_, response) = message.text.split_once("response=\"").unwrap();
         let response = response.split('"').next().unwrap();

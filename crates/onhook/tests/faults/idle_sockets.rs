@@ -16,14 +16,14 @@ const FROM_ONE_ADDRESS: usize = 256;
 static TURN: Mutex<()> = Mutex::const_new(());
 
 /// As many idle connections as are wanted, or as this process may have.
-async fn occupy(server: SocketAddr) -> Vec<TcpStream> {
+async fn occupy(server: SocketAddr, wanted: usize) -> Vec<TcpStream> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     if soft < hard {
         setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
     }
     let room = usize::try_from(hard).unwrap_or(usize::MAX) - 500;
     let mut idle = Vec::new();
-    for number in 0..SOCKETS.min(room) {
+    for number in 0..wanted.min(room) {
         // All of 127.0.0.0/8 is this machine.
         let from = number / FROM_ONE_ADDRESS;
         let from = Ipv4Addr::new(127, 1, (from >> 8) as u8, from as u8);
@@ -66,7 +66,7 @@ async fn ten_thousand_idle_sockets_do_not_disturb_calls() {
     stage.http = "max_connections = 12000\nheader_timeout = \"10m\"";
     let server = stage.serve("ballast = \"0\"", "").await;
     let alone = slowest_call(&mut stage, &server).await;
-    let idle = occupy(server.http).await;
+    let idle = occupy(server.http, SOCKETS).await;
     let beside = slowest_call(&mut stage, &server).await;
     let held = held_by(&server);
     println!(
@@ -86,7 +86,7 @@ async fn more_sockets_than_places_do_not_disturb_calls() {
     let mut stage = stage(Duration::from_secs(30), None).await;
     stage.http = "max_connections = 500\nheader_timeout = \"10m\"";
     let server = stage.serve("ballast = \"0\"", "").await;
-    let idle = occupy(server.http).await;
+    let idle = occupy(server.http, SOCKETS).await;
     let beside = slowest_call(&mut stage, &server).await;
     let held = held_by(&server);
     println!(
@@ -97,5 +97,20 @@ async fn more_sockets_than_places_do_not_disturb_calls() {
         held < 500 + 100,
         "the server holds no more than it has places for: {held}"
     );
+    assert!(beside < Duration::from_secs(3), "{beside:?}");
+}
+
+#[tokio::test]
+async fn clients_do_not_get_the_last_files_of_the_server() {
+    let _turn = TURN.lock().await;
+    let mut stage = stage(Duration::from_secs(30), None).await;
+    stage.http = "header_timeout = \"10m\"";
+    let few = ["sh", "-c", "ulimit -n 400; exec \"$0\" \"$@\""];
+    let server = stage.serve_by(&few, "ballast = \"0\"", "").await;
+    // More than it may have, and few enough for those that it does not accept to wait in the system.
+    let _idle = occupy(server.http, 1_000).await;
+    let beside = slowest_call(&mut stage, &server).await;
+    let held = held_by(&server);
+    assert!(held < 400, "{held} files of 400 are held");
     assert!(beside < Duration::from_secs(3), "{beside:?}");
 }

@@ -68,12 +68,33 @@ userPassword: pass-of-the-directory
 
 pub(crate) struct Slapd {
     child: Child,
-    /// Whom it was asked to bind, as far as it has said so.
-    binds: watch::Receiver<Vec<String>>,
+    log: watch::Receiver<Log>,
     pub(crate) ldaps: String,
     pub(crate) ldap: String,
     pub(crate) ca: PathBuf,
     folder: tempfile::TempDir,
+}
+
+/// What it has said so far.
+#[derive(Default)]
+struct Log {
+    /// Whom it was asked to bind.
+    binds: Vec<String>,
+    connections: usize,
+    most_connections: usize,
+}
+
+impl Log {
+    fn read(&mut self, line: &str) {
+        if let Some((_, bind)) = line.split_once(" BIND dn=\"") {
+            self.binds.extend(bind.split('"').next().map(str::to_owned));
+        } else if line.contains(" ACCEPT ") {
+            self.connections += 1;
+            self.most_connections = self.most_connections.max(self.connections);
+        } else if line.contains(" closed") {
+            self.connections -= 1;
+        }
+    }
 }
 
 impl Slapd {
@@ -106,19 +127,15 @@ impl Slapd {
             };
             if timeout(PATIENCE, starting).await.unwrap() {
                 // It stops when nobody reads what it says.
-                let (binds, seen) = watch::channel(Vec::new());
+                let (told, log) = watch::channel(Log::default());
                 tokio::spawn(async move {
                     while let Ok(Some(line)) = lines.next_line().await {
-                        if let Some((_, bind)) = line.split_once(" BIND dn=\"")
-                            && let Some((dn, _)) = bind.split_once('"')
-                        {
-                            binds.send_modify(|binds| binds.push(dn.to_owned()));
-                        }
+                        told.send_modify(|log| log.read(&line));
                     }
                 });
                 return Self {
                     child,
-                    binds: seen,
+                    log,
                     ldaps,
                     ldap,
                     ca: authority.ca(),
@@ -132,8 +149,13 @@ impl Slapd {
     /// Waits until it was asked to bind this user, and says whom it was asked for until then.
     pub(crate) async fn was_asked_for(&mut self, user: &str) -> Vec<String> {
         let rdn = format!("uid={user},");
-        let asked = self.binds.wait_for(|binds| binds.iter().any(|dn| dn.starts_with(&rdn)));
-        timeout(PATIENCE, asked).await.unwrap().unwrap().clone()
+        let asked = self.log.wait_for(|log| log.binds.iter().any(|dn| dn.starts_with(&rdn)));
+        timeout(PATIENCE, asked).await.unwrap().unwrap().binds.clone()
+    }
+
+    /// How many connections it had at once at most.
+    pub(crate) fn most_connections(&self) -> usize {
+        self.log.borrow().most_connections
     }
 
     /// `[login.ldap]` that binds by a template.
