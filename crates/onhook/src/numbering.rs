@@ -183,6 +183,15 @@ pub(crate) fn look_up(number: &str) -> Option<Assigned> {
     })
 }
 
+/// A `+` and the most digits that any country assigns.
+const LONGEST: usize = 18;
+
+/// Looks up what a number begins with: exchanges ignore what comes after a whole number.
+pub(crate) fn look_up_beginning(number: &str) -> Option<Assigned> {
+    let mut beginnings = (3..=number.len().min(LONGEST)).rev();
+    beginnings.find_map(|length| look_up(number.get(..length)?))
+}
+
 /// Calling codes of satellite systems (870, 881), international networks (882, 883), and universal personal numbers (878).
 const SATELLITE: [&str; 5] = ["+870", "+878", "+881", "+882", "+883"];
 /// International premium rate and international shared cost.
@@ -197,8 +206,7 @@ pub(crate) fn danger(number: &str) -> Option<Danger> {
     if let Some((_, danger)) = PREMIUM.iter().find(|(code, _)| number.starts_with(code)) {
         return Some(*danger);
     }
-    // No country assigns numbers of more than 17 digits.
-    (3..=number.len().min(18)).rev().find_map(|length| {
+    (3..=number.len().min(LONGEST)).rev().find_map(|length| {
         let parsed = PHONE_NUMBER_UTIL.parse(number.get(..length)?, None).ok()?;
         match PHONE_NUMBER_UTIL.get_number_type(&parsed) {
             PhoneNumberType::PremiumRate => Some(Danger::PremiumRate),

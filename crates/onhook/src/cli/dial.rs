@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use clap::Subcommand;
 
 use super::{ConfigFile, Exit, Failure};
+use crate::config::{self, LoginMethod};
 use crate::dial::{self, DialPolicy};
 use crate::store::{UserError, UserName};
 
@@ -19,7 +20,8 @@ enum Command {
     /// Say whether a user may call a number, which rule decides, and every step on the way
     #[command(after_help = "\
 The configuration file and the store are read as they are now; no server needs to run, and no call is placed. How many
-calls a user may place is not looked at: the running server counts that, by the caps in [calls].
+calls a user may place is not looked at: the running server counts that, by the caps in [calls]. Where a directory, tokens
+or certificates vouch for users, one whom the store does not know is explained, too: as one without numbers of his own.
 
 Exit codes: 0 allowed, 1 failed (there is no such user, say), 3 refused, 64 wrong configuration file.
 
@@ -39,10 +41,14 @@ Examples:
 pub(super) fn run(args: Args, file: &ConfigFile) -> Result<Exit, Failure> {
     let Command::Explain { user, number } = args.command;
     let store = file.open_store()?;
+    let config = file.load()?;
     if store.user_version(&user)?.is_none() {
-        return Err(UserError::Unknown(user).into());
+        if !vouched_for_elsewhere(&config.http) {
+            return Err(UserError::Unknown(user).into());
+        }
+        writeln!(io::stderr(), "{user} is not in the store: no extension, no phones")?;
     }
-    let policy = DialPolicy::from_config(&file.load()?.dial);
+    let policy = DialPolicy::from_config(&config.dial);
     let decision = policy.decide(&dial::dialler(&store, &user)?, &number);
     writeln!(io::stdout(), "{}", decision.in_full())?;
     Ok(if decision.is_allowed() {
@@ -50,4 +56,13 @@ pub(super) fn run(args: Args, file: &ConfigFile) -> Result<Exit, Failure> {
     } else {
         Exit::Refused
     })
+}
+
+/// Whether users may come in whom the store does not know.
+fn vouched_for_elsewhere(http: &config::Http) -> bool {
+    let of_tls = http.tls.iter().flat_map(|tls| &tls.login);
+    http.login
+        .iter()
+        .chain(of_tls)
+        .any(|method| *method != LoginMethod::Users)
 }

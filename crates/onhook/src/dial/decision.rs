@@ -64,8 +64,19 @@ impl DialPolicy {
             Target::Uri(_) => Refusal::SipUri,
             Target::Extension(_) | Target::Number(_) | Target::Digits(_) => Refusal::NotAllowed,
         };
+        let otherwise = match self.rules.iter().any(|rule| rule.action == RuleAction::Refuse) {
+            true => self.plan.otherwise(&dialled, &target),
+            false => Vec::new(),
+        };
         for (index, rule) in self.rules.iter().enumerate() {
-            let verdict = rule.verdict(dialler, &target, &self.plan);
+            let ask = |target| rule.verdict(dialler, target, &self.plan);
+            let refuses_otherwise =
+                rule.action == RuleAction::Refuse && otherwise.iter().any(|target| ask(target) == Verdict::Covers);
+            let verdict = if refuses_otherwise {
+                Verdict::Covers
+            } else {
+                ask(&target)
+            };
             steps.push(Step::Rule {
                 number: index + 1,
                 name: rule.name.clone(),
@@ -275,6 +286,47 @@ mod tests {
         );
         assert!(outcome(&policy, "030123456").is_ok());
         assert_eq!(outcome(&policy, "030999456"), Err(Refusal::NotAllowed));
+    }
+
+    /// What an exchange or a gateway would make of it counts.
+    #[test]
+    fn a_rule_that_refuses_cannot_be_dialled_around() {
+        let policy = policy(
+            "[dial]\nallow = [\".*\"]\n[dial.plan]\ncountry = \"DE\"\noutside_line = \"0\"\nextensions = \"[1-9][0-9]{3}\"\n\
+             [[dial.rule]]\nname = \"Austria\"\nkind = \"international\"\ncountries = [\"AT\"]\naction = \"refuse\"\n\
+             [[dial.rule]]\nname = \"Bonn\"\nkind = \"national\"\nmasks = [\"0228*\"]\naction = \"refuse\"\n\
+             [[dial.rule]]\nname = \"boss\"\nkind = \"extensions\"\nmasks = [\"4999\"]\naction = \"refuse\"\n\
+             [[dial.rule]]\nname = \"gateway\"\nkind = \"sip\"\nhosts = [\"gw\"]",
+        );
+        for number in [
+            "+431234567",
+            "+43123456789012345",
+            "0043 1 23456789012345",
+            "431234567",
+            "0228 123456789012345",
+            "0 0228 123456789012345",
+            "4999",
+        ] {
+            assert_eq!(outcome(&policy, number), Err(Refusal::NotAllowed), "{number}");
+        }
+        for number in [
+            "sip:+431234567@gw",
+            "sip:00431234567@gw",
+            "sip:0228123456@gw",
+            "sip:4999@gw",
+        ] {
+            assert_eq!(outcome(&policy, number), Err(Refusal::SipUri), "{number}");
+        }
+        for number in [
+            "+411234567890123456",
+            "030123456",
+            "4998",
+            "sip:+4930123456@gw",
+            "sip:anna@gw",
+            "*97",
+        ] {
+            assert!(outcome(&policy, number).is_ok(), "{number}");
+        }
     }
 
     #[test]

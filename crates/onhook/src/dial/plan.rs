@@ -95,11 +95,23 @@ impl Plan {
         })
     }
 
-    fn danger_of(&self, digits: &Digits, is_assigned: bool) -> Option<Danger> {
-        // With a +, too: no number of the world is as short, but whoever drops the + has one that is.
-        if self.candidates(digits).any(|digits| self.is_emergency(digits)) {
-            return Some(Danger::Emergency);
-        }
+    /// What a gateway or an exchange may make of a dial string besides: of digits behind a SIP address, of a number without
+    /// its prefix, and of one with digits too many. Rules that refuse look at these, too.
+    pub(super) fn otherwise(&self, dialled: &DialString, target: &Target) -> Vec<Target> {
+        let digits = match (dialled, target) {
+            (DialString::Uri(uri), _) => uri.digits(),
+            (DialString::Digits(digits), Target::Digits(_)) => Some(digits.clone()),
+            (DialString::Digits(_), _) => None,
+        };
+        let Some(digits) = digits else { return Vec::new() };
+        let readings = self.all_readings(&digits, false).into_iter();
+        let numbers = readings.filter_map(|number| numbering::look_up_beginning(&number).map(Target::Number));
+        let behind = self.read(&DialString::Digits(digits));
+        numbers.chain([behind]).collect()
+    }
+
+    /// The likely readings and, unless one of them is a number for sure, what else could be one.
+    fn all_readings(&self, digits: &Digits, is_assigned: bool) -> Vec<String> {
         let mut readings = self.readings(digits);
         if !is_assigned && !digits.plus && digits.digits.len() >= COULD_BE_A_NUMBER {
             for digits in self.candidates(digits) {
@@ -107,7 +119,15 @@ impl Plan {
                 readings.push(format!("+{}{digits}", self.home_code));
             }
         }
-        readings.iter().find_map(|number| {
+        readings
+    }
+
+    fn danger_of(&self, digits: &Digits, is_assigned: bool) -> Option<Danger> {
+        // With a +, too: no number of the world is as short, but whoever drops the + has one that is.
+        if self.candidates(digits).any(|digits| self.is_emergency(digits)) {
+            return Some(Danger::Emergency);
+        }
+        self.all_readings(digits, is_assigned).iter().find_map(|number| {
             let international = number.strip_prefix('+');
             let national = international.and_then(|digits| digits.strip_prefix(self.home_code.as_str()));
             if self.home.is_some() && national.is_some_and(|digits| self.is_emergency(digits)) {

@@ -152,7 +152,8 @@ async fn starts_are_counted_over_a_kill() {
         anna.reaches(&id, PhoneCallState::Connected).await;
         let plan = Plan {
             caps,
-            calls: "starts_per_second_per_trunk = 100",
+            // Whatever can be asked about.
+            calls: "starts_per_second_per_trunk = 100\nended_retention = \"0s\"",
             ..again(&plan, &first)
         };
         first.kill().await;

@@ -126,6 +126,8 @@ async fn there_is_nothing_but_the_counts_and_readers_are_not_waited_for() {
     let mut turned_away = TcpStream::connect(address).await.unwrap();
     let told = soon("the end", turned_away.read_to_end(&mut Vec::new())).await;
     assert_eq!(told.unwrap_or(0), 0);
+    let still_there = idle[0].try_read(&mut [0; 1]).unwrap_err();
+    assert_eq!(still_there.kind(), std::io::ErrorKind::WouldBlock);
     let anna = program.anna(&house);
     let id = anna.play(PATIENT).await;
     anna.reaches(&id, PhoneCallState::Connected).await;

@@ -118,6 +118,12 @@ fn an_unknown_user_and_a_wrong_file_are_told() {
     let output = site.run(&["dial", "explain", "--user", "carol", "4711"], "");
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("there is no user `carol`"));
+    let directory = "[http]\nlogin = [\"users\", \"ldap\"]\n[login.ldap]\nurl = \"ldaps://ldap.example.com\"\nbind_dn = \"uid={user}\"\n";
+    fs::write(site.0.path().join("onhook.toml"), format!("{directory}{GERMANY}")).unwrap();
+    let output = site.run(&["dial", "explain", "--user", "carol", "4711"], "");
+    assert_eq!(output.status.code(), Some(0), "a directory may know her");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("carol is not in the store"));
+    assert_eq!(site.explain("carol", "+33612345678").1, 3);
     fs::write(site.0.path().join("onhook.toml"), "[dial.plan]\ncountry = \"XX\"\n").unwrap();
     let output = site.run(&["dial", "explain", "--user", "alice", "4711"], "");
     assert_eq!(output.status.code(), Some(64));
@@ -178,6 +184,10 @@ fn what_is_wrong_in_the_rules_is_shown_where_it_is() {
         (
             "[[dial.rule]]\nname = \"x\"\nkind = \"own\"\ngroups = [\"y\"]",
             "4:10: there is no [[dial.group]] named `y`",
+        ),
+        (
+            "[[dial.group]]\nname = \"x\"\nusers = []\n[[dial.group]]\nname = \"x\"\nusers = []",
+            "5:8: there are two groups named `x`",
         ),
         (
             "[[dial.rule]]\nname = \"x\"\nkind = \"own\"\n[[dial.rule]]\nname = \"x\"\nkind = \"own\"",

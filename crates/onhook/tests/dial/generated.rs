@@ -25,14 +25,17 @@ struct Case {
 
 /// Wherever the site is.
 const NEVER: [&str; 4] = [
-    "^(behind sip:)?0*(112|911)$",
+    r"^(behind sip:)?\+?0*(112|911)$",
     r"^(behind sip:)?\+(870|878|881|882|883|979|808)",
     r"^(behind sip:)?\+49(900[135][0-9]{6}|180[1-7][0-9]{6})",
     r"^(behind sip:)?\+1900[2-9][0-9]{2}[0-9]{4}",
 ];
 
 /// In Germany besides.
-const NEVER_IN_GERMANY: [&str; 1] = [r"^(behind sip:)?(\+49|0*)(110|112)$"];
+const NEVER_IN_GERMANY: [&str; 1] = [r"^(behind sip:)?(\+49|\+?0*)(110|112)$"];
+
+/// Nor the boss, by whatever way.
+const NEVER_THERE: [&str; 2] = [NEVER_IN_GERMANY[0], "^(behind sip:)?4999$"];
 
 const HOUSE: &str = "^([1-35-9][0-9]{2,3}|4[0-8][0-9]{1,2}|49[0-8][0-9]?|499[0-8]?)$";
 const GATEWAY: &str = r"^sip:[A-Za-z0-9._+*-]+@pbx\.example\.com$";
@@ -113,7 +116,7 @@ fn cases() -> Vec<Case> {
             own,
             german(),
             &[HOUSE, berlin, phone, GATEWAY],
-            &NEVER_IN_GERMANY,
+            &NEVER_THERE,
         ),
         case(
             "germany, sales",
@@ -122,7 +125,7 @@ fn cases() -> Vec<Case> {
             None,
             german(),
             &[HOUSE, berlin, abroad, GATEWAY],
-            &NEVER_IN_GERMANY,
+            &NEVER_THERE,
         ),
         case("america", AMERICA, "bob", None, american(), &national, &[]),
         case(
@@ -368,6 +371,11 @@ fn the_oracle_objects() {
             Some("what was sent is not what was dialled"),
         ),
         ("4999", "4999", Some("no rule allows it")),
+        (
+            "sip:4999@pbx.example.com",
+            "sip:4999@pbx.example.com",
+            Some("it may never be called"),
+        ),
         ("0043 1 234567", "+431234567", Some("no rule allows it")),
         ("sip:a@evil.example", "sip:a@evil.example", Some("no rule allows it")),
         ("112", "112", Some("it may never be called")),

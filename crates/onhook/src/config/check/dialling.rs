@@ -9,7 +9,14 @@ use crate::config::read::Document;
 /// What is wrong between the keys of `[dial]`.
 pub(super) fn check(document: &Document<'_>, problems: &mut Vec<Problem>) {
     let Dial { plan, rule, group, .. } = &document.config.dial;
-    let groups: HashSet<&str> = group.iter().map(|group| group.name.as_str()).collect();
+    let mut groups = HashSet::new();
+    for (index, group) in group.iter().enumerate() {
+        if !groups.insert(group.name.as_str()) {
+            let place = document.place(&format!("dial.group.{index}.name"));
+            let message = format!("there are two groups named `{}`", group.name);
+            problems.push(Problem::new(place, message));
+        }
+    }
     let mut names = HashSet::new();
     for (index, rule) in rule.iter().enumerate() {
         let mut wrong = |key: &str, message: String| {
