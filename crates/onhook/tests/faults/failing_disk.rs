@@ -101,9 +101,11 @@ async fn a_server_on_a_disk_that_takes_its_time_hangs_up_at_once_what_the_last_o
         "inject=fsync,fdatasync:delay_enter=10000000",
     ];
     let started = Instant::now();
-    let _server = stage.serve_by(&slowly, "ballast = \"0\"", "").await;
+    let server = stage.serve_by(&slowly, "ballast = \"0\"", "").await;
     stage.hung_up().await;
     assert!(started.elapsed() < Duration::from_secs(8), "it waited for the disk");
+    server.signal("KILL").await;
+    server.exits().await;
 }
 
 async fn none_begins(server: &mut Serving) {

@@ -78,6 +78,8 @@ async fn ten_thousand_idle_sockets_do_not_disturb_calls() {
         beside < 5 * alone + Duration::from_secs(1),
         "{beside:?}, alone {alone:?}"
     );
+    server.signal("KILL").await;
+    server.exits().await;
 }
 
 #[tokio::test]
