@@ -8,24 +8,24 @@ use std::{
     collections::HashMap,
     io,
     net::{IpAddr, SocketAddr},
-    sync::{Arc, Mutex, PoisonError, RwLock, Weak},
+    sync::{Arc, Mutex, PoisonError, RwLock},
     time::{Duration, Instant},
 };
 
 use rsipstack::{
     sip::Host,
-    transaction::endpoint::EndpointInner,
-    transport::{SipAddr, SipConnection, tcp::TcpConnection, tls::TlsConnection, transport_layer::DomainResolver},
+    transport::{SipAddr, SipConnection, transport_layer::DomainResolver},
 };
 use rustls_pki_types::ServerName;
 use tokio::{net::TcpStream, time::timeout};
-use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     listen::Transport,
     net::{self, Net},
     peers::Peers,
+    read::Reader,
+    stream::Stream,
     tls::{self, TlsError, Verifier, Verifiers},
     wire::{self, Destination, WireError},
 };
@@ -50,8 +50,8 @@ pub(super) enum ConnectError {
     NoListener(SocketAddr),
     #[error("{address}: {error}")]
     Dial { address: SocketAddr, error: io::Error },
-    #[error("{address} is not {name}: {why}")]
-    Unverified {
+    #[error("{address}, called as {name}: {why}")]
+    Refused {
         address: SocketAddr,
         name: String,
         why: String,
@@ -64,8 +64,6 @@ pub(super) enum ConnectError {
     Uri(#[from] WireError),
     #[error(transparent)]
     Tls(#[from] TlsError),
-    #[error("shutting down")]
-    Closing,
 }
 
 /// A peer for connections: one that proved one name says nothing about another.
@@ -80,7 +78,7 @@ struct Peer {
 type Slot = Arc<tokio::sync::Mutex<Option<SipConnection>>>;
 
 pub(super) struct Connector {
-    endpoint: Weak<EndpointInner>,
+    reader: Reader,
     verifiers: RwLock<Verifiers>,
     closing: CancellationToken,
     limit: Duration,
@@ -91,14 +89,14 @@ pub(super) struct Connector {
 
 impl Connector {
     pub(super) fn new(
-        endpoint: Weak<EndpointInner>,
+        reader: Reader,
         verifiers: Verifiers,
         closing: CancellationToken,
         limit: Duration,
         peers: Arc<Peers>,
     ) -> Self {
         Self {
-            endpoint,
+            reader,
             verifiers: RwLock::new(verifiers),
             closing,
             limit,
@@ -191,20 +189,18 @@ impl Connector {
         if let Some(connection) = slot.as_ref().filter(|connection| is_live(connection)) {
             return Ok(connection.clone());
         }
-        let connector = verifier.map(|verifier| TlsConnector::from(verifier.config));
-        let connection =
-            self.dial(&peer, connector)
-                .await
-                .map_err(|error| match (&peer.name, tls::refused(&error)) {
-                    (Some(name), Some(why)) => ConnectError::Unverified {
-                        address,
-                        name: name.to_str().into_owned(),
-                        why,
-                    },
-                    _ => ConnectError::Dial { address, error },
-                })?;
-        let endpoint = self.endpoint.upgrade().ok_or(ConnectError::Closing)?;
-        endpoint.transport_layer.add_connection(connection.clone());
+        let stream = self
+            .dial(&peer, verifier)
+            .await
+            .map_err(|error| match (&peer.name, tls::refused(&error)) {
+                (Some(name), Some(why)) => ConnectError::Refused {
+                    address,
+                    name: name.to_str().into_owned(),
+                    why,
+                },
+                _ => ConnectError::Dial { address, error },
+            })?;
+        let connection = self.reader.stream(stream, None);
         *slot = Some(connection.clone());
         Ok(connection)
     }
@@ -220,27 +216,21 @@ impl Connector {
         slots.entry(peer).or_default().clone()
     }
 
-    async fn dial(&self, peer: &Peer, tls: Option<TlsConnector>) -> io::Result<SipConnection> {
+    async fn dial(&self, peer: &Peer, verifier: Option<Verifier>) -> io::Result<Stream> {
         let stream = TcpStream::connect(peer.address).await?;
         net::tune(&stream)?;
-        let token = Some(self.closing.child_token());
-        match (tls, &peer.name) {
-            (Some(connector), Some(name)) => {
-                let stream = connector.connect(name.clone(), stream).await?;
-                TlsConnection::from_client_stream(stream, wire::sip_addr(Transport::Tls, peer.address), token)
-                    .await
-                    .map(SipConnection::Tls)
+        let token = self.closing.child_token();
+        match (verifier, &peer.name) {
+            (Some(verifier), Some(name)) => {
+                let stream = verifier.handshake(name.clone(), stream).await?;
+                Stream::secure(stream.into(), token).await
             }
-            _ => {
-                let local = wire::sip_addr(Transport::Tcp, stream.local_addr()?);
-                TcpConnection::from_stream(stream, local, token).map(SipConnection::Tcp)
-            }
+            _ => Stream::in_clear(stream, token).await,
         }
-        .map_err(io::Error::other)
     }
 }
 
-/// The library cancels a connection's token when its reader has ended.
+/// A connection's token is cancelled when its reader has ended, and by the library when a write has failed.
 fn is_live(connection: &SipConnection) -> bool {
     connection.cancel_token().is_some_and(|token| !token.is_cancelled())
 }

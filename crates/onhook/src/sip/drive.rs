@@ -235,17 +235,19 @@ async fn prepare(
     call_id: Option<&CallIdHeader>,
     outgoing: &Outgoing,
 ) -> Result<(rsip::Request, SipConnection, SipAddr), NoResponse> {
-    let unreachable = |error: &dyn std::error::Error| NoResponse::Unreachable(error.to_string());
-    let request = wire::parse_request(&outgoing.text).map_err(|error| unreachable(&error))?;
+    let request = wire::parse_request(&outgoing.text).map_err(|error| NoResponse::Unreachable(error.to_string()))?;
     let place = wire::Destination::parse(&outgoing.destination).map_err(ConnectError::from);
-    let (connection, transport, address) = match call_id.and_then(|call_id| core.peers.trunk_of(call_id)) {
-        Some(trunk) => within_reach(core, &trunk, place).await,
+    let connected = match call_id.and_then(|call_id| core.peers.trunk_of(call_id)) {
+        Some(trunk) => {
+            let connected = within_reach(core, &trunk, place).await;
+            connected.map_err(|error| format!("trunk {}: {error}", trunk.trunk.name))
+        }
         None => match place {
-            Ok(place) => connect(core, &place, |_| true).await,
-            Err(error) => Err(error),
+            Ok(place) => connect(core, &place, |_| true).await.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
         },
-    }
-    .map_err(|error| unreachable(&error))?;
+    };
+    let (connection, transport, address) = connected.map_err(NoResponse::Unreachable)?;
     if let Some(call_id) = call_id {
         core.peers.sends_to(call_id, address.ip());
     }

@@ -10,13 +10,14 @@
 //! shared    what its tasks share
 //! drive     client transactions, one call's messages in order  wire     text, messages, views, URIs
 //! incoming  server transactions                                tap      sees each message before the library does
+//! read      our sockets, message by message                    stream   TCP and TLS connections, as the library has them
 //! connect   from a URI to a connection                         refuse   requests that nobody could serve
 //! net, tls  our sockets and certificates                       peers    who is listened to at all
 //! trunk     keep-alive, state                                  register the binding of our Contact
 //! ```
 //!
-//! Every queue has a bound. The library's own channels have none; what could fill them is counted in `tap` and
-//! turned away there.
+//! Every queue has a bound. The library's own channels have none: `read` goes on when a message has been matched, and what
+//! becomes of one is counted in `tap`.
 
 mod connect;
 mod drive;
@@ -24,9 +25,11 @@ mod incoming;
 mod listen;
 mod net;
 mod peers;
+mod read;
 mod refuse;
 mod register;
 mod shared;
+mod stream;
 mod tap;
 mod tls;
 mod trunk;
@@ -34,16 +37,12 @@ mod wire;
 
 use std::{
     net::IpAddr,
-    sync::{Arc, OnceLock, atomic::Ordering},
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
 use call::{CallIdHeader, Local, Outgoing, Tag, Tx};
-use rsipstack::{
-    EndpointBuilder,
-    transaction::transaction::TransactionEvent,
-    transport::{SipConnection, TransportLayer},
-};
+use rsipstack::{EndpointBuilder, transaction::transaction::TransactionEvent, transport::TransportLayer};
 use tokio::{
     sync::{mpsc, watch},
     time::timeout,
@@ -58,8 +57,9 @@ pub use tls::TlsError;
 pub use trunk::{Reachability, Registration, RegistrationState, Trunk, TrunkState};
 
 use connect::Connector;
-use net::Net;
+use net::{Net, Places};
 use peers::Peers;
+use read::Reader;
 use shared::Core;
 use tap::{Allowance, Load};
 use trunk::Kept;
@@ -132,7 +132,6 @@ pub fn look_at(datagram: &[u8]) {
     let Ok(message) = rsipstack::sip::SipMessage::try_from(datagram) else {
         return;
     };
-    let _ = tap::length(&message);
     match message {
         rsipstack::sip::SipMessage::Request(request) => {
             let reply = refuse::refusal(&request).unwrap_or_else(|| call::Reply::status(480));
@@ -194,9 +193,20 @@ impl Sip {
 
         let (events, receiver) = mpsc::channel(EVENTS);
         let load = Arc::new(Load::default());
-        let tapped = Arc::new(OnceLock::new());
+        let layer = TransportLayer::new_with_domain_resolver(closing.clone(), Box::new(connect::Resolver));
+        let endpoint = EndpointBuilder::new()
+            .with_cancel_token(closing.clone())
+            .with_transport_layer(layer)
+            .with_user_agent(&listen.user_agent)
+            .with_option(shared::option(listen.timers))
+            .with_inspector(Box::new(tap::Marker))
+            .build();
+        let mut requests = endpoint
+            .incoming_transactions()
+            .map_err(|error| SipError::Library(error.to_string()))?;
+        let endpoint = endpoint.inner;
         let tap = tap::Tap {
-            endpoint: tapped.clone(),
+            endpoint: Arc::downgrade(&endpoint),
             branch_key: listen.branch_key.clone(),
             stateless_tag: Tag::new(shared::random_text()),
             events: events.clone(),
@@ -204,28 +214,11 @@ impl Sip {
             peers: peers.clone(),
             allowance: Allowance::new(listen.requests_per_second),
         };
-        let layer = TransportLayer::new_with_domain_resolver(closing.clone(), Box::new(connect::Resolver));
-        for socket in net.udp() {
-            layer.add_transport(socket);
-        }
-        let endpoint = EndpointBuilder::new()
-            .with_cancel_token(closing.clone())
-            .with_transport_layer(layer)
-            .with_user_agent(&listen.user_agent)
-            .with_option(shared::option(listen.timers))
-            .with_inspector(Box::new(tap::Marker))
-            .with_transport_inspector(Box::new(tap))
-            .build();
-        let mut requests = endpoint
-            .incoming_transactions()
-            .map_err(|error| SipError::Library(error.to_string()))?;
-        let endpoint = endpoint.inner;
-        let weak = Arc::downgrade(&endpoint);
-        let _ = tapped.set(weak.clone());
+        let reader = Reader::new(tap, &tracker, &closing);
 
         let core = Arc::new(Core {
             connector: Connector::new(
-                weak.clone(),
+                reader.clone(),
                 verifiers,
                 closing.clone(),
                 listen.stream_limit,
@@ -254,24 +247,20 @@ impl Sip {
                 tracing::error!(%error, "the SIP library stopped");
             }
         });
+        for socket in core.net.udp() {
+            reader.datagrams(socket);
+        }
+        let places = Places::default();
         for acceptor in acceptors {
-            let (weak, load) = (weak.clone(), load.clone());
-            let opened = move |connection: SipConnection| {
-                if let Some(endpoint) = weak.upgrade()
-                    && load.streams.load(Ordering::Relaxed) < net::STREAMS
-                {
-                    endpoint.transport_layer.add_connection(connection);
-                }
-            };
-            tracker.spawn(acceptor.run(closing.clone(), tracker.clone(), opened));
+            tracker.spawn(acceptor.run(closing.clone(), tracker.clone(), reader.clone(), places.clone()));
         }
         let answering = core.clone();
         tracker.spawn(async move {
             while let Some(Some(transaction)) = answering.closing.run_until_cancelled(requests.recv()).await {
-                let core = answering.clone();
+                let (core, counted) = (answering.clone(), answering.load.answering());
                 answering.tracker.spawn(async move {
                     incoming::serve(&core, transaction).await;
-                    core.load.server_transactions.fetch_sub(1, Ordering::Relaxed);
+                    drop(counted);
                 });
             }
         });
@@ -401,9 +390,6 @@ impl Sip {
                 let _ = sender.send(TransactionEvent::Terminate(key.clone()));
             }
         });
-        for address in core.endpoint.transport_layer.get_listen_addrs() {
-            core.endpoint.transport_layer.del_transport(&address);
-        }
         core.net.close();
         core.tracker.close();
         if timeout(CLOSE, core.tracker.wait()).await.is_err() {

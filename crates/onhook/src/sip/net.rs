@@ -1,12 +1,13 @@
 //! Our own sockets: bound before the room opens, and freed when it closes.
 //!
 //! The library gets its connections from here, because its own lack a large receive buffer, `TCP_NODELAY` and a
-//! limit on their number, and bind only after start. What it adds, framing and parsing, stays its business.
+//! limit on their number, and bind only after start.
 
 use std::{
+    collections::HashMap,
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -14,15 +15,12 @@ use rsipstack::{
     platform::net::UdpSocket as LibrarySocket,
     transport::{
         SipConnection,
-        tcp::TcpConnection,
-        tls::TlsConnection,
         udp::{UdpConnection, UdpInner},
     },
 };
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::{
     net::{TcpListener, TcpStream, UdpSocket},
-    sync::Semaphore,
     time::timeout,
 };
 use tokio_rustls::TlsAcceptor;
@@ -34,15 +32,17 @@ use tokio_util::{
 use super::{
     listen::{Listen, Listener, Transport},
     peers::Peers,
+    read::Reader,
+    stream::Stream,
     tls, wire,
 };
 
 /// A burst of answers must fit while the one reader is busy; the kernel may grant less (`net.core.rmem_max`).
 const RECEIVE_BUFFER: usize = 4 << 20;
-/// Connections of peers that are being accepted: the rest of a handshake flood is turned away.
-const HANDSHAKES: usize = 64;
-/// Connections in all; each holds two 64 KiB buffers.
-pub(super) const STREAMS: usize = 1024;
+/// Connections that peers have opened to us, handshakes among them.
+const STREAMS: usize = 1024;
+/// Of these, connections of one address: a peer needs one or two.
+const STREAMS_OF_ONE: usize = 64;
 /// The kernel ends a connection on which nothing we wrote was taken for so long.
 const STALLED: Duration = Duration::from_secs(10);
 const HANDSHAKE: Duration = Duration::from_secs(4);
@@ -54,13 +54,12 @@ pub(super) struct Net {
     /// Our certificate, when there is one.
     pub(super) certificate: Option<Arc<tls::Served>>,
     /// Emptied by [`Net::close`], so that the ports become free.
-    udp: std::sync::RwLock<Vec<(SocketAddr, SipConnection)>>,
+    udp: std::sync::RwLock<Vec<(SocketAddr, UdpConnection)>>,
 }
 
 /// A bound stream listener that waits for its accept loop.
 pub(super) struct Acceptor {
     listener: TcpListener,
-    transport: Transport,
     tls: Option<Arc<tls::Served>>,
     peers: Arc<Peers>,
 }
@@ -101,7 +100,7 @@ impl Net {
                         addr: wire::sip_addr(Transport::Udp, address),
                     };
                     let connection = UdpConnection::attach(inner, None, Some(closing.child_token())).await;
-                    udp.push((address, SipConnection::Udp(connection)));
+                    udp.push((address, connection));
                     address
                 }
                 Transport::Tcp | Transport::Tls => {
@@ -114,7 +113,6 @@ impl Net {
                     let address = bound.local_addr().map_err(failed)?;
                     acceptors.push(Acceptor {
                         listener: bound,
-                        transport: listener.transport,
                         tls,
                         peers: peers.clone(),
                     });
@@ -139,8 +137,8 @@ impl Net {
         &self.listeners
     }
 
-    /// The UDP sockets, for the library to read.
-    pub(super) fn udp(&self) -> Vec<SipConnection> {
+    /// The UDP sockets, to be read.
+    pub(super) fn udp(&self) -> Vec<UdpConnection> {
         read(&self.udp)
             .iter()
             .map(|(_, connection)| connection.clone())
@@ -152,7 +150,7 @@ impl Net {
         read(&self.udp)
             .iter()
             .find(|(address, _)| address.is_ipv4() == peer.is_ipv4())
-            .map(|(_, connection)| connection.clone())
+            .map(|(_, connection)| SipConnection::Udp(connection.clone()))
     }
 
     /// Host and port to give to `peer` for what it sends us by `transport`. `None` when there is no such place.
@@ -189,15 +187,12 @@ impl Net {
 
     /// Lets go of the UDP sockets.
     pub(super) fn close(&self) {
-        self.udp
-            .write()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .clear();
+        self.udp.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 
 fn read<T>(lock: &std::sync::RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
-    lock.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+    lock.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The address that the system would speak from; nothing is sent.
@@ -223,6 +218,8 @@ struct OpenUdp {
 impl LibrarySocket for OpenUdp {
     /// The next datagram of somebody we deal with; the others are gone before anybody parses them.
     async fn recv_from(&self, buf: &mut [u8]) -> Result<(usize, SocketAddr), rsipstack::Error> {
+        // What was read before is matched first; see `read`.
+        tokio::task::yield_now().await;
         loop {
             let (length, from) = self.socket.recv_from(buf).await?;
             if self.peers.admits_datagram(&buf[..length], buf.len(), from.ip()) {
@@ -272,15 +269,51 @@ pub(super) fn tune(stream: &TcpStream) -> io::Result<()> {
     SockRef::from(stream).set_tcp_user_timeout(Some(STALLED))
 }
 
+/// How many connections each address has opened. Clones share it.
+#[derive(Clone, Default)]
+pub(super) struct Places(Arc<Mutex<HashMap<IpAddr, usize>>>);
+
+/// One connection's place, given back when it is dropped.
+pub(super) struct Place {
+    places: Places,
+    host: IpAddr,
+}
+
+impl Places {
+    fn take(&self, host: IpAddr) -> Option<Place> {
+        let host = host.to_canonical();
+        let mut open = self.lock();
+        let all: usize = open.values().sum();
+        let of_one = open.get(&host).copied().unwrap_or_default();
+        (all < STREAMS && of_one < STREAMS_OF_ONE).then(|| {
+            open.insert(host, of_one + 1);
+            Place {
+                places: self.clone(),
+                host,
+            }
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.places.lock();
+        if let Some(count) = open.get_mut(&self.host) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.host);
+            }
+        }
+    }
+}
+
 impl Acceptor {
-    /// Takes connections until `closing`; `opened` gets each that is ready to be read.
-    pub(super) async fn run(
-        self,
-        closing: CancellationToken,
-        tracker: TaskTracker,
-        opened: impl Fn(SipConnection) + Clone + Send + 'static,
-    ) {
-        let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
+    /// Takes connections until `closing`, and has each that is ready read.
+    pub(super) async fn run(self, closing: CancellationToken, tracker: TaskTracker, reader: Reader, places: Places) {
         while let Some(accepted) = closing.run_until_cancelled(self.listener.accept()).await {
             let (stream, peer) = match accepted {
                 Ok(accepted) => accepted,
@@ -294,49 +327,34 @@ impl Acceptor {
             if !self.peers.admits(peer.ip()) {
                 continue;
             }
-            let (Ok(local), Ok(permit)) = (stream.local_addr(), handshakes.clone().try_acquire_owned()) else {
+            let Some(place) = places.take(peer.ip()) else {
+                self.peers.turn_away("a connection too many", peer.ip());
                 continue;
             };
             let tls = self
                 .tls
                 .as_ref()
                 .map(|certificate| TlsAcceptor::from(certificate.now()));
-            let (transport, opened, closing) = (self.transport, opened.clone(), closing.clone());
+            let (reader, token) = (reader.clone(), closing.child_token());
             tracker.spawn(async move {
-                let connection = closing
-                    .run_until_cancelled(admit(stream, tls, transport, local, peer, &closing))
-                    .await;
-                match connection {
-                    Some(Ok(connection)) => opened(connection),
+                let admitted = token.run_until_cancelled(admit(stream, tls, token.clone())).await;
+                match admitted {
+                    Some(Ok(stream)) => drop(reader.stream(stream, Some(place))),
                     Some(Err(error)) => tracing::debug!(%peer, %error, "a SIP connection was not completed"),
                     None => {}
                 }
-                drop(permit);
             });
         }
     }
 }
 
-async fn admit(
-    stream: TcpStream,
-    tls: Option<TlsAcceptor>,
-    transport: Transport,
-    local: SocketAddr,
-    peer: SocketAddr,
-    closing: &CancellationToken,
-) -> io::Result<SipConnection> {
+async fn admit(stream: TcpStream, tls: Option<TlsAcceptor>, token: CancellationToken) -> io::Result<Stream> {
     tune(&stream)?;
-    let local = wire::sip_addr(transport, local);
-    let token = Some(closing.child_token());
-    let Some(acceptor) = tls else {
-        return Ok(SipConnection::Tcp(
-            TcpConnection::from_stream(stream, local, token).map_err(io::Error::other)?,
-        ));
-    };
-    let stream = timeout(HANDSHAKE, acceptor.accept(stream)).await??;
-    let peer = wire::sip_addr(transport, peer);
-    let connection = TlsConnection::from_server_stream(stream, local, peer, token)
-        .await
-        .map_err(io::Error::other)?;
-    Ok(SipConnection::Tls(connection))
+    match tls {
+        Some(acceptor) => {
+            let stream = timeout(HANDSHAKE, acceptor.accept(stream)).await??;
+            Stream::secure(stream.into(), token).await
+        }
+        None => Stream::in_clear(stream, token).await,
+    }
 }

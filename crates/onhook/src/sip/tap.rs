@@ -7,7 +7,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, OnceLock, PoisonError, Weak,
+        Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicUsize, Ordering},
     },
     time::Instant,
@@ -17,19 +17,15 @@ use call::{BranchKey, CSeq, CallIdHeader, Method, Reply, Tag};
 use rsipstack::{
     sip::{self as rsip, Header, SipMessage, prelude::*},
     transaction::{
-        endpoint::{EndpointInner, MessageInspector, TransportEventInspector},
+        endpoint::{EndpointInner, MessageInspector},
         key::{TransactionKey, TransactionRole},
     },
-    transport::{SipAddr, SipConnection, TransportEvent},
+    transport::{SipAddr, SipConnection},
 };
 use subtle::ConstantTimeEq;
 use tokio::sync::mpsc;
 
-use super::{
-    SipEvent,
-    peers::{MESSAGE, Peers},
-    wire,
-};
+use super::{SipEvent, peers::Peers, wire};
 
 /// Requests of peers that are being answered; more are left to be repeated.
 const SERVER_TRANSACTIONS: usize = 4096;
@@ -48,19 +44,43 @@ pub(super) struct Load {
 }
 
 impl Load {
-    /// Counts one more request that is being answered, unless there are too many.
-    fn admit(&self) -> bool {
-        self.server_transactions
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |live| {
-                (live < SERVER_TRANSACTIONS).then_some(live + 1)
-            })
-            .is_ok()
+    fn has_room(&self) -> bool {
+        self.server_transactions.load(Ordering::Relaxed) < SERVER_TRANSACTIONS
+    }
+
+    /// Counts one more request that is being answered, for as long as what is returned lives.
+    pub(super) fn answering(self: &Arc<Self>) -> Counted {
+        Counted::one_more(self, |load| &load.server_transactions)
+    }
+
+    /// The same for an open stream.
+    pub(super) fn reading(self: &Arc<Self>) -> Counted {
+        Counted::one_more(self, |load| &load.streams)
+    }
+}
+
+/// One of those that are counted; no more when it is dropped, however that comes about.
+pub(super) struct Counted {
+    load: Arc<Load>,
+    of: fn(&Load) -> &AtomicUsize,
+}
+
+impl Counted {
+    fn one_more(load: &Arc<Load>, of: fn(&Load) -> &AtomicUsize) -> Self {
+        of(load).fetch_add(1, Ordering::Relaxed);
+        Self { load: load.clone(), of }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        (self.of)(&self.load).fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 pub(super) struct Tap {
-    /// Weak: the endpoint owns the tap.
-    pub(super) endpoint: Arc<OnceLock<Weak<EndpointInner>>>,
+    /// Weak: who reads must not keep it open.
+    pub(super) endpoint: Weak<EndpointInner>,
     pub(super) branch_key: BranchKey,
     /// The same in every answer that has no transaction, so that repetitions are equal.
     pub(super) stateless_tag: Tag,
@@ -100,36 +120,21 @@ impl Allowance {
     }
 }
 
-#[async_trait::async_trait]
-impl TransportEventInspector for Tap {
-    async fn handle(&self, event: TransportEvent) -> Option<TransportEvent> {
-        let endpoint = self.endpoint.get()?.upgrade()?;
-        if let TransportEvent::Incoming(message, connection, from) = &event
-            && connection.is_reliable()
-            && length(message) > MESSAGE
-        {
-            self.hang_up(&endpoint, connection, from);
-            return None;
-        }
-        let wanted = match &event {
-            TransportEvent::Incoming(SipMessage::Response(response), ..) => self.wants_response(&endpoint, response),
-            TransportEvent::Incoming(SipMessage::Request(request), connection, from) => {
-                self.wants_request(&endpoint, request, (connection, from))
-            }
-            TransportEvent::New(_) => {
-                self.load.streams.fetch_add(1, Ordering::Relaxed);
-                true
-            }
-            TransportEvent::Closed(_) => {
-                self.load.streams.fetch_sub(1, Ordering::Relaxed);
-                true
-            }
-        };
-        wanted.then_some(event)
-    }
-}
-
 impl Tap {
+    /// Gives a message to its transaction, unless it is turned away. Whoever reads waits for this: nothing is queued.
+    pub(super) async fn take(&self, message: SipMessage, connection: SipConnection, from: SipAddr) {
+        let Some(endpoint) = self.endpoint.upgrade() else {
+            return;
+        };
+        let wanted = match &message {
+            SipMessage::Response(response) => self.wants_response(&endpoint, response),
+            SipMessage::Request(request) => self.wants_request(&endpoint, request, (&connection, &from)),
+        };
+        if wanted && let Err(error) = endpoint.on_received_message(message, connection, &from).await {
+            tracing::debug!(%from, %error, "a SIP message came to nothing");
+        }
+    }
+
     fn wants_response(&self, endpoint: &EndpointInner, message: &rsip::Response) -> bool {
         if message.has_multiple_vias() {
             return false; // it was meant for somebody behind us, and nobody is (RFC 3261 §8.1.3.3)
@@ -148,7 +153,7 @@ impl Tap {
             tracing::debug!(call_id = %answer.call_id, "a 2xx to no INVITE of ours is ignored");
             return false;
         }
-        // This runs in the one task that reads: it must not wait.
+        // Whoever reads must not wait for the owner of the calls.
         if self.events.try_send(SipEvent::Answer(answer)).is_err()
             && self.load.answers_dropped.fetch_add(1, Ordering::Relaxed) == 0
         {
@@ -170,7 +175,6 @@ impl Tap {
             || answer.to_tag.as_ref().is_some_and(re_invite)
     }
 
-    /// Counts what will become a server transaction; [`Load::server_transactions`] falls again when it has ended.
     fn wants_request(
         &self,
         endpoint: &EndpointInner,
@@ -200,17 +204,7 @@ impl Tap {
         if !in_dialog && endpoint.finished_transactions.len() >= REMEMBERED {
             return false;
         }
-        self.load.admit()
-    }
-
-    /// A stream has no place for a message too many: what follows it is not read either.
-    fn hang_up(&self, endpoint: &EndpointInner, connection: &SipConnection, from: &SipAddr) {
-        if let Ok(from) = from.get_socketaddr() {
-            self.peers.turn_away("a message that is too long", from.ip());
-        }
-        endpoint.transport_layer.remove_connection(connection);
-        let connection = connection.clone();
-        tokio::spawn(async move { connection.close().await });
+        self.load.has_room()
     }
 
     /// What lacks the parts of a transaction's key is told so each time it comes, without one (RFC 3261 §8.2.7).
@@ -220,28 +214,19 @@ impl Tap {
         message: &rsip::Request,
         (connection, from): (&SipConnection, &SipAddr),
     ) {
-        if !self.load.admit() {
+        if !self.load.has_room() {
             return;
         }
+        let answering = self.load.answering();
         let refusal = wire::reply(message, &self.stateless_tag, &Reply::status(400), &endpoint.user_agent);
-        let (connection, from, load) = (connection.clone(), from.clone(), self.load.clone());
+        let (connection, from) = (connection.clone(), from.clone());
         tokio::spawn(async move {
             if let Err(error) = connection.send(refusal.into(), Some(&from)).await {
                 tracing::debug!(%error, "a refusal could not be sent");
             }
-            load.server_transactions.fetch_sub(1, Ordering::Relaxed);
+            drop(answering);
         });
     }
-}
-
-/// As it came, or nearly so: the library keeps no count.
-pub(super) fn length(message: &SipMessage) -> usize {
-    let (headers, body) = match message {
-        SipMessage::Request(request) => (&request.headers, &request.body),
-        SipMessage::Response(response) => (&response.headers, &response.body),
-    };
-    let headers: usize = headers.iter().map(|header| header.to_string().len() + 2).sum();
-    headers + body.len()
 }
 
 /// Marks what the library makes up.

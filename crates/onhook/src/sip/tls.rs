@@ -4,11 +4,20 @@ use std::{
     collections::HashMap,
     fmt, io,
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
-use rustls::{CertificateError, ClientConfig, RootCertStore, ServerConfig, crypto::CryptoProvider};
+use rustls::{
+    AlertDescription, CertificateError, ClientConfig, RootCertStore, ServerConfig, SignatureScheme,
+    client::ResolvesClientCert, crypto::CryptoProvider, sign::CertifiedKey,
+};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem, pem::PemObject};
+use tokio::{io::AsyncBufReadExt, net::TcpStream, time::timeout};
+use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::listen::{TlsClient, TlsServer};
 
@@ -18,6 +27,9 @@ const SYSTEM_ROOTS: [&str; 3] = [
     "/etc/pki/tls/certs/ca-bundle.crt",
     "/etc/ssl/cert.pem",
 ];
+
+/// How long a peer that asked for a certificate of ours may take to say that it does not like it.
+const OBJECTION: Duration = Duration::from_millis(500);
 
 /// Why TLS cannot be used as configured.
 #[derive(Debug, thiserror::Error)]
@@ -97,7 +109,7 @@ fn server(tls: &TlsServer) -> Result<Arc<ServerConfig>, TlsError> {
 /// How one peer is verified.
 #[derive(Clone)]
 pub(super) struct Verifier {
-    pub(super) config: Arc<ClientConfig>,
+    config: Arc<ClientConfig>,
     server_name: Option<ServerName<'static>>,
 }
 
@@ -137,6 +149,51 @@ impl Verifier {
             None => name(host),
         }
     }
+
+    /// The handshake, with the peer's word on our certificate if it asked for one: in TLS 1.3 that comes when we are done,
+    /// and without a look at it the first request would wait for Timer B.
+    pub(super) async fn handshake(
+        &self,
+        name: ServerName<'static>,
+        stream: TcpStream,
+    ) -> io::Result<TlsStream<TcpStream>> {
+        let ours = Arc::new(Ours {
+            shown: self.config.client_auth_cert_resolver.clone(),
+            asked: AtomicBool::new(false),
+        });
+        let mut config = ClientConfig::clone(&self.config);
+        config.client_auth_cert_resolver = ours.clone();
+        let mut stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
+        if ours.asked.load(Ordering::Relaxed) {
+            match timeout(OBJECTION, stream.fill_buf()).await {
+                Ok(Ok([])) => {
+                    let why = "it asked for a certificate of ours and hung up ([sip.tls] cert)";
+                    return Err(io::Error::new(io::ErrorKind::ConnectionAborted, why));
+                }
+                Ok(Err(error)) => return Err(error),
+                Ok(Ok(_)) | Err(_) => {}
+            }
+        }
+        Ok(stream)
+    }
+}
+
+/// Our certificate, and whether it was asked for.
+#[derive(Debug)]
+struct Ours {
+    shown: Arc<dyn ResolvesClientCert>,
+    asked: AtomicBool,
+}
+
+impl ResolvesClientCert for Ours {
+    fn resolve(&self, root_hint_subjects: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.asked.store(true, Ordering::Relaxed);
+        self.shown.resolve(root_hint_subjects, schemes)
+    }
+
+    fn has_certs(&self) -> bool {
+        self.shown.has_certs()
+    }
 }
 
 impl fmt::Debug for Verifier {
@@ -147,11 +204,13 @@ impl fmt::Debug for Verifier {
     }
 }
 
-/// Why a peer's certificate was refused, in words for whoever runs the server; `None` when the handshake failed otherwise.
+/// Why a certificate was refused, the peer's or ours, in words for whoever runs the server; `None` when the handshake
+/// failed otherwise.
 pub(super) fn refused(error: &io::Error) -> Option<String> {
-    let error = error.get_ref()?.downcast_ref::<rustls::Error>()?;
-    let rustls::Error::InvalidCertificate(why) = error else {
-        return None;
+    let why = match error.get_ref()?.downcast_ref::<rustls::Error>()? {
+        rustls::Error::InvalidCertificate(why) => why,
+        rustls::Error::AlertReceived(alert) => return ours_refused(*alert),
+        _ => return None,
     };
     Some(match why {
         // A signature that does not fit is that of another authority of the same name.
@@ -166,6 +225,24 @@ pub(super) fn refused(error: &io::Error) -> Option<String> {
         }
         other => format!("its certificate is not valid ({other})"),
     })
+}
+
+fn ours_refused(alert: AlertDescription) -> Option<String> {
+    use AlertDescription as Alert;
+    let why = match alert {
+        Alert::CertificateRequired | Alert::NoCertificate => "it wants a certificate of ours, and there is none",
+        Alert::BadCertificate
+        | Alert::UnsupportedCertificate
+        | Alert::CertificateRevoked
+        | Alert::CertificateExpired
+        | Alert::CertificateUnknown
+        | Alert::UnknownCA
+        | Alert::AccessDenied
+        // A signature that does not fit is that of another authority of the same name.
+        | Alert::DecryptError => "it does not take our certificate",
+        _ => return None,
+    };
+    Some(format!("{why} ([sip.tls] cert; {alert:?})"))
 }
 
 fn name(text: &str) -> Result<ServerName<'static>, TlsError> {

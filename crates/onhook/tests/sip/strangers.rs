@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use call::{CallIdHeader, Method, Reply};
 use onhook::reach::Reach;
-use onhook::sip::{Listen, SipEvent, Transport, Trunk};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use onhook::sip::{Listen, SipEvent, Timers, Transport, Trunk};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpSocket, TcpStream},
+};
 
 use crate::support::{Message, Room, StreamPeer, UdpPeer, key, listen, outgoing, request, soon};
 
@@ -196,22 +199,91 @@ async fn a_message_that_is_too_long_is_dropped_and_its_stream_closed() {
     only_the_trunk_is_heard(&mut room, &trunk).await;
 }
 
-/// A connection whose first message never ends, or says that it is longer than can be.
+/// A connection whose first message never ends, or says that it has a length that it cannot have.
 #[tokio::test]
 async fn a_stream_without_an_end_is_closed() {
     let trunk = UdpPeer::bind().await;
     let mut room = room(&trunk, None).await;
     let tcp = room.sip.listening()[1].address;
-    for text in ["x".repeat(70_000), padded_with_length("70000", 70_000)] {
+    // What no message may have is told by its head; the most of these would end a sum of 64 bits.
+    let lengths = [
+        "-1",
+        "16384",
+        "2147483648",
+        "18446744073709551615",
+        "99999999999999999999",
+        "many",
+    ];
+    let heads = lengths.map(|length| padded_with_length(length, 0));
+    for text in [vec!["x".repeat(20_000)], heads.into()].concat() {
         let stream = TcpStream::connect(tcp).await.unwrap();
         let (mut read, mut write) = stream.into_split();
         // It may be closed before all is written.
-        let _ = tokio::io::AsyncWriteExt::write_all(&mut write, text.as_bytes()).await;
+        let _ = write.write_all(text.as_bytes()).await;
         let mut buffer = Vec::new();
-        let _ = soon("the end", tokio::io::AsyncReadExt::read_to_end(&mut read, &mut buffer)).await;
+        let _ = soon("the end", read.read_to_end(&mut buffer)).await;
         assert!(buffer.is_empty());
     }
     only_the_trunk_is_heard(&mut room, &trunk).await;
+    assert_eq!(room.sip.load().connections, 0);
+}
+
+/// Virtual time: nothing comes but a byte a second.
+#[tokio::test]
+async fn a_message_that_comes_byte_by_byte_ends_its_stream() {
+    let trunk = UdpPeer::bind().await;
+    let room = room(&trunk, None).await;
+    let (mut read, mut write) = TcpStream::connect(room.sip.listening()[1].address)
+        .await
+        .unwrap()
+        .into_split();
+    let text = request("OPTIONS", "slow", 1, "");
+    tokio::time::pause();
+    let started = tokio::time::Instant::now();
+    let mut seconds = tokio::time::interval(Duration::from_secs(1));
+    for byte in text.bytes() {
+        seconds.tick().await;
+        if write.write_all(&[byte]).await.is_err() {
+            break;
+        }
+    }
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    let mut buffer = Vec::new();
+    let _ = read.read_to_end(&mut buffer).await;
+    assert!(buffer.is_empty());
+}
+
+#[tokio::test]
+async fn one_address_has_so_many_connections_and_another_has_its_own() {
+    let mut listen = listen(&["udp:127.0.0.1:0", "tcp:127.0.0.1:0"]);
+    listen.timers = Timers::default();
+    let mut room = Room::open(listen, Vec::new()).await;
+    let tcp = room.sip.listening()[1].address;
+    let mut held = Vec::new();
+    for _ in 0..64 {
+        held.push(TcpStream::connect(tcp).await.unwrap());
+    }
+    let mut one_too_many = StreamPeer::new(TcpStream::connect(tcp).await.unwrap(), tcp);
+    assert!(one_too_many.receive().await.is_none());
+
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(STRANGER.parse().unwrap()).unwrap();
+    let mut other = StreamPeer::new(socket.connect(tcp).await.unwrap(), tcp);
+    other.send(&request("OPTIONS", "other", 1, "")).await;
+    room.request().await.reply(None, &Reply::status(200));
+    assert_eq!(other.next().await.status(), Some(200));
+
+    held.pop();
+    soon("a place", async {
+        while room.sip.load().connections > 64 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let mut next = StreamPeer::new(TcpStream::connect(tcp).await.unwrap(), tcp);
+    next.send(&request("OPTIONS", "next", 1, "")).await;
+    room.request().await.reply(None, &Reply::status(200));
+    assert_eq!(next.next().await.status(), Some(200));
 }
 
 fn padded_with_length(claimed: &str, length: usize) -> String {

@@ -167,7 +167,7 @@ async fn who_is_not_vouched_for_gets_no_request_and_the_operator_is_told_why() {
         let NoResponse::Unreachable(why) = why else {
             panic!("{why}")
         };
-        assert!(why.contains(reason) && why.contains("is not 127.0.0.1"), "{why}");
+        assert!(why.contains(reason) && why.contains("called as 127.0.0.1"), "{why}");
     }
 }
 
@@ -222,6 +222,35 @@ async fn a_peer_that_asks_for_our_certificate_gets_it() {
             Ok(stream) => assert!(shown && StreamPeer::new(stream, from).next().await.is("INVITE")),
             Err(error) => assert!(!shown, "{error}"),
         }
+    }
+}
+
+/// In TLS 1.3 the refusal comes after our side of the handshake; nothing here waits for a timer.
+#[tokio::test]
+async fn a_peer_that_refuses_our_certificate_is_told_at_once_and_in_words() {
+    let (authority, trusted, other) = (
+        Authority::vouching_for(&["127.0.0.1"]),
+        Authority::vouching_for(&["onhook.example"]),
+        Authority::vouching_for(&["onhook.example"]),
+    );
+    for (identity, said) in [
+        (None, "wants a certificate of ours, and there is none"),
+        (Some(other.server()), "does not take our certificate"),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let tls = TlsClient {
+            identity,
+            ..authority.client()
+        };
+        let mut room = tls_room(address, tls).await;
+        room.sip.begin(&CallIdHeader::new("secure"), "secure");
+        invite_by_trunk(&room, address);
+        let (stream, _) = listener.accept().await.unwrap();
+        assert!(authority.acceptor_for(&trusted).accept(stream).await.is_err());
+        let (_, _, why) = room.no_response().await;
+        let why = why.to_string();
+        assert!(why.contains("trunk secure") && why.contains(said), "{why}");
     }
 }
 
