@@ -9,7 +9,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use media::rtcp::RtcpPacket;
+use media::rtcp::{self, RtcpPacket, SenderReport};
 use media::rtp::{RtpHeader, RtpPacket};
 use media::srtp::{MasterKey, Opener, Protection, Protector, TAG_BYTES};
 use media::{Clip, Codec, Finished, Pacer, Permits, PlayEnd, Playing, PortPool, PortPoolOptions, Remote, Stream};
@@ -79,7 +79,11 @@ fn sound() -> Vec<u8> {
 }
 
 fn anybody() -> Option<Permits> {
-    Some(Permits::new(|_| true))
+    Some(Permits::new(|_| true, |_| true))
+}
+
+fn nobody_known() -> Option<Permits> {
+    Some(Permits::new(|_| true, |_| false))
 }
 
 /// Behind a NAT that changes its port.
@@ -108,7 +112,7 @@ async fn a_listener_at_the_named_host_is_followed_once() {
 #[tokio::test]
 async fn a_listener_without_a_place_is_waited_for_among_those_that_may_be_sent_to() {
     let (stranger, listener) = (ear("127.0.0.9:0").await, ear("127.0.0.1:0").await);
-    let only = Permits::new(|host| host == std::net::Ipv4Addr::LOCALHOST);
+    let only = Permits::new(|host| host == std::net::Ipv4Addr::LOCALHOST, |_| false);
     let played = play(50, None, Some(only), None);
     stranger.send_to(&sound(), played.at).await.unwrap();
     listener.send_to(&sound(), played.at).await.unwrap();
@@ -127,6 +131,64 @@ async fn without_a_listener_a_stream_ends() {
     let played = play(50, None, anybody(), None);
     assert_eq!(soon(played.finished).await, PlayEnd::NoListener);
     assert_eq!(played.playing.played(), Duration::ZERO);
+}
+
+/// How many packets of sound an ear has in it.
+fn heard(ear: &UdpSocket) -> usize {
+    std::iter::from_fn(|| ear.try_recv(&mut [0; 2048]).ok()).count()
+}
+
+/// An answer can name somebody who never asked for a call.
+#[tokio::test]
+async fn who_is_unknown_and_says_nothing_is_sent_ten_seconds_of_sound_however_often_it_is_named() {
+    let (victim, other) = (ear("127.0.0.9:0").await, ear("127.0.0.1:0").await);
+    let played = play(1000, Some(victim.local_addr().unwrap()), nobody_known(), None);
+    other.send_to(&sound(), played.at).await.unwrap();
+    while played.playing.played() < Duration::from_secs(4) {
+        packet(&victim).await;
+    }
+    played
+        .playing
+        .redirect(Some(Remote::new(victim.local_addr().unwrap())), None);
+    assert_eq!(soon(played.finished).await, PlayEnd::Unasked);
+    assert_eq!(played.playing.played(), Duration::from_secs(10));
+    heard(&victim);
+    assert_eq!(heard(&other), 0);
+}
+
+#[tokio::test]
+async fn one_report_or_one_packet_of_sound_is_enough_and_the_known_owe_none() {
+    let report = rtcp::print(
+        &SenderReport {
+            ssrc: 99,
+            ntp_time: 0,
+            rtp_timestamp: 0,
+            packet_count: 0,
+            octet_count: 0,
+        },
+        "phone",
+        false,
+    );
+    let phones = [
+        ear("127.0.0.9:0").await,
+        ear("127.0.0.9:0").await,
+        ear("127.0.0.9:0").await,
+    ];
+    let mut plays: Vec<_> = phones
+        .iter()
+        .zip([nobody_known(), nobody_known(), anybody()])
+        .map(|(phone, permits)| play(550, Some(phone.local_addr().unwrap()), permits, None))
+        .collect();
+    while plays[0].playing.played() < Duration::from_secs(6) {
+        packet(&phones[0]).await;
+    }
+    // The window in which a listener is followed is over.
+    phones[0].send_to(&sound(), plays[0].at).await.unwrap();
+    let beside = SocketAddr::new(plays[1].at.ip(), plays[1].at.port() + 1);
+    phones[1].send_to(&report, beside).await.unwrap();
+    for played in plays.drain(..) {
+        assert_eq!(soon(played.finished).await, PlayEnd::Played);
+    }
 }
 
 fn protection() -> Protection {
@@ -159,7 +221,7 @@ async fn a_protected_stream_is_opened_with_the_key_alone_across_a_rollover_and_t
     assert_eq!(soon(played.finished).await, PlayEnd::Played);
     let bytes = packet(&rtcp).await;
     let farewell = opener.rtcp(&bytes).unwrap();
-    let farewell: Vec<_> = media::rtcp::parse(&farewell).collect();
+    let farewell: Vec<_> = rtcp::parse(&farewell).collect();
     assert!(farewell.contains(&RtcpPacket::Bye { ssrc: 7 }), "{farewell:?}");
 }
 

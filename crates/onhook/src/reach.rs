@@ -149,6 +149,12 @@ impl Reach {
         own.contains(&address.to_canonical())
     }
 
+    /// Whether this is a place of the trunk's or one that the operator has listed: not merely one that nothing speaks against.
+    #[must_use]
+    pub fn knows(&self, address: IpAddr) -> bool {
+        self.is_own(address) || (self.allowed.is_some() && self.permits(address))
+    }
+
     /// Whether the trunk may send us there. Never to a multicast or broadcast address.
     #[must_use]
     pub fn permits(&self, target: IpAddr) -> bool {
@@ -225,6 +231,9 @@ mod tests {
             !Reach::new(None).permits(ip("127.0.0.1")),
             "nobody has found this trunk yet"
         );
+        let trunk = reach("198.51.100.1", None);
+        assert!(trunk.permits(ip("203.0.113.9")) && !trunk.knows(ip("203.0.113.9")));
+        assert!(trunk.knows(ip("198.51.100.1")));
     }
 
     #[test]
@@ -232,6 +241,7 @@ mod tests {
         let reach = reach("198.51.100.1", Some(&["10.1.0.0/16"]));
         assert!(reach.permits(ip("198.51.100.1")) && reach.permits(ip("10.1.2.3")));
         assert!(!reach.permits(ip("198.51.100.2")) && !reach.permits(ip("10.2.0.1")));
+        assert!(reach.knows(ip("198.51.100.1")) && reach.knows(ip("10.1.2.3")));
     }
 
     #[test]

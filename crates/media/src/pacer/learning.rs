@@ -1,9 +1,12 @@
-//! Where a stream's listener really is, learned from its own first packets (symmetric RTP, RFC 4961).
+//! Where a stream's listener really is, learned from its own first packets (symmetric RTP, RFC 4961); and whether it wants
+//! the sound at all.
 //!
 //! A phone behind NAT names an address that nobody can reach, and sends from one that works. For the first five seconds
 //! of a stream the port is read; what is believed is a packet from the host that the answer named, or, when it named
-//! none that we may send to, from any host that we may. Then nothing is read any more, and who comes later changes
-//! nothing.
+//! none that we may send to, from any host that we may. Who comes later changes nothing.
+//!
+//! And an answer can name somebody who never asked for a call. Whoever listens to a call says something too, sound or
+//! RTCP: a host that the house does not know is listened to until it does, and then nothing is read any more.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -11,6 +14,7 @@ use std::sync::Arc;
 
 use super::stream::Remote;
 use crate::ports::RtpPort;
+use crate::rtcp;
 use crate::rtp::RtpPacket;
 use crate::srtp::{Opener, Protection};
 
@@ -21,11 +25,25 @@ const A_TURN: usize = 4;
 
 /// Who may be sent to: the policy of the house.
 #[derive(Clone)]
-pub struct Permits(Arc<dyn Fn(IpAddr) -> bool + Send + Sync>);
+pub struct Permits {
+    permits: Arc<dyn Fn(IpAddr) -> bool + Send + Sync>,
+    knows: Arc<dyn Fn(IpAddr) -> bool + Send + Sync>,
+}
 
 impl Permits {
-    pub fn new(permits: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
-        Self(Arc::new(permits))
+    /// `permits`: these may be sent to at all. `knows`: of these, the ones that are sent to although they never say anything.
+    pub fn new(
+        permits: impl Fn(IpAddr) -> bool + Send + Sync + 'static,
+        knows: impl Fn(IpAddr) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            permits: Arc::new(permits),
+            knows: Arc::new(knows),
+        }
+    }
+
+    pub(super) fn knows(&self, host: IpAddr) -> bool {
+        (self.knows)(host)
     }
 }
 
@@ -42,6 +60,15 @@ pub(super) struct Learning {
     opener: Option<(Protection, Opener)>,
 }
 
+/// What one look at the port has brought.
+pub(super) enum Seen {
+    Nothing,
+    /// The named host has said something.
+    Host,
+    /// The listener is here.
+    Listener(SocketAddr),
+}
+
 impl Learning {
     pub(super) fn new(permits: Permits) -> Self {
         Self {
@@ -51,46 +78,60 @@ impl Learning {
         }
     }
 
-    /// Whether the listener may still show itself; one turn less from now on.
+    /// Whether the listener may still show itself elsewhere; one turn less from now on.
     pub(super) fn goes_on(&mut self) -> bool {
         self.turns = self.turns.saturating_sub(1);
         self.turns > 0
     }
 
-    /// Where the listener is, once it has shown itself.
-    pub(super) fn look(
-        &mut self,
-        port: &RtpPort,
-        named: Option<Remote>,
-        protection: Option<&Protection>,
-    ) -> Option<SocketAddr> {
+    /// One turn's look.
+    pub(super) fn look(&mut self, port: &RtpPort, named: Option<Remote>, protection: Option<&Protection>) -> Seen {
         let mut bytes = [0; 2048];
         for _ in 0..A_TURN {
-            let (length, source) = port.rtp().recv_from(&mut bytes).ok()?;
+            let Ok((length, source)) = port.rtp().recv_from(&mut bytes) else {
+                break;
+            };
             let is_it = match named {
                 Some(named) => named.rtp.ip() == source.ip(),
-                None => (self.permits.0)(source.ip()),
+                None => (self.permits.permits)(source.ip()),
             };
             if is_it && self.is_sound(&bytes[..length], protection) {
-                return Some(source);
+                return if self.turns > 0 {
+                    Seen::Listener(source)
+                } else {
+                    Seen::Host
+                };
             }
         }
-        None
+        for _ in 0..A_TURN {
+            let Ok((length, source)) = port.rtcp().recv_from(&mut bytes) else {
+                break;
+            };
+            let is_it = named.is_some_and(|named| named.rtp.ip() == source.ip());
+            if is_it && self.is_report(&bytes[..length], protection) {
+                return Seen::Host;
+            }
+        }
+        Seen::Nothing
+    }
+
+    fn is_report(&mut self, packet: &[u8], protection: Option<&Protection>) -> bool {
+        match protection {
+            Some(protection) => self.opener(protection).rtcp(packet).is_ok(),
+            None => rtcp::parse(packet).next().is_some(),
+        }
     }
 
     fn is_sound(&mut self, packet: &[u8], protection: Option<&Protection>) -> bool {
-        let Some(protection) = protection else {
-            return RtpPacket::parse(packet).is_ok();
-        };
-        if self
-            .opener
-            .as_ref()
-            .is_none_or(|(made_from, _)| made_from != protection)
-        {
-            self.opener = Some((protection.clone(), Opener::new(&protection.peer)));
+        match protection {
+            Some(protection) => self.opener(protection).rtp(packet).is_ok(),
+            None => RtpPacket::parse(packet).is_ok(),
         }
-        self.opener
-            .as_mut()
-            .is_some_and(|(_, opener)| opener.rtp(packet).is_ok())
+    }
+
+    fn opener(&mut self, protection: &Protection) -> &mut Opener {
+        let kept = self.opener.take().filter(|(made_from, _)| made_from == protection);
+        let kept = kept.unwrap_or_else(|| (protection.clone(), Opener::new(&protection.peer)));
+        &mut self.opener.insert(kept).1
     }
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::oneshot;
 
 use super::batch::Batch;
-use super::learning::{Learning, Permits};
+use super::learning::{Learning, Permits, Seen};
 use super::lock;
 use crate::clip::{Clip, FRAME_BYTES, FRAME_DURATION};
 use crate::ports::RtpPort;
@@ -25,6 +25,9 @@ const TICKS_PER_MS: u64 = 8;
 /// Turns after the last frame before the stream has ended: what follows is usually a BYE, and a phone throws away what
 /// its jitter buffer still holds.
 const TAIL_TURNS: u32 = 10;
+/// Frames for those who have never said anything and whom the house does not know, in one stream whatever it is moved to:
+/// ten seconds of sound. A receiver's first RTCP report comes within three (RFC 3550 §6.2, §6.3.1).
+const TRIAL_FRAMES: u32 = 500;
 /// Turns between sender reports.
 const REPORT_TURNS: u32 = (rtcp::REPORT_INTERVAL.as_millis() / FRAME_DURATION.as_millis()) as u32;
 
@@ -53,8 +56,8 @@ pub struct Stream {
     pub port: RtpPort,
     /// `None` while the listener has to show itself first; without `learn` nothing is ever sent then.
     pub remote: Option<Remote>,
-    /// Looks for the listener in the first five seconds, among those who may be sent to. Not on a shared port, and
-    /// not where somebody else reads the port.
+    /// Looks for the listener in the first five seconds, among those who may be sent to, and whether it says anything. Not on a
+    /// shared port, and not where somebody else reads the port.
     pub learn: Option<Permits>,
     /// SRTP, when it was agreed on.
     pub protection: Option<Protection>,
@@ -76,6 +79,8 @@ pub enum PlayEnd {
     Stopped,
     /// Nobody showed itself to send to.
     NoListener,
+    /// It was sent to somebody who has not said anything for ten seconds of sound.
+    Unasked,
 }
 
 /// Steers a stream; dropping it stops the stream. Every wish takes effect within 20 ms and none blocks.
@@ -167,6 +172,10 @@ impl Future for Finished {
     }
 }
 
+fn is_known(permits: &Permits, remote: Option<Remote>) -> bool {
+    remote.is_some_and(|remote| permits.knows(remote.rtp.ip()))
+}
+
 /// What the thread holds of a stream.
 pub(super) struct Active {
     shared: Arc<Shared>,
@@ -184,6 +193,10 @@ pub(super) struct Active {
     protector: Option<Protector>,
     learn: Option<Permits>,
     learning: Option<Learning>,
+    /// Whoever is sent to has said something, or is known to the house.
+    is_welcome: bool,
+    /// Frames sent to those who are neither.
+    on_trial: u32,
     moves: u32,
     ended: oneshot::Sender<PlayEnd>,
 }
@@ -236,6 +249,8 @@ impl Active {
             turns_to_report: REPORT_TURNS / 2 + ssrc % REPORT_TURNS,
             protector: None,
             learning: learn.clone().map(Learning::new),
+            is_welcome: learn.as_ref().is_none_or(|permits| is_known(permits, remote)),
+            on_trial: 0,
             learn,
             moves: 0,
             ended,
@@ -276,6 +291,12 @@ impl Active {
         if wish.held {
             self.marker = true;
         } else if let Some(frame) = wish.clip.frame(self.next_frame as usize) {
+            if !self.is_welcome {
+                if self.on_trial == TRIAL_FRAMES {
+                    return Turn::Ends(PlayEnd::Unasked);
+                }
+                self.on_trial += 1;
+            }
             let header = RtpHeader {
                 marker: self.marker,
                 payload_type: wish.payload_type,
@@ -306,15 +327,20 @@ impl Active {
     }
 
     fn find_listener(&mut self, wish: &mut Wish) {
+        let Some(permits) = &self.learn else { return };
         if self.moves != wish.moves {
             self.moves = wish.moves;
-            self.learning = self.learn.clone().map(Learning::new);
+            self.learning = Some(Learning::new(permits.clone()));
+            self.is_welcome = is_known(permits, wish.remote);
         }
         let Some(learning) = &mut self.learning else { return };
-        if let Some(found) = learning.look(&self.port, wish.remote, wish.protection.as_ref()) {
+        let seen = learning.look(&self.port, wish.remote, wish.protection.as_ref());
+        self.is_welcome |= !matches!(seen, Seen::Nothing);
+        let is_over = !learning.goes_on() && (self.is_welcome || wish.remote.is_none());
+        if let Seen::Listener(found) = seen {
             wish.remote = Some(Remote::new(found));
             self.learning = None;
-        } else if !learning.goes_on() {
+        } else if is_over {
             self.learning = None;
         }
     }

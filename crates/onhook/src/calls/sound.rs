@@ -102,11 +102,15 @@ impl Sounds {
         let mut random = [0; 10];
         getrandom::fill(&mut random)?;
         let [a, b, c, d, e, f, g, h, i, j] = random;
+        let known = stage.reach.clone();
         let stream = Stream {
             clip,
             port: stage.port,
             remote,
-            learn: Some(Permits::new(move |host| stage.reach.permits(host))),
+            learn: Some(Permits::new(
+                move |host| stage.reach.permits(host),
+                move |host| known.knows(host),
+            )),
             protection,
             payload_type: agreed.payload_type,
             ssrc: u32::from_be_bytes([a, b, c, d]),

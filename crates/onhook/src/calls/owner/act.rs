@@ -223,6 +223,15 @@ impl Owner {
                     let note = match finished.await {
                         PlayEnd::Played => Note::Played { key, stream },
                         PlayEnd::NoListener => Note::Unheard { key, stream },
+                        PlayEnd::Unasked => {
+                            let host = agreed.remote.ip();
+                            tracing::warn!(
+                                call = %key, %host,
+                                "sound is no longer sent to a host that has sent nothing back, no RTCP either; \
+                                 allowed_hosts of the trunk can name it"
+                            );
+                            Note::Unheard { key, stream }
+                        }
                         PlayEnd::Stopped => return,
                     };
                     let _ = notes.send(note).await;
