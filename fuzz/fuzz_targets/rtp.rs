@@ -1,4 +1,6 @@
 //! What arrives at the RTP and RTCP ports: any datagrams, in any order.
+//!
+//! In a seed a 1 stands before each datagram and each of its bytes, and a 0 after the last: lists as `arbitrary` reads them.
 #![no_main]
 
 use std::time::Duration;
