@@ -5,6 +5,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -140,8 +141,12 @@ async fn failures_are_throttled_and_a_remembered_login_is_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn parallel_logins_of_one_user_are_no_failures() {
-    let house = House::new(&[("alice", "secret")]);
+async fn parallel_logins_of_one_user_are_no_failures_and_hashed_once() {
+    let house = House::new(&[("alice", "secret"), ("bob", "other")]);
+    let started = Instant::now();
+    house.login("bob", "other").await.unwrap();
+    let one = started.elapsed();
+    let started = Instant::now();
     let logins: Vec<_> = (0..100)
         .map(|_| {
             let auth = Arc::clone(&house.auth);
@@ -151,6 +156,8 @@ async fn parallel_logins_of_one_user_are_no_failures() {
     for login in logins {
         assert!(login.await.unwrap());
     }
+    let hundred = started.elapsed();
+    assert!(hundred < 20 * one, "{hundred:?}, and {one:?} for one");
 }
 
 #[tokio::test]

@@ -245,6 +245,12 @@ fn keys_are_checked_against_each_other() {
         ("[http]\nrealm = 'a\"b'", 2, "this text cannot stand in a header"),
         ("[http]\nbody_limit = 5", 2, "body_limit is in bytes; 1024 is the least"),
         (
+            "[http]\nheader_timeout = \"0s\"",
+            2,
+            "header_timeout = 0 lets nobody in",
+        ),
+        ("[http]\nmax_connections = 0", 2, "max_connections = 0 lets nobody in"),
+        (
             "[metrics]\nlisten = \"0.0.0.0:9464\"",
             2,
             "counts are served without a login, and this address is not of this machine alone",

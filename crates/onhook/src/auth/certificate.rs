@@ -127,6 +127,32 @@ mod tests {
             None
         );
         assert_eq!(user(&[Upn, Email, Dns], vec![]), None);
-        assert_eq!(user(&[Upn], vec![upn("a b")]), None);
+        assert_eq!(user(&[Email], vec![email("alice"), email("alice")]), None);
+        for nobody in [
+            "a b",
+            "",
+            "alice\0",
+            "alice\0@example.com",
+            "alice@\0example.com",
+            "CORP\\alice",
+        ] {
+            assert_eq!(user(&[Upn], vec![upn(nobody)]), None, "{nobody:?}");
+        }
+        assert_eq!(user(&[Email], vec![email("alice\0@evil.example")]), None);
+    }
+
+    #[test]
+    fn a_name_means_what_it_says_and_no_more() {
+        use CertificateName::{Dns, Upn};
+        assert_eq!(user(&[Dns], vec![dns("*")]).as_deref(), Some("*"));
+        assert_eq!(
+            user(&[Dns], vec![dns("*.example.com")]).as_deref(),
+            Some("*.example.com")
+        );
+        assert_eq!(user(&[Upn], vec![upn("ALICE@EXAMPLE.COM")]).as_deref(), Some("alice"));
+        assert_eq!(
+            user(&[Upn], vec![upn("alice@example.com.evil.example")]).as_deref(),
+            Some("alice@example.com.evil.example")
+        );
     }
 }

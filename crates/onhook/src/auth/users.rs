@@ -103,3 +103,28 @@ impl Users {
         Ok(name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::timeout;
+
+    use super::super::throttle::Throttle;
+    use super::*;
+
+    #[tokio::test]
+    async fn few_are_hashed_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("onhook.db")).unwrap();
+        let users = Users::new(Arc::new(store), "realm").unwrap();
+        let throttle = Throttle::default();
+        let given = Credentials::decode("bm9ib2R5OmEgcGFzc3dvcmQ=").unwrap();
+        let mut attempt = throttle.attempt([192, 0, 2, 1].into(), given.counted().unwrap());
+
+        let others = users.hashing.acquire_many(2).await.unwrap();
+        let waiting = timeout(Duration::from_millis(100), users.login(&given, None, &mut attempt)).await;
+        assert!(waiting.is_err(), "two are being hashed already");
+        drop(others);
+        let judged = users.login(&given, None, &mut attempt).await;
+        assert!(matches!(judged, Err(AuthError::Rejected)));
+    }
+}

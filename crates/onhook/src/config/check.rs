@@ -252,11 +252,13 @@ fn limits(document: &Document<'_>, problems: &mut Vec<Problem>) {
             .help("widen rtp_ports (two ports a call), or lower max_live"),
         );
     }
-    for (key, limit) in [
-        ("max_connections", http.max_connections),
-        ("max_connections_per_address", http.max_connections_per_address),
+    for (key, is_nothing) in [
+        ("max_connections", http.max_connections == 0),
+        ("max_connections_per_address", http.max_connections_per_address == 0),
+        ("header_timeout", http.header_timeout.0.is_zero()),
+        ("body_timeout", http.body_timeout.0.is_zero()),
     ] {
-        if limit == 0 {
+        if is_nothing {
             let place = document.place(&format!("http.{key}"));
             problems.push(Problem::new(place, format!("{key} = 0 lets nobody in")));
         }

@@ -255,12 +255,12 @@ async fn many_at_once_are_let_in_with_few_connections() {
     let slapd = Slapd::start().await;
     let ldap = slapd.by_template() + "max_connections = 2\nremember = \"0s\"\ntimeout = \"20s\"\n";
     let house = std::sync::Arc::new(house("[\"ldap\"]", "[]", &ldap).await);
-    let logins = (0..20).map(|number| {
+    let logins = (0..30).map(|number| {
         let house = std::sync::Arc::clone(&house);
         // Of one user, who waits for its turn, and of many.
-        let (user, password) = match number % 2 {
-            0 => ("carol".to_owned(), "pass-of-carol"),
-            _ => (format!("user{number}"), "guess"),
+        let (user, password) = match number % 3 {
+            0 => (format!("user{number}"), "guess"),
+            _ => ("carol".to_owned(), "pass-of-carol"),
         };
         tokio::spawn(async move { house.login(&user, password).await })
     });

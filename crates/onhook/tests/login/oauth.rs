@@ -136,11 +136,15 @@ async fn unknown_keys_are_looked_for_once_a_minute_and_not_more_often() {
 async fn an_issuer_that_does_not_publish_keys_is_no_wrong_token() {
     let folder = tempfile::tempdir().unwrap();
     let issuer = Issuer::start(folder.path()).await;
-    let long = format!("{{\"keys\":[],\"more\":\"{}\"}}", "x".repeat(300 * 1024));
+    // The right keys both, if somebody went there, or read so far.
+    let elsewhere = format!(
+        "HTTP/1.1 302 Found\r\nLocation: {}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        issuer.url
+    );
+    let long = json!({ "keys": [issuer.rsa_key("rsa")], "more": "x".repeat(300 * 1024) }).to_string();
     for answer in [
         "HTTP/1.1 500 Oh\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_owned(),
-        "HTTP/1.1 302 Found\r\nLocation: https://localhost/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-            .to_owned(),
+        elsewhere,
         "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n[]".to_owned(),
         "HTTP/1.1 200 OK\r\nContent-Length: 11\r\nConnection: close\r\n\r\n{\"keys\":[]}".to_owned(),
         format!(
@@ -174,15 +178,20 @@ async fn keys_come_from_whom_the_authority_vouches_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn shared_secrets_and_keys_for_encryption_verify_nothing() {
-    let (_folder, issuer, house) = start("").await;
+async fn shared_secrets_and_keys_for_something_else_verify_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let issuer = Issuer::start(folder.path()).await;
+    let secret = json!({ "kty": "oct", "kid": "rsa", "k": BASE64.encode("secret") });
     let mut encrypting = issuer.rsa_key("rsa");
     encrypting["use"] = json!("enc");
     let mut for_another = issuer.rsa_key("rsa");
     for_another["alg"] = json!("PS256");
-    let secret = json!({ "kty": "oct", "kid": "rsa", "k": BASE64.encode("secret") });
-    issuer.publish(&json!({ "keys": [secret, encrypting, for_another, "no key", issuer.ec_key("ec")] }));
-    assert_eq!(house.who(&bearer(&issuer.token())).await, Err(401));
+    // One at a time: of two with one name, neither would count.
+    for key in [secret, encrypting, for_another, json!("no key")] {
+        issuer.publish(&json!({ "keys": [key, issuer.ec_key("ec")] }));
+        let house = House::plain(&format!("login = [\"oauth\"]\n{}", issuer.toml())).await;
+        assert_eq!(house.who(&bearer(&issuer.token())).await, Err(401), "{key}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
