@@ -45,8 +45,12 @@ async fn a_request_under_way_is_not_given_up_for_a_new_one() {
     let chunked = whole
         .replace(&format!("Content-Length: {length}"), "Transfer-Encoding: chunked")
         .replace(DISCONNECT, &format!("{length:x}\r\n{DISCONNECT}\r\n0\r\n\r\n"));
-    for whole in [whole, chunked] {
-        let server = start_slow(FEW);
+    let login = whole.replace(ALICE, "Basic slow");
+    for (whole, server) in [
+        (whole, start_slow(FEW)),
+        (chunked, start_slow(FEW)),
+        (login, start_with(FEW)),
+    ] {
         let mut busy = Vec::new();
         for _ in 0..3 {
             let mut client = TcpStream::connect(server.address()).await.unwrap();

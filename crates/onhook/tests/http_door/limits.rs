@@ -23,6 +23,22 @@ async fn long_bodies_are_refused_with_and_without_a_length() {
     assert_eq!(exchange(server.address(), &chunked).await.status, 413);
 }
 
+/// Otherwise who sends the body before reading would find a reset instead of the challenge.
+#[tokio::test]
+async fn the_body_of_a_stranger_is_read_away() {
+    let server = start();
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    let request = request("POST", "/EWS/Exchange.asmx", "", &"x".repeat(2_000)).replace("Connection: close\r\n", "");
+    let (most, rest) = request.split_at(request.len() - 1_000);
+    for _ in 0..2 {
+        stream.write_all(most.as_bytes()).await.unwrap();
+        let early = timeout(SHORT, stream.read(&mut [0])).await;
+        assert!(early.is_err(), "answered before the body has come: {early:?}");
+        stream.write_all(rest.as_bytes()).await.unwrap();
+        assert_eq!(timeout(PATIENCE, read_answer(&mut stream)).await.unwrap().status, 401);
+    }
+}
+
 #[tokio::test]
 async fn a_body_that_does_not_come_is_not_waited_for_forever() {
     let server = start_with("body_timeout = \"50ms\"");

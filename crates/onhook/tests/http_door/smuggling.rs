@@ -72,7 +72,18 @@ async fn nothing_is_read_behind_a_chunked_body() {
         assert_eq!(statuses(&answers), ["200"], "{answers}");
         assert!(answers.to_ascii_lowercase().contains("connection: close"), "{answers}");
     }
-    for body in ["5\n", "5 5\r\n", "0x5\r\n", "-5\r\n", "fffffffffffffffff\r\n"] {
+    let long = format!("5;{}\r\n", "x".repeat(60_000));
+    for body in [
+        "5\n",
+        "5 5\r\n",
+        "0x5\r\n",
+        "-5\r\n",
+        "fffffffffffffffff\r\n",
+        "5;x\n",
+        "5;x\ry\r\n",
+        "1\r\nx\n0\r\n\r\n",
+        &long,
+    ] {
         let answers = told(server.address(), &before_another("Transfer-Encoding: chunked", body)).await;
         assert_eq!(statuses(&answers), ["400"], "{body:?}: {answers}");
     }
@@ -102,4 +113,52 @@ async fn a_refusal_waits_for_its_turn() {
         statuses(&told(server.address(), &(first + &second)).await),
         ["200", "400"]
     );
+}
+
+#[tokio::test]
+async fn request_lines_are_read_in_one_way() {
+    let server = start();
+    let behind = "Host: x\r\n\r\nGET /EWS/Exchange.asmx HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    for line in [
+        "GET /",
+        "GET / HTTP/1.2",
+        "GET / HTTP/2.0",
+        "GET / http/1.1",
+        "GET / HTTP/1.1 ",
+        "GET / HTTP/1.0 HTTP/1.1",
+        "GET  / HTTP/1.1",
+        "GET\t/\tHTTP/1.1",
+        " GET / HTTP/1.1",
+        "GET /\0 HTTP/1.1",
+        "G\0ET / HTTP/1.1",
+    ] {
+        let answers = told(server.address(), &format!("{line}\r\n{behind}")).await;
+        assert_eq!(statuses(&answers), ["400"], "{line:?}: {answers}");
+    }
+    let preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    assert_eq!(told(server.address(), preface).await, "");
+    // HTTP/1.0 knows no chunks (RFC 9112 §6.1).
+    let answers = told(
+        server.address(),
+        &format!("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n{behind}"),
+    )
+    .await;
+    assert_eq!(statuses(&answers), ["400"], "{answers}");
+}
+
+/// What follows is the next request, and not another protocol.
+#[tokio::test]
+async fn nobody_leaves_http() {
+    let server = start();
+    let behind = "\r\nGET /EWS/Exchange.asmx HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    for request in [
+        "CONNECT x:80 HTTP/1.1\r\nHost: x:80\r\n",
+        "OPTIONS * HTTP/1.1\r\nHost: x\r\n",
+        "GET http://y/ HTTP/1.1\r\nHost: x\r\n",
+        "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n",
+        "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n",
+    ] {
+        let answers = told(server.address(), &format!("{request}{behind}")).await;
+        assert_eq!(statuses(&answers), ["404", "401"], "{request:?}: {answers}");
+    }
 }

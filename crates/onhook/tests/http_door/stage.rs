@@ -40,6 +40,11 @@ impl Service for OneCall {
         };
         match authorization {
             ALICE => Ok(()),
+            "Basic slow" => {
+                self.asked.notify_one();
+                self.let_go.notified().await;
+                Ok(())
+            }
             "Basic busy" => Err(Unauthenticated::TryLater(Duration::from_millis(1500))),
             "Basic down" => Err(Unauthenticated::Unavailable),
             _ => Err(Unauthenticated::Rejected),
