@@ -182,13 +182,15 @@ async fn one_report_or_one_packet_of_sound_is_enough_and_the_known_owe_none() {
     while plays[0].playing.played() < Duration::from_secs(6) {
         packet(&phones[0]).await;
     }
-    // The window in which a listener is followed is over.
-    phones[0].send_to(&sound(), plays[0].at).await.unwrap();
+    // The window in which a listener is followed is over: this is a sign of life from the host, and no more.
+    let late = ear("127.0.0.9:0").await;
+    late.send_to(&sound(), plays[0].at).await.unwrap();
     let beside = SocketAddr::new(plays[1].at.ip(), plays[1].at.port() + 1);
     phones[1].send_to(&report, beside).await.unwrap();
     for played in plays.drain(..) {
         assert_eq!(soon(played.finished).await, PlayEnd::Played);
     }
+    assert_eq!(heard(&late), 0);
 }
 
 fn protection() -> Protection {

@@ -29,7 +29,10 @@ pub struct Network {
 
 /// Why a text names no network.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not an IP address or a network, like \"192.0.2.7\", \"10.0.0.0/8\" or \"fd00::/8\"")]
+#[error(
+    "{0:?} is not an IP address or a network, like \"192.0.2.7\", \"10.0.0.0/8\" or \"fd00::/8\"; names are not looked up for this, \
+     since whoever answers for a name would say who is let in"
+)]
 pub struct NetworkError(String);
 
 impl Network {

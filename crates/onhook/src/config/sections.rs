@@ -206,8 +206,8 @@ section! {
         listen: OneOrMany<ListenAddress> = default(["udp:127.0.0.1:5060"]),
         /// The address peers see when onhook is behind NAT; it goes into Via, Contact and SDP.
         external_address: Option<IpAddr> = optional("203.0.113.7"),
-        /// Who may speak SIP to onhook besides the trunks: addresses and networks, like "192.0.2.7" or "10.0.0.0/8". The
-        /// rest of the world gets no answer at all.
+        /// Who may speak SIP to onhook besides the trunks: addresses and networks, like "192.0.2.7" or "10.0.0.0/8", no
+        /// names. The rest of the world gets no answer at all.
         peers: Vec<Network> = default([]),
         /// Requests that belong to no call of onhook's (OPTIONS, unknown INVITEs) and are looked at in a second; more are
         /// dropped. "Unknown" requests never ring anything; this keeps a flood of them cheap.
@@ -286,9 +286,10 @@ section! {
         from_user: Option<SipToken> = optional("5000"),
         /// The name beside it.
         from_name: Option<String> = optional("Voice mail"),
-        /// Where its answers may send onhook's requests and sound, besides to the trunk itself: addresses and networks.
-        /// Without it: every host in the trunk's own scope (this machine, private, public) or a wider one, so that a
-        /// provider on the Internet cannot point into your network. What may not be sent there goes to the trunk.
+        /// Where its answers may send onhook's requests and sound, besides to the trunk itself: addresses and networks, no
+        /// names. Without it: every host in the trunk's own scope (this machine, private, public) or a wider one, so that a
+        /// provider on the Internet cannot point into your network; and a host that is not listed and never sends anything
+        /// back gets ten seconds of sound. Requests that may not be sent there go to the trunk.
         allowed_hosts: Option<Vec<Network>> = optional(["10.0.0.0/8"]),
         /// The codecs to offer, best first: "PCMU", "PCMA", "G722".
         codecs: Vec<Codec> = default(["PCMU", "PCMA", "G722"]),

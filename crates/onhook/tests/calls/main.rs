@@ -19,6 +19,7 @@ mod tls_peer;
 mod caps;
 mod crash;
 mod endings;
+mod flood;
 mod gate;
 mod hang_up;
 mod late_answers;

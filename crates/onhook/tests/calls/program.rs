@@ -109,8 +109,12 @@ impl Program {
         soon(text, written).await;
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     async fn signal(&self, signal: &str) {
-        let pid = self.child.id().unwrap().to_string();
+        let pid = self.pid().to_string();
         let told = Command::new("kill").args([signal, &pid]).status().await.unwrap();
         assert!(told.success());
     }
