@@ -90,3 +90,57 @@ fn presented<'r>(connection: &'r Connection, headers: &'r HeaderMap) -> Option<P
         (_, _) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use axum::http::HeaderValue;
+
+    use super::super::places::Places;
+    use super::*;
+    use crate::config::Config;
+
+    struct Anybody;
+
+    impl Service for Anybody {
+        type Caller = ();
+
+        async fn authenticate(&self, _: Presented<'_>, _: Taken, _: IpAddr) -> Result<(), Unauthenticated> {
+            Ok(())
+        }
+
+        async fn answer(&self, (): &(), _: ews::Request) -> Result<ews::Response, ews::Fault> {
+            Err(ews::Fault::InvalidRequest)
+        }
+    }
+
+    #[tokio::test]
+    async fn over_plain_http_from_another_machine_no_password_is_taken_and_none_is_asked_for() {
+        let config: Config = Config::parse("", std::path::Path::new("onhook.toml")).unwrap();
+        let front = Front {
+            settings: Arc::new(Settings::from(&config.http)),
+            service: Arc::new(Anybody),
+        };
+        let mut given = HeaderMap::new();
+        given.insert(AUTHORIZATION, HeaderValue::from_static("Basic YWxpY2U6c2VjcmV0"));
+        for (peer, is_tls, is_safe) in [
+            ("192.0.2.1:4711", false, false),
+            ("192.0.2.1:4711", true, true),
+            ("127.0.0.1:4711", false, true),
+        ] {
+            let peer = peer.parse().unwrap();
+            let connection = Connection {
+                peer,
+                is_tls,
+                taken: Taken::of(&config.http.login),
+                certificate: None,
+                place: Arc::new(Places::new(1, 1, Vec::new()).take(peer.ip()).unwrap()),
+            };
+            let with = authenticate(&front, &connection, &given).await;
+            assert_eq!(with.is_ok(), is_safe, "{peer}");
+            let without = authenticate(&front, &connection, &HeaderMap::new()).await;
+            assert_eq!(matches!(without, Err(Refused::Challenge(_))), is_safe, "{peer}");
+        }
+    }
+}
