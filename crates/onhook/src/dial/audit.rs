@@ -9,10 +9,11 @@ use crate::metrics;
 use crate::numbering::Danger;
 
 /// The stable words for why, in the log and in the metric: those of the rules, then the keys of the caps.
-const REASONS: [&str; 16] = [
+const REASONS: [&str; 17] = [
     "not-a-number",
     "sip-uri",
     "no-rule",
+    "not-enabled",
     "emergency",
     "premium-rate",
     "shared-cost",
@@ -40,6 +41,7 @@ fn of_refusal(refusal: Refusal) -> &'static str {
         Refusal::NotANumber => "not-a-number",
         Refusal::SipUri => "sip-uri",
         Refusal::NotAllowed => "no-rule",
+        Refusal::NotEnabled => "not-enabled",
         Refusal::Never(Danger::Emergency) => "emergency",
         Refusal::Never(Danger::PremiumRate) => "premium-rate",
         Refusal::Never(Danger::SharedCost) => "shared-cost",
@@ -86,6 +88,7 @@ mod tests {
             Refusal::NotANumber,
             Refusal::SipUri,
             Refusal::NotAllowed,
+            Refusal::NotEnabled,
             Refusal::Never(Danger::Emergency),
             Refusal::Never(Danger::PremiumRate),
             Refusal::Never(Danger::SharedCost),

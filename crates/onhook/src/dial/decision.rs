@@ -25,9 +25,9 @@ impl DialPolicy {
         Self { plan, rules }
     }
 
-    /// Whether there are rules besides the default one.
-    pub fn has_rules(&self) -> bool {
-        self.rules.len() > 1
+    /// Whether there is a rule by which this user may call anything.
+    pub(super) fn may_call(&self, dialler: &Dialler) -> bool {
+        self.rules.iter().any(|rule| rule.lets_call(dialler))
     }
 
     /// Decides. It counts nothing and reads no clock.
@@ -94,7 +94,11 @@ impl DialPolicy {
             }
         }
         steps.push(Step::NoRule);
-        Err(refused)
+        Err(if self.may_call(dialler) {
+            refused
+        } else {
+            Refusal::NotEnabled
+        })
     }
 }
 
@@ -275,7 +279,7 @@ mod tests {
         }
         assert_eq!(outcome(&policy, "sip:4711@pbx"), Err(Refusal::SipUri));
         let nobody = policy.decide(&Dialler::default(), "4711");
-        assert_eq!(nobody.outcome, Err(Refusal::NotAllowed));
+        assert_eq!(nobody.outcome, Err(Refusal::NotEnabled));
     }
 
     #[test]
@@ -326,6 +330,45 @@ mod tests {
             "*97",
         ] {
             assert!(outcome(&policy, number).is_ok(), "{number}");
+        }
+    }
+
+    #[test]
+    fn whether_a_user_may_call_anything_is_known_before_the_call() {
+        let nobody = Dialler {
+            name: Some("bob".to_owned()),
+            ..Dialler::default()
+        };
+        let with_phone = Dialler {
+            phones: vec!["+33612345678".to_owned()],
+            ..nobody.clone()
+        };
+        for (toml, dialler, may) in [
+            ("", &nobody, false),
+            ("", &with_phone, true),
+            ("[dial]\nallow = [\"1\"]", &nobody, true),
+            (
+                "[[dial.rule]]\nname = \"x\"\nkind = \"sip\"\nhosts = [\"gw\"]\nusers = [\"alice\"]",
+                &nobody,
+                false,
+            ),
+            (
+                "[[dial.rule]]\nname = \"x\"\nkind = \"sip\"\nhosts = [\"gw\"]\nusers = [\"bob\"]",
+                &nobody,
+                true,
+            ),
+            (
+                "[[dial.rule]]\nname = \"x\"\nkind = \"sip\"\nhosts = [\"gw\"]\naction = \"refuse\"",
+                &nobody,
+                false,
+            ),
+        ] {
+            let policy = policy(toml);
+            assert_eq!(policy.may_call(dialler), may, "{toml}");
+            for (number, otherwise) in [("4711", Refusal::NotAllowed), ("sip:a@elsewhere", Refusal::SipUri)] {
+                let refusal = if may { otherwise } else { Refusal::NotEnabled };
+                assert_eq!(policy.decide(dialler, number).outcome, Err(refusal), "{toml}");
+            }
         }
     }
 

@@ -111,6 +111,9 @@ pub enum Refusal {
     /// `ErrorPhoneNumberNotDialable`
     #[error("no rule allows it")]
     NotAllowed,
+    /// `ErrorUserNotUnifiedMessagingEnabled`: there is nothing that this user may call.
+    #[error("no rule lets this user call anything")]
+    NotEnabled,
     /// `ErrorPhoneNumberNotDialable`: not even a rule could allow it.
     #[error("{0} is never called")]
     Never(Danger),
@@ -171,9 +174,12 @@ impl Gate {
         Ok(self.dialler(caller)?.extension)
     }
 
-    /// Whether a user without extension and phones may call anything.
-    pub fn has_rules(&self) -> bool {
-        self.policy.has_rules()
+    /// Whether there is anything that a user may call.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn may_call(&self, caller: &Caller) -> Result<bool, StoreError> {
+        Ok(self.policy.may_call(&self.dialler(caller)?))
     }
 
     fn dialler(&self, caller: &Caller) -> Result<Dialler, StoreError> {

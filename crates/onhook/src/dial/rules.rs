@@ -84,11 +84,27 @@ fn rule_of(rule: &config::DialRule, dial: &Dial, plan: &Plan) -> Rule {
     }
 }
 
+impl Dialler {
+    fn has_numbers(&self) -> bool {
+        self.extension.is_some() || !self.phones.is_empty()
+    }
+}
+
 impl Rule {
+    /// Whether it lets this user call anything.
+    pub(super) fn lets_call(&self, dialler: &Dialler) -> bool {
+        let is_empty = matches!(self.covers, Covers::Own) && !dialler.has_numbers();
+        self.action == RuleAction::Allow && self.is_for(dialler) && !is_empty
+    }
+
+    fn is_for(&self, dialler: &Dialler) -> bool {
+        let names = |users: &Vec<String>| dialler.name.as_ref().is_some_and(|name| users.contains(name));
+        self.users.as_ref().is_none_or(names)
+    }
+
     /// Whether the rule covers this target for this user.
     pub(super) fn verdict(&self, dialler: &Dialler, target: &Target, plan: &Plan) -> Verdict {
-        let is_for = |users: &Vec<String>| dialler.name.as_ref().is_some_and(|name| users.contains(name));
-        if !self.users.as_ref().is_none_or(is_for) {
+        if !self.is_for(dialler) {
             return Verdict::Misses("it is for other users");
         }
         let covers = |covers, or_else| {
@@ -100,9 +116,7 @@ impl Rule {
         };
         match (&self.covers, target) {
             (Covers::Own, Target::Uri(_)) => Verdict::Misses("it is for numbers"),
-            (Covers::Own, _) if dialler.extension.is_none() && dialler.phones.is_empty() => {
-                Verdict::Misses("the user has no extension and no phones")
-            }
+            (Covers::Own, _) if !dialler.has_numbers() => Verdict::Misses("the user has no extension and no phones"),
             (Covers::Own, target) => covers(is_own(dialler, target, plan), "it is not the user's own"),
             (Covers::Extensions(masks), Target::Extension(digits)) => {
                 let matches = masks.is_empty() || masks.iter().any(|mask| fits(mask, digits));

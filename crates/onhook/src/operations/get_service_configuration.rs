@@ -39,13 +39,14 @@ impl Operations {
     ) -> Result<UnifiedMessagingConfiguration, ResponseError> {
         match configuration {
             ServiceConfiguration::UnifiedMessagingConfiguration => {
-                let own = self.gate.own_extension(caller).map_err(|error| {
-                    tracing::error!(%error, "a user's extension cannot be looked up");
+                let of_store = |error| {
+                    tracing::error!(%error, "a user's numbers cannot be looked up");
                     ResponseError::from(ResponseCode::InternalServerError)
-                })?;
+                };
+                let own = self.gate.own_extension(caller).map_err(of_store)?;
                 Ok(UnifiedMessagingConfiguration {
                     enabled: true,
-                    play_on_phone_enabled: own.is_some() || self.gate.has_rules(),
+                    play_on_phone_enabled: self.gate.may_call(caller).map_err(of_store)?,
                     dial_string: own.unwrap_or_default(),
                 })
             }

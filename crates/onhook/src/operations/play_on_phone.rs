@@ -48,6 +48,7 @@ fn of_gate(error: &GateError) -> ResponseCode {
         GateError::Refused(Refusal::NotANumber) => ResponseCode::InvalidPhoneNumber,
         GateError::Refused(Refusal::SipUri) => ResponseCode::InvalidSipUri,
         GateError::Refused(Refusal::NotAllowed | Refusal::Never(_)) => ResponseCode::PhoneNumberNotDialable,
+        GateError::Refused(Refusal::NotEnabled) => ResponseCode::UserNotUnifiedMessagingEnabled,
         GateError::Store(error) => {
             tracing::error!(%error, "a user's extension cannot be looked up");
             ResponseCode::InternalServerError
@@ -93,6 +94,7 @@ mod tests {
             (Refusal::NotANumber, ResponseCode::InvalidPhoneNumber),
             (Refusal::SipUri, ResponseCode::InvalidSipUri),
             (Refusal::NotAllowed, ResponseCode::PhoneNumberNotDialable),
+            (Refusal::NotEnabled, ResponseCode::UserNotUnifiedMessagingEnabled),
             (Refusal::Never(Danger::Emergency), ResponseCode::PhoneNumberNotDialable),
         ] {
             assert_eq!(of_gate(&refusal.into()), code, "{refusal}");

@@ -253,7 +253,14 @@ fn dial_string(random: &mut Random) -> String {
         // What somebody may call, wherever that is.
         3 => {
             text = random
-                .one(&["4711", "47-11", "+33 6 12345678", "030 123456", "2155551234"])
+                .one(&[
+                    "4711",
+                    "47-11",
+                    "+33 6 12345678",
+                    "030 123456",
+                    "2155551234",
+                    "sip:4998@pbx.example.com",
+                ])
                 .to_owned()
         }
         2 => text = text.repeat(1 + random.below(4)),
@@ -284,7 +291,7 @@ const OUTCOMES: [&str; 5] = ["through", "no rule", "never", "SIP address", "no n
 fn outcome(refusal: Option<Refusal>) -> usize {
     match refusal {
         None => 0,
-        Some(Refusal::NotAllowed) => 1,
+        Some(Refusal::NotAllowed | Refusal::NotEnabled) => 1,
         Some(Refusal::Never(_)) => 2,
         Some(Refusal::SipUri) => 3,
         Some(_) => 4,
