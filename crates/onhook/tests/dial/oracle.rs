@@ -102,10 +102,11 @@ impl Opinion {
         {
             meanings.extend(digits.strip_prefix(abroad).map(|rest| format!("+{rest}")));
         }
-        // +49 (0) 30: the inland prefix where it does not belong.
+        // +49 (0) 30: the inland prefix where it does not belong, before a number and not before 112.
         for meaning in meanings.clone() {
             for (code, inland) in [("49", "0"), ("43", "0"), ("41", "0"), ("33", "0"), ("1", "1")] {
                 let mended = meaning.strip_prefix(&format!("+{code}{inland}"));
+                let mended = mended.filter(|rest| rest.len() > 3);
                 meanings.extend(mended.map(|rest| format!("+{code}{rest}")));
             }
         }
