@@ -19,13 +19,11 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
+use super::framing::HEAD_LIMIT;
 use super::places::Place;
 use super::tls::Tls;
 use super::watched::{Patience, Watched};
 use crate::auth::Taken;
-
-/// The longest head of a request, in bytes.
-pub(super) const HEAD_LIMIT: usize = 32 * 1024;
 
 /// What handlers may know of the connection a request came in on.
 #[derive(Clone, Debug)]

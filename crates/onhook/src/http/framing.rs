@@ -4,7 +4,8 @@
 //! smuggling, RFC 9112 §11.2). hyper follows the RFC where that is lenient; here every head that two readers could
 //! understand differently is refused. What a request means, and all the rest of its syntax, is hyper's matter.
 
-use super::connection::HEAD_LIMIT;
+/// The longest head of a request, in bytes.
+pub(super) const HEAD_LIMIT: usize = 32 * 1024;
 
 /// Why a head is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
