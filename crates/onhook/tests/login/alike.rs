@@ -8,7 +8,9 @@ use crate::house::{House, PASSWORD, basic, play};
 use crate::slapd::Slapd;
 
 /// How often each message is asked for.
-const ROUNDS: usize = 200;
+const ROUNDS: usize = 50;
+/// Once alike is enough: what takes longer does so every time, and what does not is sometimes held up by others.
+const TRIES: usize = 6;
 /// How often a password is guessed before that is too often.
 const GUESSES: usize = 10;
 
@@ -18,30 +20,28 @@ async fn a_foreign_message_and_an_unknown_one_take_the_same_time() {
     let headers = basic("alice", PASSWORD);
     let [foreign, unknown] =
         [house.item("bob"), "AAAAAAAAAAAAAAAAAAAAAA"].map(|id| play(id).encode(ServerVersion::EXCHANGE_2013));
-    let mut times = [Vec::new(), Vec::new()];
-    for round in 0..=ROUNDS {
-        // Both in every round, and each as often first: what slows one down slows the other.
-        for which in [round % 2, 1 - round % 2] {
-            let started = Instant::now();
-            let answer = house.ask(&headers, [&foreign, &unknown][which]).await;
-            let took = started.elapsed();
-            assert!(
-                answer.status == 200 && answer.body.contains("ErrorItemNotFound"),
-                "{}",
-                answer.body
-            );
-            // The first login is hashed.
-            if round > 0 {
-                times[which].push(took);
+    // The first login is hashed.
+    house.ask(&headers, &foreign).await;
+    let mut tried = Vec::new();
+    let is_alike = |[one, other]: [Duration; 2]| one.abs_diff(other) < one.min(other) / 3;
+    while !tried.last().copied().is_some_and(is_alike) {
+        assert!(tried.len() < TRIES, "foreign and unknown: {tried:?}");
+        let mut times = [Vec::new(), Vec::new()];
+        for round in 0..ROUNDS {
+            // Both in every round, and each as often first: what slows one down slows the other.
+            for which in [round % 2, 1 - round % 2] {
+                let started = Instant::now();
+                let answer = house.ask(&headers, [&foreign, &unknown][which]).await;
+                times[which].push(started.elapsed());
+                assert!(
+                    answer.status == 200 && answer.body.contains("ErrorItemNotFound"),
+                    "{}",
+                    answer.body
+                );
             }
         }
+        tried.push(times.map(quickest));
     }
-    assert_alike(times);
-}
-
-fn assert_alike(times: [Vec<Duration>; 2]) {
-    let [one, other] = times.map(quickest);
-    assert!(one.abs_diff(other) < one.min(other) / 3, "{one:?} and {other:?}");
 }
 
 /// Whatever else the machine does only makes the others slower.
@@ -53,7 +53,7 @@ fn quickest(times: Vec<Duration>) -> Duration {
 /// too often.
 async fn guess(house: &House) -> [Duration; 2] {
     let mut times = [Vec::new(), Vec::new()];
-    for round in 0..40 {
+    for round in 0..20 {
         for which in [round % 2, 1 - round % 2] {
             let headers = basic(["alice", "nobody"][which], "guess") + &format!("X-Forwarded-For: 192.0.2.{round}\r\n");
             let started = Instant::now();
@@ -71,11 +71,12 @@ async fn a_wrong_password_costs_a_hash_whoever_is_in_the_store() {
     let slapd = Slapd::start().await;
     let beside = format!("login = [\"users\", \"ldap\"]\n[login.ldap]\n{}", slapd.by_template());
     for login in ["", &beside] {
-        let [alice, nobody] = guess(&House::plain(&(BEHIND_A_PROXY.to_owned() + login)).await).await;
-        assert!(
-            alice.max(nobody) < 2 * alice.min(nobody),
-            "{alice:?}, and {nobody:?} for nobody"
-        );
+        let mut tried = Vec::new();
+        let is_alike = |[alice, nobody]: [Duration; 2]| alice.max(nobody) < 2 * alice.min(nobody);
+        while !tried.last().copied().is_some_and(is_alike) {
+            assert!(tried.len() < TRIES, "alice and nobody: {tried:?}");
+            tried.push(guess(&House::plain(&(BEHIND_A_PROXY.to_owned() + login)).await).await);
+        }
     }
 }
 
