@@ -44,7 +44,7 @@ pub(super) struct Reader {
 
 /// Why a stream is not read on.
 #[derive(Debug, thiserror::Error)]
-enum StreamEnd {
+pub(super) enum StreamEnd {
     #[error("closed")]
     Closed,
     #[error("a message that is too long")]
@@ -183,7 +183,7 @@ async fn messages(tap: &Tap, stream: Stream) -> Result<(), StreamEnd> {
 
 /// What stands at the front of a stream.
 #[derive(Debug, PartialEq, Eq)]
-enum Front {
+pub(super) enum Front {
     /// A keep-alive that wants an answer (RFC 5626 §4.4.1).
     Ping,
     /// An answer to one, or an empty line before a message (RFC 3261 §7.5).
@@ -195,7 +195,7 @@ enum Front {
 }
 
 /// Where the first message ends is known before its bytes are there, so what cannot fit is not waited for.
-fn front(bytes: &[u8]) -> Result<Front, StreamEnd> {
+pub(super) fn front(bytes: &[u8]) -> Result<Front, StreamEnd> {
     const EMPTY: &[u8] = b"\r\n\r\n";
     if bytes.starts_with(EMPTY) {
         return Ok(Front::Ping);

@@ -253,6 +253,24 @@ async fn a_message_that_comes_byte_by_byte_ends_its_stream() {
     assert!(buffer.is_empty());
 }
 
+/// Virtual time: five minutes of silence.
+#[tokio::test]
+async fn a_connection_that_says_nothing_is_not_kept() {
+    let trunk = UdpPeer::bind().await;
+    let room = room(&trunk, None).await;
+    let mut silent = TcpStream::connect(room.sip.listening()[1].address).await.unwrap();
+    soon("the connection", async {
+        while room.sip.load().connections == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    tokio::time::pause();
+    let started = tokio::time::Instant::now();
+    assert_eq!(silent.read(&mut [0; 16]).await.unwrap(), 0);
+    assert!(started.elapsed() < Duration::from_secs(400), "{:?}", started.elapsed());
+}
+
 #[tokio::test]
 async fn one_address_has_so_many_connections_and_another_has_its_own() {
     let mut listen = listen(&["udp:127.0.0.1:0", "tcp:127.0.0.1:0"]);

@@ -8,7 +8,10 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair,
 use rustls::{RootCertStore, ServerConfig, server::WebPkiClientVerifier};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject};
 use tempfile::TempDir;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    io::AsyncReadExt,
+    net::{TcpListener, TcpStream},
+};
 use tokio_rustls::{TlsAcceptor, TlsConnector, rustls};
 
 use crate::support::{Room, StreamPeer, UdpPeer, listen, outgoing, request};
@@ -295,6 +298,21 @@ async fn a_handshake_that_hangs_holds_up_no_other_call_and_is_told() {
         matches!(&why, NoResponse::Unreachable(why) if why.contains("nothing was reached")),
         "{why}"
     );
+}
+
+/// Virtual time: whoever connects and does not shake hands is gone in seconds, not in minutes.
+#[tokio::test]
+async fn a_handshake_that_is_never_begun_ends_its_connection() {
+    let authority = Authority::vouching_for(&["127.0.0.1"]);
+    let mut listen = listen(&["tls:127.0.0.1:0"]);
+    listen.tls = Some(authority.server());
+    listen.tls_client = authority.client();
+    let room = Room::open(listen, Vec::new()).await;
+    let mut silent = TcpStream::connect(room.address()).await.unwrap();
+    tokio::time::pause();
+    let started = tokio::time::Instant::now();
+    assert_eq!(silent.read(&mut [0; 16]).await.unwrap(), 0);
+    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
 }
 
 #[tokio::test]
