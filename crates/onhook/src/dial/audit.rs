@@ -2,8 +2,8 @@
 
 use tracing::{debug, info};
 
-use super::caps::Cap;
-use super::{Capped, Decision, Number, Refusal};
+use super::cap::{Cap, Capped};
+use super::{Decision, Number, Refusal};
 use crate::auth::Caller;
 use crate::metrics;
 use crate::numbering::Danger;

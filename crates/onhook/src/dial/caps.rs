@@ -12,8 +12,7 @@ use std::hash::Hash;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
-use thiserror::Error;
-
+use super::cap::{Cap, Capped};
 use super::{Number, Permit, audit};
 use crate::{metrics, reach::subscriber};
 use window::{Spent, Window};
@@ -43,75 +42,6 @@ pub struct CapsSettings {
     pub time_per_day_per_mailbox: Duration,
     pub starts_per_minute_per_address: u32,
     pub starts_per_ten_minutes_per_number: u32,
-}
-
-/// A cap, by what it counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Cap {
-    Live,
-    LivePerMailbox,
-    LivePerTrunk,
-    StartsPerSecondPerTrunk,
-    StartsPerMinutePerMailbox,
-    StartsPerHourPerMailbox,
-    MinutesPerDayPerMailbox,
-    StartsPerMinutePerAddress,
-    StartsPerTenMinutesPerNumber,
-}
-
-impl Cap {
-    /// All of them.
-    pub(super) const ALL: [Self; 9] = [
-        Self::Live,
-        Self::LivePerMailbox,
-        Self::LivePerTrunk,
-        Self::StartsPerSecondPerTrunk,
-        Self::StartsPerMinutePerMailbox,
-        Self::StartsPerHourPerMailbox,
-        Self::MinutesPerDayPerMailbox,
-        Self::StartsPerMinutePerAddress,
-        Self::StartsPerTenMinutesPerNumber,
-    ];
-
-    /// The key that sets it.
-    pub(super) const fn key(self) -> &'static str {
-        match self {
-            Self::Live => "max_live",
-            Self::LivePerMailbox => "max_live_per_mailbox",
-            Self::LivePerTrunk => "max_live_per_trunk",
-            Self::StartsPerSecondPerTrunk => "starts_per_second_per_trunk",
-            Self::StartsPerMinutePerMailbox => "starts_per_minute_per_mailbox",
-            Self::StartsPerHourPerMailbox => "starts_per_hour_per_mailbox",
-            Self::MinutesPerDayPerMailbox => "minutes_per_day_per_mailbox",
-            Self::StartsPerMinutePerAddress => "starts_per_minute_per_address",
-            Self::StartsPerTenMinutesPerNumber => "starts_per_ten_minutes_per_number",
-        }
-    }
-}
-
-/// A cap is reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("[calls] {} is reached", .cap.key())]
-pub struct Capped {
-    cap: Cap,
-    /// How long it will last; for places of live calls, a guess.
-    pub wait: Duration,
-}
-
-impl Capped {
-    fn new(cap: Cap, wait: Duration) -> Self {
-        Self { cap, wait }
-    }
-
-    /// Whether the minutes of the day are spent, for which there is a response code of its own.
-    pub fn is_quota(&self) -> bool {
-        self.cap == Cap::MinutesPerDayPerMailbox
-    }
-
-    /// The key in `[calls]` that sets this cap.
-    pub fn key(&self) -> &'static str {
-        self.cap.key()
-    }
 }
 
 /// What one call holds of the caps from before its INVITE until it is over.

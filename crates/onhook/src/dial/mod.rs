@@ -15,6 +15,7 @@
 //! The room places no calls, knows no SIP but the address it grants, and reads no clock: `now` is an argument.
 
 mod audit;
+mod cap;
 mod caps;
 mod decision;
 mod dial_string;
@@ -32,8 +33,9 @@ use crate::numbering::Danger;
 use crate::store::{Store, StoreError};
 use crate::telemetry::Masked;
 
+pub use cap::Capped;
 pub(crate) use caps::WHOM_MATTERS;
-pub use caps::{Capped, Caps, CapsSettings, Grant, Hold, Started, Whom};
+pub use caps::{Caps, CapsSettings, Grant, Hold, Started, Whom};
 pub use decision::{Decision, DialPolicy};
 pub use dial_string::{DialString, Digits, Malformed, SipUri};
 pub use rules::Dialler;
