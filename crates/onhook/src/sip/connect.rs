@@ -22,10 +22,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     listen::Transport,
-    net::{self, Net},
+    net::Net,
     peers::Peers,
     read::Reader,
-    stream::Stream,
+    stream::{Stream, tune},
     tls::{self, TlsError, Verifier, Verifiers},
     wire::{self, Destination, WireError},
 };
@@ -218,7 +218,7 @@ impl Connector {
 
     async fn dial(&self, peer: &Peer, verifier: Option<Verifier>) -> io::Result<Stream> {
         let stream = TcpStream::connect(peer.address).await?;
-        net::tune(&stream)?;
+        tune(&stream)?;
         let token = self.closing.child_token();
         match (verifier, &peer.name) {
             (Some(verifier), Some(name)) => {

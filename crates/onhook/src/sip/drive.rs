@@ -5,9 +5,9 @@
 //! task of its own, so that an answer that takes long holds nothing up.
 
 use std::{
-    collections::{HashMap, VecDeque, hash_map::Entry},
+    collections::{VecDeque, hash_map::Entry},
     net::{IpAddr, SocketAddr},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
 };
 
 use call::{CallIdHeader, Method, Outgoing, Tx};
@@ -16,52 +16,22 @@ use rsipstack::{
     transaction::{
         TransactionState,
         key::{TransactionKey, TransactionRole},
-        transaction::{Transaction, TransactionEvent, TransactionEventSender},
+        transaction::{Transaction, TransactionEvent},
     },
     transport::{SipAddr, SipConnection},
 };
 use tokio::time::timeout;
 
-use super::{NoResponse, SipEvent, connect::ConnectError, listen::Transport, shared::Core, tap, trunk::Kept, wire};
-
-/// Messages of all calls that wait to be sent.
-const WAITING: usize = 65_536;
-
-/// What waits to be sent, and the transactions that can be stopped.
-#[derive(Default)]
-pub(super) struct Chains {
-    waiting: Mutex<Waiting>,
-    live: Mutex<HashMap<(CallIdHeader, Tx), (TransactionKey, TransactionEventSender)>>,
-}
-
-#[derive(Default)]
-struct Waiting {
-    /// An entry, empty or not, means that a task is sending for this Call-ID.
-    calls: HashMap<CallIdHeader, VecDeque<Step>>,
-    messages: usize,
-}
-
-/// One thing to do for a call.
-struct Step {
-    outgoing: Outgoing,
-    /// The request left before a restart; only its answers are wanted.
-    resumed: bool,
-}
-
-impl Chains {
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Call-IDs with something to send, and transactions that are listened to.
-    pub(super) fn sizes(&self) -> (usize, usize) {
-        (self.waiting().calls.len(), self.live().len())
-    }
-
-    fn live(&self) -> MutexGuard<'_, HashMap<(CallIdHeader, Tx), (TransactionKey, TransactionEventSender)>> {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+use super::{
+    NoResponse, SipEvent,
+    chains::{Step, WAITING},
+    connect::ConnectError,
+    listen::Transport,
+    shared::Core,
+    tap,
+    trunk::Kept,
+    wire,
+};
 
 /// Puts messages at the end of a call's queue.
 pub(super) fn send(core: &Arc<Core>, call_id: &CallIdHeader, messages: Vec<Outgoing>, resumed: bool) {

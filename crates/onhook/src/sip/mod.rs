@@ -8,23 +8,31 @@
 //! ```text
 //! mod       the handle, its events, opening and closing       listen   what it is opened with
 //! shared    what its tasks share
-//! drive     client transactions, one call's messages in order  wire     text, messages, views, URIs
+//! drive     client transactions, one call's messages in order  chains   what waits to be sent
 //! incoming  server transactions                                tap      sees each message before the library does
 //! read      our sockets, message by message                    stream   TCP and TLS connections, as the library has them
+//! accept    connections that peers open                        places   how many they may
 //! connect   from a URI to a connection                         refuse   requests that nobody could serve
 //! net, tls  our sockets and certificates                       peers    who is listened to at all
-//! trunk     keep-alive, state                                  register the binding of our Contact
+//! trunk     a way out, and its state                           wire     text, messages, views, URIs
+//! register  the binding of our Contact                         keep_alive  whether a trunk is there
+//! out_of_call  what both of these send
 //! ```
 //!
 //! Every queue has a bound. The library's own channels have none: `read` goes on when a message has been matched, and what
 //! becomes of one is counted in `tap`.
 
+mod accept;
+mod chains;
 mod connect;
 mod drive;
 mod incoming;
+mod keep_alive;
 mod listen;
 mod net;
+mod out_of_call;
 mod peers;
+mod places;
 mod read;
 mod refuse;
 mod register;
@@ -52,13 +60,14 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub use incoming::{Incoming, InviteProgress};
 pub use listen::{Listen, Listener, ListenerError, Timers, TlsClient, TlsServer, Transport, UnknownTransport};
 pub use net::BindError;
-pub use register::RegisterError;
 pub use tls::TlsError;
-pub use trunk::{Reachability, Registration, RegistrationState, Trunk, TrunkState};
+pub use trunk::{Reachability, RegisterError, Registration, RegistrationState, Trunk, TrunkState};
 
+use chains::Chains;
 use connect::Connector;
-use net::{Net, Places};
+use net::Net;
 use peers::Peers;
+use places::Places;
 use read::Reader;
 use shared::Core;
 use tap::{Allowance, Load};
@@ -227,7 +236,7 @@ impl Sip {
             ),
             endpoint: endpoint.clone(),
             net,
-            chains: drive::Chains::default(),
+            chains: Chains::default(),
             trunks,
             peers,
             events,
@@ -265,7 +274,7 @@ impl Sip {
                 });
             }
         });
-        core.tend_trunks();
+        tend_trunks(&core);
         Ok((Self { core }, receiver))
     }
 
@@ -395,6 +404,24 @@ impl Sip {
         core.tracker.close();
         if timeout(CLOSE, core.tracker.wait()).await.is_err() {
             tracing::warn!("SIP closed with tasks still running");
+        }
+    }
+}
+
+fn tend_trunks(core: &Arc<Core>) {
+    for kept in &core.trunks {
+        if let Some(interval) = kept.trunk.keepalive {
+            let (leaving, asking) = (
+                core.leaving.clone(),
+                keep_alive::keep_alive(core.clone(), kept.clone(), interval),
+            );
+            core.trunk_tasks.spawn(async move {
+                leaving.run_until_cancelled(asking).await;
+            });
+        }
+        if let Some(registration) = kept.trunk.register {
+            core.trunk_tasks
+                .spawn(register::keep(core.clone(), kept.clone(), registration));
         }
     }
 }

@@ -1,14 +1,12 @@
 //! Our own sockets: bound before the room opens, and freed when it closes.
 //!
 //! The library gets its connections from here, because its own lack a large receive buffer, `TCP_NODELAY` and a
-//! limit on their number, and bind only after start.
+//! limit on their number (see `places`), and bind only after start.
 
 use std::{
-    collections::HashMap,
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    sync::{Arc, PoisonError},
 };
 
 use rsipstack::{
@@ -18,35 +16,22 @@ use rsipstack::{
         udp::{UdpConnection, UdpInner},
     },
 };
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use tokio::{
-    net::{TcpListener, TcpStream, UdpSocket},
-    time::timeout,
-};
-use tokio_rustls::TlsAcceptor;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, UdpSocket};
 use tokio_util::{
     sync::CancellationToken,
     task::{TaskTracker, task_tracker::TaskTrackerToken},
 };
 
 use super::{
+    accept::Acceptor,
     listen::{Listen, Listener, Transport},
     peers::Peers,
-    read::Reader,
-    stream::Stream,
     tls, wire,
 };
 
 /// A burst of answers must fit while the one reader is busy; the kernel may grant less (`net.core.rmem_max`).
 const RECEIVE_BUFFER: usize = 4 << 20;
-/// Connections that peers have opened to us, handshakes among them.
-const STREAMS: usize = 1024;
-/// Of these, connections of one address: a peer needs one or two.
-const STREAMS_OF_ONE: usize = 64;
-/// The kernel ends a connection on which nothing we wrote was taken for so long.
-const STALLED: Duration = Duration::from_secs(10);
-const HANDSHAKE: Duration = Duration::from_secs(4);
-
 /// The sockets that are open.
 pub(super) struct Net {
     listeners: Vec<Listener>,
@@ -55,13 +40,6 @@ pub(super) struct Net {
     pub(super) certificate: Option<Arc<tls::Served>>,
     /// Emptied by [`Net::close`], so that the ports become free.
     udp: std::sync::RwLock<Vec<(SocketAddr, UdpConnection)>>,
-}
-
-/// A bound stream listener that waits for its accept loop.
-pub(super) struct Acceptor {
-    listener: TcpListener,
-    tls: Option<Arc<tls::Served>>,
-    peers: Arc<Peers>,
 }
 
 /// Why a listener could not be opened.
@@ -261,100 +239,4 @@ fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
     socket.bind(&address.into())?;
     socket.listen(128)?;
     TcpListener::from_std(socket.into())
-}
-
-/// An ACK must not wait for the answer to what was written before it, and a stuck peer must not hold a writer for ever.
-pub(super) fn tune(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    SockRef::from(stream).set_tcp_user_timeout(Some(STALLED))
-}
-
-/// How many connections each address has opened. Clones share it.
-#[derive(Clone, Default)]
-pub(super) struct Places(Arc<Mutex<HashMap<IpAddr, usize>>>);
-
-/// One connection's place, given back when it is dropped.
-pub(super) struct Place {
-    places: Places,
-    host: IpAddr,
-}
-
-impl Places {
-    fn take(&self, host: IpAddr) -> Option<Place> {
-        let host = host.to_canonical();
-        let mut open = self.lock();
-        let all: usize = open.values().sum();
-        let of_one = open.get(&host).copied().unwrap_or_default();
-        (all < STREAMS && of_one < STREAMS_OF_ONE).then(|| {
-            open.insert(host, of_one + 1);
-            Place {
-                places: self.clone(),
-                host,
-            }
-        })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut open = self.places.lock();
-        if let Some(count) = open.get_mut(&self.host) {
-            *count -= 1;
-            if *count == 0 {
-                open.remove(&self.host);
-            }
-        }
-    }
-}
-
-impl Acceptor {
-    /// Takes connections until `closing`, and has each that is ready read.
-    pub(super) async fn run(self, closing: CancellationToken, tracker: TaskTracker, reader: Reader, places: Places) {
-        while let Some(accepted) = closing.run_until_cancelled(self.listener.accept()).await {
-            let (stream, peer) = match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    // Out of descriptors, mostly: a moment lets others close, and the backlog waits.
-                    tracing::warn!(%error, "a SIP connection could not be accepted");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    continue;
-                }
-            };
-            if !self.peers.admits(peer.ip()) {
-                continue;
-            }
-            let Some(place) = places.take(peer.ip()) else {
-                self.peers.turn_away("a connection too many", peer.ip());
-                continue;
-            };
-            let tls = self
-                .tls
-                .as_ref()
-                .map(|certificate| TlsAcceptor::from(certificate.now()));
-            let (reader, token) = (reader.clone(), closing.child_token());
-            tracker.spawn(async move {
-                let admitted = token.run_until_cancelled(admit(stream, tls, token.clone())).await;
-                match admitted {
-                    Some(Ok(stream)) => drop(reader.stream(stream, Some(place))),
-                    Some(Err(error)) => tracing::debug!(%peer, %error, "a SIP connection was not completed"),
-                    None => {}
-                }
-            });
-        }
-    }
-}
-
-async fn admit(stream: TcpStream, tls: Option<TlsAcceptor>, token: CancellationToken) -> io::Result<Stream> {
-    tune(&stream)?;
-    match tls {
-        Some(acceptor) => {
-            let stream = timeout(HANDSHAKE, acceptor.accept(stream)).await??;
-            Stream::secure(stream.into(), token).await
-        }
-        None => Stream::in_clear(stream, token).await,
-    }
 }

@@ -20,8 +20,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     listen::Transport,
-    net::Place,
     peers::MESSAGE,
+    places::Place,
     stream::Stream,
     tap::{Counted, Tap},
     wire,

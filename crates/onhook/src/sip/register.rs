@@ -7,14 +7,15 @@ use std::{sync::Arc, time::Duration};
 
 use call::{
     CallIdHeader, Method,
-    digest::{Authenticator, DigestError, Subject},
+    digest::{Authenticator, Subject},
 };
 use tokio::time::{sleep, timeout};
 
 use super::{
-    NoResponse, drive,
+    drive,
+    out_of_call::{OutOfCall, request_uri, uri_without_parameters},
     shared::{Core, random_text},
-    trunk::{Kept, OutOfCall, Registration, RegistrationState, request_uri, uri_without_parameters},
+    trunk::{Kept, RegisterError, Registration, RegistrationState},
     wire,
 };
 
@@ -24,21 +25,6 @@ const PATIENCE: Duration = Duration::from_secs(300);
 const FAREWELL: Duration = Duration::from_secs(2);
 /// A registrar may ask for a password, call a nonce stale and the time too short; then it is enough.
 const ATTEMPTS: usize = 8;
-
-/// Why a trunk does not know our Contact.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RegisterError {
-    #[error("registrar: {0}")]
-    NoResponse(#[from] NoResponse),
-    #[error("the registrar asks for a password and none is configured")]
-    NoCredentials,
-    #[error("registrar: {0}")]
-    Digest(#[from] DigestError),
-    #[error("the registrar answers {0}")]
-    Refused(u16),
-    #[error("no local address: {0}")]
-    NoAddress(String),
-}
 
 /// Keeps the trunk's binding until the room closes.
 pub(super) async fn keep(core: Arc<Core>, kept: Arc<Kept>, registration: Registration) {

@@ -1,4 +1,4 @@
-//! What the handle and the tasks of the room share, and how trunks are looked after.
+//! What the handle and the tasks of the room share.
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -10,15 +10,14 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     SipError, SipEvent,
+    chains::Chains,
     connect::Connector,
-    drive,
     listen::{Listener, Timers, TlsClient, Transport},
     net::Net,
     peers::Peers,
-    register,
     tap::Load,
     tls::{TlsError, Verifiers},
-    trunk::{self, Kept},
+    trunk::Kept,
 };
 
 /// Timer C is the call's ring limit, not the library's.
@@ -28,7 +27,7 @@ pub(super) struct Core {
     pub(super) endpoint: EndpointInnerRef,
     pub(super) net: Net,
     pub(super) connector: Connector,
-    pub(super) chains: drive::Chains,
+    pub(super) chains: Chains,
     pub(super) trunks: Vec<Arc<Kept>>,
     pub(super) peers: Arc<Peers>,
     pub(super) events: mpsc::Sender<SipEvent>,
@@ -81,24 +80,6 @@ impl Core {
             }
         }
         Ok(())
-    }
-
-    pub(super) fn tend_trunks(self: &Arc<Self>) {
-        for kept in &self.trunks {
-            if let Some(interval) = kept.trunk.keepalive {
-                let (leaving, asking) = (
-                    self.leaving.clone(),
-                    trunk::keep_alive(self.clone(), kept.clone(), interval),
-                );
-                self.trunk_tasks.spawn(async move {
-                    leaving.run_until_cancelled(asking).await;
-                });
-            }
-            if let Some(registration) = kept.trunk.register {
-                self.trunk_tasks
-                    .spawn(register::keep(self.clone(), kept.clone(), registration));
-            }
-        }
     }
 
     /// What we are for this trunk, after a fresh look at where it is.

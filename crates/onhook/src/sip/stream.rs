@@ -1,11 +1,12 @@
 //! TCP and TLS connections, in the shape that the library writes to, with the half that is read kept apart.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use rsipstack::{
     platform::tls::{self as seam, TlsClientConfig},
     transport::{PlatformTlsConnection, SipConnection, tcp::TcpConnection},
 };
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWriteExt, WriteHalf},
     net::TcpStream,
@@ -15,6 +16,9 @@ use tokio_rustls::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 use super::{listen::Transport, wire};
+
+/// The kernel ends a connection on which nothing we wrote was taken for so long.
+const STALLED: Duration = Duration::from_secs(10);
 
 /// A connection that nobody reads yet.
 pub(super) struct Stream {
@@ -65,6 +69,12 @@ impl Stream {
             _ => Ok(()),
         }
     }
+}
+
+/// An ACK must not wait for the answer to what was written before it, and a stuck peer must not hold a writer for ever.
+pub(super) fn tune(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    SockRef::from(stream).set_tcp_user_timeout(Some(STALLED))
 }
 
 /// The half of a TLS connection that is written to. The library's own keeps both.

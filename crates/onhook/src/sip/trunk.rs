@@ -1,22 +1,17 @@
-//! Trunks: where calls go out, and whether anybody is there.
-//!
-//! With a keep-alive, an OPTIONS goes to the trunk in every interval: any final response says that it is up, silence
-//! or a failed connection that it is down. Without one it is taken to be up.
+//! Trunks: where calls go out, and what is known of them. Without a keep-alive a trunk is taken to be up.
 
 use std::{
     net::IpAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
-use call::{CSeq, CallIdHeader, Local, Method, Outgoing, Tx, digest::Credentials, uri};
+use call::digest::{Credentials, DigestError};
 use tokio::sync::watch;
 
 use super::{
-    NoResponse, SipError, drive,
+    NoResponse, SipError,
     listen::{TlsClient, Transport},
-    register,
-    shared::{Core, random_text},
     wire::{Destination, WireError},
 };
 use crate::reach::Reach;
@@ -119,7 +114,22 @@ pub enum RegistrationState {
     Pending,
     Registered,
     /// With the reason; it is tried again.
-    Failing(register::RegisterError),
+    Failing(RegisterError),
+}
+
+/// Why a trunk does not know our Contact.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RegisterError {
+    #[error("registrar: {0}")]
+    NoResponse(#[from] NoResponse),
+    #[error("the registrar asks for a password and none is configured")]
+    NoCredentials,
+    #[error("registrar: {0}")]
+    Digest(#[from] DigestError),
+    #[error("the registrar answers {0}")]
+    Refused(u16),
+    #[error("no local address: {0}")]
+    NoAddress(String),
 }
 
 /// A trunk with its present state.
@@ -172,7 +182,7 @@ impl Kept {
         self.first_hop.transport
     }
 
-    fn note(&self, reachability: Reachability) {
+    pub(super) fn note(&self, reachability: Reachability) {
         let name = &self.trunk.name;
         self.state.send_if_modified(|state| {
             if state.reachability == reachability {
@@ -187,107 +197,4 @@ impl Kept {
             true
         });
     }
-}
-
-/// Asks the trunk in every interval until the room closes.
-pub(super) async fn keep_alive(core: Arc<Core>, kept: Arc<Kept>, interval: Duration) {
-    let mut ticks = tokio::time::interval(interval);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        let reachability = match options(&core, &kept).await {
-            Ok(()) => Reachability::Up,
-            Err(why) => Reachability::Down(why),
-        };
-        kept.note(reachability);
-    }
-}
-
-async fn options(core: &Arc<Core>, kept: &Kept) -> Result<(), NoResponse> {
-    let local = core
-        .local(kept)
-        .await
-        .map_err(|error| NoResponse::Unreachable(error.to_string()))?;
-    let target = request_uri(&kept.trunk.next_hop);
-    let from = format!("<{}>", uri_without_parameters(&local.contact));
-    let request = OutOfCall {
-        method: Method::Options,
-        request_uri: &target,
-        from: &from,
-        to: &format!("<{target}>"),
-        from_tag: &random_text(),
-        call_id: &CallIdHeader::new(random_text()),
-        cseq: 1,
-        headers: &[("Accept", call::APPLICATION_SDP.to_owned())],
-    };
-    drive::ask(core, &request.print(core, kept, &local)).await.map(|_| ())
-}
-
-/// A request that belongs to no call.
-pub(super) struct OutOfCall<'a> {
-    pub(super) method: Method,
-    pub(super) request_uri: &'a str,
-    /// Without tag.
-    pub(super) from: &'a str,
-    pub(super) from_tag: &'a str,
-    pub(super) to: &'a str,
-    pub(super) call_id: &'a CallIdHeader,
-    pub(super) cseq: u32,
-    pub(super) headers: &'a [(&'static str, String)],
-}
-
-impl OutOfCall<'_> {
-    pub(super) fn print(&self, core: &Core, kept: &Kept, local: &Local) -> Outgoing {
-        let cseq = CSeq {
-            number: self.cseq,
-            method: self.method.clone(),
-        };
-        let branch = core.branch_key.branch(self.call_id, &cseq, None);
-        let mut lines = vec![
-            format!("{} {} SIP/2.0", self.method, self.request_uri),
-            format!("Via: {};branch={branch};rport", local.via),
-            "Max-Forwards: 70".to_owned(),
-            format!("From: {};tag={}", self.from, self.from_tag),
-            format!("To: {}", self.to),
-            format!("Call-ID: {}", self.call_id),
-            format!("CSeq: {} {}", self.cseq, self.method),
-            format!("Contact: <{}>", local.contact),
-        ];
-        if let Some(proxy) = &kept.trunk.outbound_proxy {
-            lines.push(format!("Route: <{}>", loose(proxy)));
-        }
-        lines.extend(self.headers.iter().map(|(name, value)| format!("{name}: {value}")));
-        lines.push(format!("User-Agent: {}", core.user_agent));
-        lines.push("Content-Length: 0\r\n\r\n".to_owned());
-        Outgoing {
-            tx: Tx {
-                branch,
-                method: self.method.clone(),
-            },
-            destination: kept.trunk.first_hop().to_owned(),
-            text: lines.join("\r\n"),
-        }
-    }
-}
-
-/// The proxy as a loose router (RFC 3261 §16.12).
-fn loose(proxy: &str) -> String {
-    if uri::has_parameter(proxy, "lr") {
-        proxy.to_owned()
-    } else {
-        format!("{proxy};lr")
-    }
-}
-
-/// The next hop as a Request-URI: without a user.
-pub(super) fn request_uri(next_hop: &str) -> String {
-    match (next_hop.split_once(':'), next_hop.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, host))) => format!("{scheme}:{host}"),
-        _ => next_hop.to_owned(),
-    }
-}
-
-/// An address of record has no parameters.
-pub(super) fn uri_without_parameters(uri: &str) -> &str {
-    uri.split(';').next().unwrap_or(uri)
 }
