@@ -10,6 +10,7 @@
 
 mod batch;
 mod learning;
+mod remote;
 mod stream;
 mod wheel;
 
@@ -22,8 +23,9 @@ use std::time::{Duration, Instant};
 
 use batch::Batch;
 pub use learning::Permits;
+pub use remote::Remote;
 use stream::{Active, Turn};
-pub use stream::{Finished, PlayEnd, Playing, Remote, Stream};
+pub use stream::{Finished, PlayEnd, Playing, Stream};
 use wheel::Wheel;
 
 /// New streams that wait for the thread to take them; it does so within a millisecond or two.

@@ -12,7 +12,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use super::stream::Remote;
+use super::remote::Remote;
 use crate::ports::RtpPort;
 use crate::rtcp;
 use crate::rtp::RtpPacket;

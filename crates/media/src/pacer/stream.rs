@@ -1,7 +1,6 @@
 //! One stream: the clip, how far it has played, and the handle that steers it.
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,6 +12,7 @@ use tokio::sync::oneshot;
 use super::batch::Batch;
 use super::learning::{Learning, Permits, Seen};
 use super::lock;
+use super::remote::Remote;
 use crate::clip::{Clip, FRAME_BYTES, FRAME_DURATION};
 use crate::ports::RtpPort;
 use crate::rtcp::{self, SenderReport};
@@ -30,24 +30,6 @@ const TAIL_TURNS: u32 = 10;
 const TRIAL_FRAMES: u32 = 500;
 /// Turns between sender reports.
 const REPORT_TURNS: u32 = (rtcp::REPORT_INTERVAL.as_millis() / FRAME_DURATION.as_millis()) as u32;
-
-/// Where the other side hears us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Remote {
-    pub rtp: SocketAddr,
-    /// Usually the next port (see [`Remote::new`]), unless `a=rtcp` says otherwise (RFC 3605).
-    pub rtcp: SocketAddr,
-}
-
-impl Remote {
-    /// RTCP on the port after RTP's.
-    pub fn new(rtp: SocketAddr) -> Self {
-        Self {
-            rtp,
-            rtcp: SocketAddr::new(rtp.ip(), rtp.port().saturating_add(1)),
-        }
-    }
-}
 
 /// What to play, from where to where. The numbers should be random (RFC 3550 §5.1).
 #[derive(Clone, Debug)]
