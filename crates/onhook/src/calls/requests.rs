@@ -15,19 +15,11 @@ pub(super) fn answer_stranger(incoming: &Incoming) {
         Method::Options => Reply::status(200)
             .with("Allow", ALLOW)
             .with("Accept", call::APPLICATION_SDP),
-        Method::Invite if is_foreign(request.content_type.as_deref()) => {
-            Reply::status(415).with("Accept", call::APPLICATION_SDP)
-        }
+        // Refused below us; see `Listen::takes_calls`.
         Method::Invite => Reply::status(480),
         Method::Bye | Method::Update | Method::Info => Reply::status(481),
         Method::Notify => Reply::status(489).with("Allow-Events", "none"),
         Method::Register | Method::Other(_) => Reply::status(405).with("Allow", ALLOW),
     };
     incoming.reply(None, &reply);
-}
-
-/// Whether a body is of a type that could never be an offer (RFC 3261 §8.2.3).
-fn is_foreign(content_type: Option<&str>) -> bool {
-    let media_type = content_type.and_then(|value| value.split(';').next());
-    media_type.is_some_and(|media_type| !media_type.trim().eq_ignore_ascii_case(call::APPLICATION_SDP))
 }

@@ -29,6 +29,7 @@ pub(super) fn listen(sip: &config::Sip, branch_key: BranchKey) -> Listen {
         tls_client: tls_client(&sip.tls),
         peers: sip.peers.clone(),
         requests_per_second: Some(sip.requests_per_second),
+        takes_calls: false,
         ..Listen::new(listeners.collect(), branch_key)
     }
 }

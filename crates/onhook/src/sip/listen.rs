@@ -170,6 +170,10 @@ pub struct Listen {
     pub peers: Vec<Network>,
     /// Requests that belong to no call of ours and are looked at in a second, of all peers together; `None` for all.
     pub requests_per_second: Option<u32>,
+    /// Whether calls can be placed to us. If not, an INVITE that belongs to no call of ours is refused each time it comes,
+    /// without a transaction (RFC 3261 §8.2.7): a refusal is not repeated then, and one that is forged costs its victim one
+    /// answer instead of twelve.
+    pub takes_calls: bool,
     /// Says which responses are to requests of ours.
     pub branch_key: BranchKey,
 }
@@ -188,6 +192,7 @@ impl Listen {
             tls_client: TlsClient::default(),
             peers: Vec::new(),
             requests_per_second: None,
+            takes_calls: true,
             branch_key,
         }
     }

@@ -144,7 +144,7 @@ pub fn look_at(datagram: &[u8]) {
     };
     match message {
         rsipstack::sip::SipMessage::Request(request) => {
-            let reply = refuse::refusal(&request).unwrap_or_else(|| call::Reply::status(480));
+            let reply = refuse::no_call(&request);
             let _ = wire::request(&request);
             let _ = wire::reply(&request, &Tag::new("fuzz"), &reply, "fuzz").to_string();
         }
@@ -223,6 +223,7 @@ impl Sip {
             load: load.clone(),
             peers: peers.clone(),
             allowance: Allowance::new(listen.requests_per_second),
+            takes_calls: listen.takes_calls,
         };
         let reader = Reader::new(tap, &tracker, &closing);
 

@@ -23,6 +23,29 @@ pub(super) fn refusal(message: &rsip::Request) -> Option<Reply> {
     (!required.is_empty()).then(|| Reply::status(420).with("Unsupported", required))
 }
 
+/// What an INVITE gets of which no call can come.
+pub(super) fn no_call(message: &rsip::Request) -> Reply {
+    let has_tag = message.to_header().is_ok_and(|to| uri::tag(to.value()).is_some());
+    let otherwise = || match message.headers.iter().find_map(content_type) {
+        // Something inside a dialog that we do not have (RFC 3261 §12.2.2).
+        _ if has_tag => Reply::status(481),
+        // What could never be an offer (RFC 3261 §8.2.3).
+        Some(media_type) if !media_type.eq_ignore_ascii_case(call::APPLICATION_SDP) => {
+            Reply::status(415).with("Accept", call::APPLICATION_SDP)
+        }
+        _ => Reply::status(480),
+    };
+    refusal(message).unwrap_or_else(otherwise)
+}
+
+/// Without its parameters.
+fn content_type(header: &Header) -> Option<&str> {
+    match header {
+        Header::ContentType(value) => value.value().split(';').next().map(str::trim),
+        _ => None,
+    }
+}
+
 fn is_malformed(message: &rsip::Request) -> bool {
     let mut seen = Vec::new();
     let is_wrong = |header: &Header| match header {

@@ -25,7 +25,7 @@ use rsipstack::{
 use subtle::ConstantTimeEq;
 use tokio::sync::mpsc;
 
-use super::{SipEvent, peers::Peers, wire};
+use super::{SipEvent, peers::Peers, refuse, wire};
 
 /// Requests of peers that are being answered; more are left to be repeated.
 const SERVER_TRANSACTIONS: usize = 4096;
@@ -88,6 +88,7 @@ pub(super) struct Tap {
     pub(super) load: Arc<Load>,
     pub(super) peers: Arc<Peers>,
     pub(super) allowance: Allowance,
+    pub(super) takes_calls: bool,
 }
 
 /// How many requests that belong to no call are looked at: so many a second, and two seconds' worth at once.
@@ -185,7 +186,7 @@ impl Tap {
             return true;
         }
         let Ok(key) = TransactionKey::from_request(message, TransactionRole::Server) else {
-            self.refuse(endpoint, message, from);
+            self.refuse(endpoint, message, from, &Reply::status(400));
             return false;
         };
         if endpoint.transactions.contains_key(&key) || endpoint.finished_transactions.contains_key(&key) {
@@ -200,6 +201,10 @@ impl Tap {
             }
             return false;
         }
+        if !in_call && !self.takes_calls && message.method == rsip::Method::Invite {
+            self.refuse(endpoint, message, from, &refuse::no_call(message));
+            return false;
+        }
         let in_dialog = message.to_header().is_ok_and(|to| call::uri::tag(to.value()).is_some());
         if !in_dialog && endpoint.finished_transactions.len() >= REMEMBERED {
             return false;
@@ -207,18 +212,19 @@ impl Tap {
         self.load.has_room()
     }
 
-    /// What lacks the parts of a transaction's key is told so each time it comes, without one (RFC 3261 §8.2.7).
+    /// Refuses each time it comes, without a transaction (RFC 3261 §8.2.7).
     fn refuse(
         &self,
         endpoint: &EndpointInner,
         message: &rsip::Request,
         (connection, from): (&SipConnection, &SipAddr),
+        reply: &Reply,
     ) {
         if !self.load.has_room() {
             return;
         }
         let answering = self.load.answering();
-        let refusal = wire::reply(message, &self.stateless_tag, &Reply::status(400), &endpoint.user_agent);
+        let refusal = wire::reply(message, &self.stateless_tag, reply, &endpoint.user_agent);
         let (connection, from) = (connection.clone(), from.clone());
         tokio::spawn(async move {
             if let Err(error) = connection.send(refusal.into(), Some(&from)).await {

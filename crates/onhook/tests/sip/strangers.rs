@@ -71,6 +71,32 @@ async fn a_strangers_connection_is_closed_and_a_peers_is_not() {
     assert_eq!(peer.next().await.status(), Some(200));
 }
 
+/// Whoever can forge the trunk's address makes us send it one answer for each INVITE, and not a dozen.
+#[tokio::test]
+async fn an_invite_of_which_no_call_can_come_is_answered_once_each_time_it_comes() {
+    let peer = UdpPeer::bind().await;
+    let mut room = Room::open(
+        Listen {
+            takes_calls: false,
+            ..listen(&["udp:127.0.0.1:0"])
+        },
+        Vec::new(),
+    )
+    .await;
+    let invite = request("INVITE", "nobody", 1, "");
+    let lost = invite.replace("\r\nCall-ID", ";tag=lost\r\nCall-ID");
+    assert_ne!(lost, invite);
+    for (text, status) in [(&invite, 480), (&invite, 480), (&lost, 481)] {
+        peer.send(text, room.address()).await;
+        let answer = peer.receive().await;
+        assert_eq!(answer.status(), Some(status), "and no 100 before it");
+        assert_eq!(room.sip.load().server_transactions, 0);
+        peer.send(&text.replace("INVITE", "ACK"), room.address()).await;
+    }
+    // Nor is there an answer to the ACKs.
+    room.fence(&peer).await;
+}
+
 /// A call that the trunk has taken and whose phone is elsewhere: the request that it then gets.
 async fn call_of(room: &mut Room, trunk: &UdpPeer, destination: &str) -> Message {
     let local = room.sip.local("only").unwrap();
