@@ -147,9 +147,9 @@ async fn a_flood_of_anything_costs_little_is_hardly_answered_and_a_call_goes_thr
         );
         assert!(grown < 64 * 1024, "{what}: {grown} KiB more");
         assert!(flooded.answered_bytes < flooded.sent_bytes, "{what}");
-        // The allowance, and each refused INVITE repeated up to 11 times by timer G.
-        let allowed = 100.0 * (elapsed.as_secs_f64() + 2.0) * 12.0;
-        assert!((flooded.answers as f64) < allowed, "{what}: {}", flooded.answers);
+        // The allowance, two seconds of it at once; and one answer to each.
+        let allowed = 100.0 * (elapsed.as_secs_f64() + 2.0) + 1.0;
+        assert!((flooded.answers as f64) <= allowed, "{what}: {}", flooded.answers);
         assert!(
             what.starts_with("requests of the trunk") || flooded.answers == 0,
             "{what}"
