@@ -138,7 +138,7 @@ pub enum SipError {
 /// Nothing is sent: this is for fuzzing.
 pub fn look_at(datagram: &[u8]) {
     let _ = peers::call_id(datagram);
-    let _ = read::front(datagram);
+    let _ = read::front(datagram, &mut 0);
     let Ok(message) = rsipstack::sip::SipMessage::try_from(datagram) else {
         return;
     };

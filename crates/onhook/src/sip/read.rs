@@ -141,10 +141,10 @@ async fn messages(tap: &Tap, stream: Stream) -> Result<(), StreamEnd> {
     } = stream;
     let transport = connection.transport();
     let source = wire::sip_addr(wire::transport(transport).unwrap_or(Transport::Tcp), from);
-    let mut bytes = Vec::new();
+    let (mut bytes, mut searched) = (Vec::new(), 0);
     let mut end_of_message = Instant::now() + IDLE;
     loop {
-        match front(&bytes)? {
+        match front(&bytes, &mut searched)? {
             Front::Ping => {
                 bytes.drain(..4);
                 Stream::pong(&connection).await.map_err(|_| StreamEnd::Closed)?;
@@ -177,6 +177,7 @@ async fn messages(tap: &Tap, stream: Stream) -> Result<(), StreamEnd> {
             }
         }
         // What follows in the same packet is a message of its own.
+        searched = 0;
         end_of_message = Instant::now() + MESSAGE_TIME;
     }
 }
@@ -195,7 +196,7 @@ pub(super) enum Front {
 }
 
 /// Where the first message ends is known before its bytes are there, so what cannot fit is not waited for.
-pub(super) fn front(bytes: &[u8]) -> Result<Front, StreamEnd> {
+pub(super) fn front(bytes: &[u8], searched: &mut usize) -> Result<Front, StreamEnd> {
     const EMPTY: &[u8] = b"\r\n\r\n";
     if bytes.starts_with(EMPTY) {
         return Ok(Front::Ping);
@@ -203,13 +204,17 @@ pub(super) fn front(bytes: &[u8]) -> Result<Front, StreamEnd> {
     if bytes.starts_with(b"\r\n") {
         return Ok(Front::Pong);
     }
-    let Some(head) = bytes.windows(EMPTY.len()).position(|four| four == EMPTY) else {
+    let from = searched.saturating_sub(EMPTY.len() - 1);
+    let found = bytes[from..].windows(EMPTY.len()).position(|four| four == EMPTY);
+    let Some(head) = found.map(|found| from + found) else {
+        *searched = bytes.len();
         return if bytes.len() > MESSAGE {
             Err(StreamEnd::TooLong)
         } else {
             Ok(Front::Part)
         };
     };
+    *searched = head;
     let length = head
         .saturating_add(EMPTY.len())
         .saturating_add(body_length(&bytes[..head])?);
@@ -244,6 +249,10 @@ fn body_length(head: &[u8]) -> Result<usize, StreamEnd> {
 mod tests {
     use super::*;
 
+    fn front(bytes: &[u8]) -> Result<Front, StreamEnd> {
+        super::front(bytes, &mut 0)
+    }
+
     fn message(length: &str, body: &str) -> String {
         format!("OPTIONS sip:a@h SIP/2.0\r\nCall-ID: c\r\n{length}\r\n\r\n{body}")
     }
@@ -267,6 +276,19 @@ mod tests {
         assert_eq!(front(b"\r\n\r\nOPTIONS").unwrap(), Front::Ping);
         assert_eq!(front(b"\r\nOPTIONS").unwrap(), Front::Pong);
         assert_eq!(front(b"").unwrap(), Front::Part);
+    }
+
+    #[test]
+    fn a_message_that_comes_byte_by_byte_ends_in_the_same_place() {
+        let whole = message("l: 6", "\r\n\r\nhi");
+        let mut searched = 0;
+        for part in 1..whole.len() {
+            let read = super::front(&whole.as_bytes()[..part], &mut searched);
+            assert_eq!(read.unwrap(), Front::Part, "{part}");
+            assert!(searched <= part);
+        }
+        let read = super::front(whole.as_bytes(), &mut searched);
+        assert_eq!(read.unwrap(), Front::Message(whole.len()));
     }
 
     #[test]

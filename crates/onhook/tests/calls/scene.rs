@@ -123,6 +123,11 @@ impl House {
         rusqlite::Connection::open(self.store()).unwrap()
     }
 
+    /// The one number that a query of the journal has for an answer.
+    pub(crate) fn count(&self, query: &str) -> i64 {
+        self.journal().query_row(query, [], |row| row.get(0)).unwrap()
+    }
+
     pub(crate) fn config_file(&self, plan: &Plan) -> PathBuf {
         let path = self.folder.path().join("onhook.toml");
         fs::write(&path, plan.toml(&self.store())).unwrap();

@@ -24,11 +24,6 @@ impl Lock {
     }
 }
 
-fn count(scene: &Scene, query: &str) -> i64 {
-    let journal = scene.house.journal();
-    journal.query_row(query, [], |row| row.get(0)).unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn an_invite_leaves_when_its_intent_is_durable_and_not_before() {
     let mut peer = Peer::bind().await;
@@ -44,7 +39,7 @@ async fn an_invite_leaves_when_its_intent_is_durable_and_not_before() {
     assert!(!placing.is_finished());
     lock.release();
     peer.expect("INVITE").await;
-    assert_eq!(count(&scene, "SELECT count(*) FROM call"), 1);
+    assert_eq!(scene.house.count("SELECT count(*) FROM call"), 1);
     placing.await.unwrap().unwrap();
 }
 
@@ -84,10 +79,10 @@ async fn a_hang_up_is_sent_at_once_and_promised_when_it_is_durable() {
     peer.repeated(&bye).await;
     assert!(asked.elapsed().as_millis() > 50);
     assert!(!hanging_up.is_finished(), "no answer before the wish is durable");
-    assert_eq!(count(&scene, "SELECT count(*) FROM call_state WHERE wish"), 0);
+    assert_eq!(scene.house.count("SELECT count(*) FROM call_state WHERE wish"), 0);
     lock.release();
     hanging_up.await.unwrap().unwrap();
-    assert_eq!(count(&scene, "SELECT count(*) FROM call_state WHERE wish"), 1);
+    assert_eq!(scene.house.count("SELECT count(*) FROM call_state WHERE wish"), 1);
     peer.reply(&bye, 200).await;
 }
 
@@ -131,7 +126,7 @@ async fn a_confirmed_hang_up_waits_for_the_disk_too() {
     lock.release();
     hanging_up.await.unwrap().unwrap();
     let durable = "SELECT (SELECT count(*) FROM call_state WHERE wish) + (SELECT count(*) FROM cdr)";
-    assert_eq!(count(&scene, durable), 1);
+    assert_eq!(scene.house.count(durable), 1);
 }
 
 /// A crash between 200 and ACK must leave a phone that still asks for its ACK.
@@ -147,7 +142,7 @@ async fn an_ack_leaves_when_the_answer_is_durable() {
     peer.nothing_new(scene.sip()).await;
     lock.release();
     peer.expect("ACK").await;
-    assert_eq!(count(&scene, "SELECT count(*) FROM call_state"), 1);
+    assert_eq!(scene.house.count("SELECT count(*) FROM call_state"), 1);
 }
 
 /// And so must the phone of another fork.
@@ -165,7 +160,7 @@ async fn the_ack_of_another_fork_leaves_when_its_dialog_is_durable() {
     peer.expect("ACK").await;
     peer.expect("BYE").await;
     let named = "SELECT count(*) FROM call_state WHERE instr(dialog, '\"remote_tag\":\"other\"')";
-    assert_eq!(count(&scene, named), 1);
+    assert_eq!(scene.house.count(named), 1);
 }
 
 /// A call that has ended is not forgotten before its end is durable, however long that takes: a hang-up waits for it.
