@@ -72,7 +72,9 @@ loss-test: ## Hang up over a line that loses packets: count phones off-hook (CAL
 
 demo: ## See a call from end to end: EWS client, server and phone, on this machine alone
 	@scripts/setup build
-	cargo run --locked --quiet --bin onhook -- demo
+	@echo 'demo: building onhook; the first time that takes some minutes, and cargo tells how far it is'
+	@cargo build --locked --bin onhook
+	@echo 'demo: onhook demo' && $(TARGET)/debug/onhook demo
 
 bench: ## Measure what the design counts on
 	@scripts/setup build

@@ -36,6 +36,9 @@ def configuration(run: Run) -> str:
                 example.write_text(before + block)
                 run.call("check-config", run.onhook, "check-config", example)
             before = block
+    minimal = (ROOT / "onhook.minimal.toml").read_text()
+    if f"```toml\n{minimal}```" not in (ROOT / "README.md").read_text():
+        raise Failed("the README shows another onhook.minimal.toml than there is")
     if not checked:
         raise Failed("no page shows any configuration")
     return "every page's configuration is accepted"

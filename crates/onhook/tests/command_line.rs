@@ -100,10 +100,16 @@ fn a_first_start_goes_from_the_example_to_a_stored_message() {
     let example = folder.run(&["check-config", "--print-example"]).ok();
     fs::write(folder.path().join("onhook.toml"), example).unwrap();
     let checked = folder.run(&["check-config"]);
-    assert!(checked.err.ends_with("onhook.toml: good\n"), "{}", checked.err);
+    let next = "onhook.toml: good\nnext: onhook user add NAME, then onhook serve\n";
+    assert!(checked.err.ends_with(next), "{}", checked.err);
     assert_eq!(checked.ok(), "", "results only on standard output");
 
     folder.onhook(&["user", "add", "Alice"], "secret\n").ok();
+    let checked = folder.run(&["check-config", "./onhook.toml"]).err;
+    assert!(
+        checked.ends_with("next: onhook serve --config ./onhook.toml\n"),
+        "{checked}"
+    );
     let sound = folder.sound("hello.wav");
     let item_id = folder.run(&["voicemail", "add", "--mailbox", "alice", &sound]).ok();
     assert_eq!(item_id.trim_end().len(), 22);
@@ -112,6 +118,19 @@ fn a_first_start_goes_from_the_example_to_a_stored_message() {
     let lines: Vec<Vec<&str>> = list.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(lines[0][..2], ["ITEM", "ID"]);
     assert_eq!(lines[1][..4], [item_id.trim_end(), "alice", "0:01", "hello.wav"]);
+}
+
+#[test]
+fn the_minimal_configuration_is_enough_beside_a_pbx() {
+    let folder = Folder::new();
+    let minimal = folder.run(&["check-config", "--print-minimal"]).ok();
+    assert!(minimal.lines().count() <= 12, "{minimal}");
+    fs::write(folder.path().join("onhook.toml"), minimal).unwrap();
+    folder.run(&["check-config"]).fails(64, "pbx.password");
+    fs::write(folder.path().join("pbx.password"), "change-me\n").unwrap();
+    let checked = folder.run(&["check-config"]);
+    assert!(!checked.err.contains("note:"), "nothing is missing: {}", checked.err);
+    checked.ok();
 }
 
 #[test]
@@ -291,27 +310,88 @@ fn messages_are_shown_and_removed() {
         .fails(1, "there is no voice message");
 }
 
+/// Every command whose help a person may ask for, and whether it works by a configuration file.
+const COMMANDS: [(&[&str], bool); 20] = [
+    (&[], false),
+    (&["serve"], true),
+    (&["check-config"], true),
+    (&["demo"], false),
+    (&["phone"], false),
+    (&["dial"], true),
+    (&["dial", "explain"], true),
+    (&["user"], true),
+    (&["user", "add"], true),
+    (&["user", "set"], true),
+    (&["user", "list"], true),
+    (&["user", "remove"], true),
+    (&["user", "passwd"], true),
+    (&["voicemail"], true),
+    (&["voicemail", "add"], true),
+    (&["voicemail", "list"], true),
+    (&["voicemail", "show"], true),
+    (&["play"], false),
+    (&["info"], false),
+    (&["hangup"], false),
+];
+
 #[test]
-fn every_command_has_help() {
+fn every_command_has_help_and_names_a_configuration_file_only_where_it_reads_one() {
     let folder = Folder::new();
     let help = folder.run(&["--help"]).ok();
-    for command in [
-        "serve",
-        "check-config",
-        "demo",
-        "phone",
-        "user",
-        "voicemail",
-        "play",
-        "info",
-        "hangup",
-    ] {
-        assert!(help.contains(&format!("\n  {command} ")), "{command}");
-        assert!(folder.run(&[command, "--help"]).ok().contains("--config"), "{command}");
+    for (command, reads_one) in COMMANDS {
+        if let [command] = command {
+            assert!(help.contains(&format!("\n  {command} ")), "{command}");
+        }
+        let help = folder.run(&[command, &["--help"]].concat());
+        assert_eq!(help.ok().contains("--config <FILE>"), reads_one, "{command:?}");
     }
+    folder
+        .run(&["demo", "--config", "onhook.toml"])
+        .fails(2, "unexpected argument '--config'");
     assert!(folder.run(&["--version"]).ok().starts_with("onhook "));
     folder.run(&["ring"]).fails(2, "unrecognized subcommand");
     folder.run(&[]).fails(2, "Usage:");
+}
+
+#[test]
+fn help_fits_the_terminal_and_fills_its_lines() {
+    let folder = Folder::new();
+    for (command, _) in COMMANDS {
+        for columns in [80, 100] {
+            let help = Command::new(env!("CARGO_BIN_EXE_onhook"))
+                .args([command, &["--help"]].concat())
+                .env("COLUMNS", columns.to_string())
+                .current_dir(folder.path())
+                .output()
+                .unwrap();
+            let help = Ended::from(help).ok();
+            // The line of the usage is clap's own, which never wraps it.
+            let lines: Vec<&str> = help.lines().filter(|line| !line.starts_with("Usage:")).collect();
+            for line in &lines {
+                assert!(line.chars().count() <= columns, "{command:?} at {columns}: {line}");
+            }
+            let examples = lines.iter().skip_while(|line| **line != "Examples:").skip(1);
+            for example in examples.take_while(|line| !line.is_empty()) {
+                let is_whole = ["  onhook ", "  pass ", "    --"]
+                    .iter()
+                    .any(|begins| example.starts_with(begins));
+                assert!(is_whole, "{command:?} at {columns} breaks an example: {example}");
+            }
+            // Prose stands at the margin; a line of it that ends early although the next word would fit was broken by hand.
+            let is_prose = |line: &str| line.starts_with(|first: char| first.is_alphabetic() || first == '`');
+            for pair in lines.windows(2) {
+                let [line, next] = pair else { continue };
+                if is_prose(line) && is_prose(next) {
+                    let word = next.split(' ').next().unwrap();
+                    let with_word = line.chars().count() + 1 + word.chars().count();
+                    assert!(
+                        with_word > columns,
+                        "{command:?} at {columns} is ragged: {line}\n{next}"
+                    );
+                }
+            }
+        }
+    }
 }
 
 #[test]

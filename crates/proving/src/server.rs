@@ -162,9 +162,9 @@ impl Site {
         let input_path = self.path("input");
         std::fs::write(&input_path, input)?;
         let output = Command::new(&self.setting.onhook)
+            .args(arguments)
             .arg("--config")
             .arg(self.path("onhook.toml"))
-            .args(arguments)
             .stdin(std::fs::File::open(input_path)?)
             .output()
             .await?;
@@ -190,9 +190,9 @@ impl Site {
         let started = Instant::now();
         let mut command = Command::new(&self.setting.onhook);
         command
-            .arg("--config")
+            .args(["serve", "--config"])
             .arg(self.path("onhook.toml"))
-            .args(["serve", "--ready-file"])
+            .arg("--ready-file")
             .arg(&ready_file)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -1,9 +1,9 @@
 //! `onhook check-config`: is this file right, and what would a right one look like.
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::{ConfigFile, Exit, Failure};
+use super::{ConfigFile, DEFAULT_CONFIG, Exit, Failure};
 use crate::config::{self, Config};
 
 #[derive(Debug, clap::Args)]
@@ -13,26 +13,52 @@ Everything wrong in the file is shown with its line, and the exit code is 64. No
 Examples:
   onhook check-config
   onhook check-config /etc/onhook/onhook.toml
-  onhook check-config --print-example > onhook.toml")]
+  onhook check-config --print-minimal > onhook.toml")]
 pub(super) struct Args {
+    #[command(flatten)]
+    config: ConfigFile,
+
     /// The file to check, instead of the one --config names
     file: Option<PathBuf>,
 
-    /// Print an example file with every key, its meaning and its default
+    /// Print the few lines that are enough beside a PBX
+    #[arg(long, conflicts_with_all = ["file", "print_example"])]
+    print_minimal: bool,
+
+    /// Print the reference: every key, its meaning and its default
     #[arg(long, conflicts_with = "file")]
     print_example: bool,
 }
 
-pub(super) fn run(args: Args, file: &ConfigFile) -> Result<Exit, Failure> {
+pub(super) fn run(args: Args) -> Result<Exit, Failure> {
+    if args.print_minimal {
+        io::stdout().write_all(config::MINIMAL.as_bytes())?;
+        return Ok(Exit::Done);
+    }
     if args.print_example {
         io::stdout().write_all(config::example().as_bytes())?;
         return Ok(Exit::Done);
     }
-    let path = args.file.as_deref().unwrap_or(file.path());
+    let path = args.file.as_deref().unwrap_or(&args.config.path);
     let config = Config::load(path)?;
     for note in config.notes() {
         writeln!(io::stderr(), "{}: note: {note}", path.display())?;
     }
     writeln!(io::stderr(), "{}: good", path.display())?;
+    writeln!(io::stderr(), "next: {}", next_step(path, &config))?;
     Ok(Exit::Done)
+}
+
+/// The command to go on with: without a store nobody can log in yet.
+fn next_step(path: &Path, config: &Config) -> String {
+    let with_file = if path == Path::new(DEFAULT_CONFIG) {
+        String::new()
+    } else {
+        format!(" --config {}", path.display())
+    };
+    if config.store.path.exists() {
+        format!("onhook serve{with_file}")
+    } else {
+        format!("onhook user add NAME{with_file}, then onhook serve{with_file}")
+    }
 }

@@ -10,7 +10,7 @@ mod verdict;
 use super::{Exit, Failure};
 
 const ABOUT: &str = "\
-Needs no PBX, no configuration and no root: everything is on loopback, on ports that the system chooses, and in a
+Needs no PBX, no configuration and no root: everything is on loopback, on ports that the system chooses, and in a \
 temporary folder that is removed afterwards. Exits with 0 only if all of it happened.";
 
 #[derive(Debug, clap::Args)]

@@ -11,6 +11,9 @@ use crate::store::{UserError, UserName};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
+    #[command(flatten)]
+    config: ConfigFile,
+
     #[command(subcommand)]
     command: Command,
 }
@@ -19,9 +22,10 @@ pub(super) struct Args {
 enum Command {
     /// Say whether a user may call a number, which rule decides, and every step on the way
     #[command(after_help = "\
-The configuration file and the store are read as they are now; no server needs to run, and no call is placed. How many
-calls a user may place is not looked at: the running server counts that, by the caps in [calls]. Where a directory, tokens
-or certificates vouch for users, one whom the store does not know is explained, too: as one without numbers of his own.
+The configuration file and the store are read as they are now; no server needs to run, and no call is placed. How many \
+calls a user may place is not looked at: the running server counts that, by the caps in [calls]. Where a directory, \
+tokens or certificates vouch for users, one whom the store does not know is explained, too: as one without numbers of \
+his own.
 
 Exit codes: 0 allowed, 1 failed (there is no such user, say), 3 refused, 64 wrong configuration file.
 
@@ -38,10 +42,10 @@ Examples:
     },
 }
 
-pub(super) fn run(args: Args, file: &ConfigFile) -> Result<Exit, Failure> {
+pub(super) fn run(args: Args) -> Result<Exit, Failure> {
     let Command::Explain { user, number } = args.command;
-    let store = file.open_store()?;
-    let config = file.load()?;
+    let store = args.config.open_store()?;
+    let config = args.config.load()?;
     if store.user_version(&user)?.is_none() {
         if !vouched_for_elsewhere(&config.http) {
             return Err(UserError::Unknown(user).into());

@@ -21,7 +21,7 @@ mod user;
 mod voicemail;
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -32,27 +32,25 @@ use crate::store::Store;
 pub use exit::{Exit, Failure};
 pub use server_args::ServerArgs;
 
+// Here and in every command's own text a paragraph is one line: clap wraps it to the terminal.
 const EXAMPLES: &str = "\
 Examples:
-  onhook demo                                       see a call from end to end, without a PBX
-  onhook check-config --print-example > onhook.toml
+  onhook demo                              a call from end to end, without a PBX
+  onhook check-config --print-minimal > onhook.toml
   onhook user add alice --extension 4711
   onhook dial explain --user alice '+49 30 123456'
   onhook voicemail add --mailbox alice hello.wav
   onhook serve
-  onhook play --url http://127.0.0.1:8080/EWS/Exchange.asmx --user alice --item-id ID --to 4711 --wait
+  onhook play --url http://127.0.0.1:8080/EWS/Exchange.asmx --user alice \\
+    --item-id ID --to 4711 --wait
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by the server or the dial policy, 4 wrong user or password,
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by the server or the dial policy, 4 wrong user or password, \
 5 server unreachable, 6 the phone did not answer, 7 done in part, 64 wrong configuration file, 130 hung up by Ctrl-C.";
 
 /// Rings a phone and plays a voice message when an Exchange Web Services client asks for it, and hangs up for sure.
 #[derive(Debug, Parser)]
 #[command(name = "onhook", version, after_help = EXAMPLES, arg_required_else_help = true)]
 struct Cli {
-    /// The configuration file
-    #[arg(long, global = true, default_value = "onhook.toml", value_name = "FILE")]
-    config: PathBuf,
-
     #[command(subcommand)]
     command: Command,
 }
@@ -83,16 +81,14 @@ enum Command {
 
 /// Runs the command that the process was started with.
 pub fn run() -> ExitCode {
-    let Cli { config, command } = Cli::parse();
-    let config = ConfigFile(config);
-    let ended = match command {
-        Command::Serve(args) => serve::run(args, &config),
-        Command::CheckConfig(args) => check_config::run(args, &config),
+    let ended = match Cli::parse().command {
+        Command::Serve(args) => serve::run(args),
+        Command::CheckConfig(args) => check_config::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Phone(args) => phone::run(args),
-        Command::Dial(args) => dial::run(args, &config),
-        Command::User(args) => user::run(args, &config),
-        Command::Voicemail(args) => voicemail::run(args, &config),
+        Command::Dial(args) => dial::run(args),
+        Command::User(args) => user::run(args),
+        Command::Voicemail(args) => voicemail::run(args),
         Command::Play(args) => play::run(args),
         Command::Info(args) => info::run(&args),
         Command::Hangup(args) => hangup::run(&args),
@@ -108,16 +104,20 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// The file that `--config` names; it is read when a command needs it.
-struct ConfigFile(PathBuf);
+/// Which configuration a command works by; commands that take no part in it have no such argument.
+#[derive(Debug, clap::Args)]
+struct ConfigFile {
+    // Global, so that it may also stand behind the commands of a command: `onhook user list --config FILE`.
+    /// The configuration file
+    #[arg(long = "config", global = true, default_value = DEFAULT_CONFIG, value_name = "FILE")]
+    path: PathBuf,
+}
+
+const DEFAULT_CONFIG: &str = "onhook.toml";
 
 impl ConfigFile {
-    fn path(&self) -> &Path {
-        &self.0
-    }
-
     fn load(&self) -> Result<Config, ConfigError> {
-        Config::load(&self.0)
+        Config::load(&self.path)
     }
 
     /// Reads the file and opens the store it names.

@@ -20,7 +20,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-What happens is told on standard error, a line each; with --json on standard output, one JSON object a line.
+What happens is told on standard error, a line each; with --json on standard output, one JSON object a line. \
 Ctrl-C hangs up every call and ends the phone.
 
 Examples:

@@ -17,20 +17,23 @@ Runs until it is told to stop.
 
 SIGHUP: certificates and keys are read again, without a connection or a call being disturbed.
 
-SIGTERM: no new calls are taken, and running ones may go on for [calls] drain_timeout; what is left then is hung up. A
-second SIGTERM, or Ctrl-C at any time: running calls are hung up now. In both cases it exits with 0 when every end is
+SIGTERM: no new calls are taken, and running ones may go on for [calls] drain_timeout; what is left then is hung up. A \
+second SIGTERM, or Ctrl-C at any time: running calls are hung up now. In both cases it exits with 0 when every end is \
 confirmed. One more signal ends it at once, with 1; the next start then hangs up what is left.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = ABOUT)]
 pub(super) struct Args {
+    #[command(flatten)]
+    config: ConfigFile,
+
     /// Write the addresses that are really listened at into this file, as JSON, when everything is open
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
 }
 
-pub(super) fn run(args: Args, file: &ConfigFile) -> Result<Exit, Failure> {
-    let config = file.load()?;
+pub(super) fn run(args: Args) -> Result<Exit, Failure> {
+    let config = args.config.load()?;
     telemetry::start(&config.log).map_err(|error| Failure::new(Exit::Failed, error))?;
     for note in config.notes() {
         tracing::warn!("{note}");

@@ -13,13 +13,12 @@ use crate::store::{NO_PASSWORD, NumbersChange, UserName};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Passwords come from a prompt or, when standard input is no terminal, from its first line.
-A running server takes every change at once. EWS clients may log in as alice, CORP\\alice or
-alice@example.com, in any case: the domain is not looked at, unless a user is stored under a whole
-mail address.
+Passwords come from a prompt or, when standard input is no terminal, from its first line. \
+A running server takes every change at once. EWS clients may log in as alice, CORP\\alice or alice@example.com, \
+in any case: the domain is not looked at, unless a user is stored under a whole mail address.
 
-By default users may call their own extension and phones alone; rules in [dial] allow more. A phone is
-written as it would be dialled, best with a +.
+By default users may call their own extension and phones alone; rules in [dial] allow more. A phone is written as it \
+would be dialled, best with a +.
 
 Examples:
   onhook user add alice --extension 4711
@@ -27,6 +26,9 @@ Examples:
   pass show onhook/alice | onhook user passwd alice
   onhook user list --json")]
 pub(super) struct Args {
+    #[command(flatten)]
+    config: ConfigFile,
+
     #[command(subcommand)]
     command: Command,
 }
@@ -90,8 +92,8 @@ struct Entry<'a> {
     messages: u32,
 }
 
-pub(super) fn run(args: Args, file: &ConfigFile) -> Result<Exit, Failure> {
-    let store = file.open_store()?;
+pub(super) fn run(args: Args) -> Result<Exit, Failure> {
+    let store = args.config.open_store()?;
     match args.command {
         Command::Add {
             name,

@@ -15,14 +15,17 @@ use crate::store::{MessageId, MessageSummary, UserName};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-`add` prints one ItemId a line, in the order of the files; a file that cannot be played is reported
-on standard error, and the others are added (exit code 7).
+`add` prints one ItemId a line, in the order of the files; a file that cannot be played is reported on standard error, \
+and the others are added (exit code 7).
 
 Examples:
   onhook voicemail add --mailbox alice hello.wav
   onhook voicemail add --mailbox alice --json *.mp3
   onhook voicemail list --mailbox alice")]
 pub(super) struct Args {
+    #[command(flatten)]
+    config: ConfigFile,
+
     #[command(subcommand)]
     command: Command,
 }
@@ -104,8 +107,8 @@ impl<'a> From<&'a MessageSummary> for Entry<'a> {
     }
 }
 
-pub(super) fn run(args: Args, file: &ConfigFile) -> Result<Exit, Failure> {
-    let store = file.open_store()?;
+pub(super) fn run(args: Args) -> Result<Exit, Failure> {
+    let store = args.config.open_store()?;
     let mut out = io::stdout().lock();
     match args.command {
         Command::Add { mailbox, json, files } => add::run(&store, &mailbox, &files, json, &mut out),

@@ -12,7 +12,7 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum ConfigError {
     #[error(
-        "cannot read {}: {source}\n  --config names another file; `onhook check-config --print-example` prints one to start from",
+        "cannot read {}: {source}\n  --config names another file; `onhook check-config --print-minimal` prints one to start from",
         path.display()
     )]
     Unreadable { path: PathBuf, source: io::Error },

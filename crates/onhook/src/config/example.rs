@@ -3,6 +3,9 @@
 use super::section::{Key, Kind, Section, Shape};
 use super::sections::Config;
 
+/// `onhook.minimal.toml`: what an operator with a PBX has to say, and nothing else.
+pub const MINIMAL: &str = include_str!("../../../../onhook.minimal.toml");
+
 /// The whole example file. It reads as the defaults; every `#key` line in it can be uncommented.
 pub fn example() -> String {
     let mut text = String::new();

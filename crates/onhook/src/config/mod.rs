@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 pub use dialling::{Dial, DialGroup, DialPlan, DialRule, Mask, NumberFormat, Prefix, RuleAction, RuleKind, SipHost};
 pub use error::{ConfigError, Finding, Findings};
-pub use example::example;
+pub use example::{MINIMAL, example};
 pub use login::{CertificateName, ClientCertificate, LoginMethod, SigningAlgorithm};
 pub use next_hop::NextHop;
 pub use sections::{
