@@ -48,7 +48,16 @@ impl Header {
     pub(crate) fn decode(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Self, Fault> {
         let mut header = Self::default();
         while let Some(block) = reader.any_child(element, &[])? {
-            if block.name == REQUEST_SERVER_VERSION {
+            let is_known = block.name == REQUEST_SERVER_VERSION
+                || block.name == EXCHANGE_IMPERSONATION
+                || WITHOUT_EFFECT.contains(&block.name);
+            if !is_known && must_understand(&block) {
+                return Err(Fault::MustUnderstand(block.name.to_string()));
+            }
+            if is_known && is_nil(&block) {
+                // Not passed over: what stands in it would be said, and unheard.
+                reader.end_of_empty(&block)?;
+            } else if block.name == REQUEST_SERVER_VERSION {
                 header.server_version = Some(decode_version(reader, &block)?);
             } else if block.name == EXCHANGE_IMPERSONATION {
                 let sid = ConnectingSid::decode(reader, &block)?;
@@ -56,8 +65,6 @@ impl Header {
                 if header.impersonation.replace(sid).is_some() {
                     return Err(Fault::InvalidExchangeImpersonationHeaderData);
                 }
-            } else if !WITHOUT_EFFECT.contains(&block.name) && must_understand(&block) {
-                return Err(Fault::MustUnderstand(block.name.to_string()));
             } else {
                 reader.skip()?;
             }
@@ -92,6 +99,16 @@ impl ConnectingSid {
             _ => Self::SmtpAddress(text),
         })
     }
+}
+
+/// Whether a block is there to say that it is not (XML Schema part 1 §2.6.2). JAX-WS prints each header so that it was not
+/// given; of a block that nobody here knows, the attributes may still say something.
+fn is_nil(block: &Element<'_>) -> bool {
+    let mut attributes = block.attributes.iter();
+    attributes.any(|attribute| {
+        let is_nil = attribute.name.namespace == Namespace::Xsi && attribute.name.local == "nil";
+        is_nil && matches!(attribute.value.trim(), "1" | "true")
+    })
 }
 
 /// Whether a block is for us and may not be passed over (SOAP 1.1 §4.2.3).

@@ -8,6 +8,7 @@ use ews::{
 const SOAP: &str = "http://schemas.xmlsoap.org/soap/envelope/";
 const MESSAGES: &str = "http://schemas.microsoft.com/exchange/services/2006/messages";
 const TYPES: &str = "http://schemas.microsoft.com/exchange/services/2006/types";
+const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
 
 fn decode_text(document: &str) -> Result<Request, Fault> {
     decode(document.as_bytes(), &DecodeOptions::default())
@@ -170,6 +171,58 @@ fn unknown_blocks_that_must_be_understood_are_not() {
         refused("mustUnderstand='1'").is_ok(),
         "an attribute without a namespace is not SOAP's"
     );
+}
+
+/// JAX-WS 2.3, its classes made by wsimport from our WSDL, prints every header that it was not given.
+#[test]
+fn header_blocks_that_are_nil_say_nothing() {
+    let request = decode(include_bytes!("fixtures/jax-ws.request.xml"), &DecodeOptions::default());
+    let request = request.unwrap();
+    assert_eq!((request.server_version, request.impersonation), (None, None));
+    assert!(matches!(request.operation, Operation::DisconnectPhoneCall(_)));
+
+    let anna =
+        "<t:ExchangeImpersonation><t:ConnectingSID><t:SID>anna</t:SID></t:ConnectingSID></t:ExchangeImpersonation>";
+    for name in [
+        "RequestServerVersion",
+        "ExchangeImpersonation",
+        "MailboxCulture",
+        "TimeZoneContext",
+        "ManagementRole",
+        "DateTimePrecision",
+    ] {
+        for attributes in ["i:nil='true'", "i:nil=' 1 '", "i:nil='true' s:mustUnderstand='1'"] {
+            let nil = format!("<t:{name} xmlns:i='{XSI}' {attributes}/>");
+            let request = decode_header(&nil).unwrap();
+            assert_eq!((request.server_version, request.impersonation), (None, None), "{nil}");
+            let request = decode_header(&format!("{nil}{anna}{nil}")).unwrap();
+            assert_eq!(request.impersonation, Some(ConnectingSid::Sid("anna".into())), "{nil}");
+        }
+    }
+}
+
+#[test]
+fn nil_is_no_way_around_what_a_header_says() {
+    let nil = |block: &str| decode_header(&block.replace("@nil", &format!("xmlns:i='{XSI}' i:nil='true'")));
+    let said = "<t:ConnectingSID><t:SID>anna</t:SID></t:ConnectingSID>";
+    let full = violation(nil(&format!(
+        "<t:ExchangeImpersonation @nil>{said}</t:ExchangeImpersonation>"
+    )));
+    assert!(
+        full.text.contains("cannot contain child element 'ConnectingSID'"),
+        "{full}"
+    );
+    for not_nil in ["nil='true'", "i:nil='false'", "i:nil='TRUE'", "i:nil=''"] {
+        let header = format!("<t:ExchangeImpersonation xmlns:i='{XSI}' {not_nil}/>");
+        violation(decode_header(&header));
+    }
+    // Attributes of a block that nobody here knows may say something all the same.
+    assert_eq!(
+        nil("<x:Security xmlns:x='urn:x' s:mustUnderstand='1' @nil/>"),
+        Err(Fault::MustUnderstand("'Security' in namespace 'urn:x'".into()))
+    );
+    // Only blocks of the header may be nil.
+    assert!(decode_body(&format!("<m:DisconnectPhoneCall xmlns:i='{XSI}' i:nil='true'/>")).is_err());
 }
 
 #[test]
