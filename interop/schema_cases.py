@@ -4,7 +4,7 @@
 """
 
 from ews import NAMESPACES, Ews
-from case import Failed, Run, case
+from case import Failed, Run, case, check
 from server import NUMBER, Onhook
 import schemas
 from sound import Ear
@@ -102,6 +102,20 @@ def faults(run: Run) -> str:
         version_without_phones=client.ask(hang_up, version="Exchange2007_SP1"),
         header_not_understood=client.post(envelope('<x:Y xmlns:x="urn:x" s:mustUnderstand="1"/>', hang_up)),
     )
+
+
+@case("schemas/every-request")
+def every_request(run: Run) -> str:
+    """Each request of the published schema is served, or is refused as one that is not; what is no request is a violation."""
+    _, client = server(run)
+    requests = schemas.published_requests()
+    codes = {name: client.ask(f"<m:{name}/>").code for name in requests}
+    # Served: an empty request lacks something.
+    served = sorted(name for name, code in codes.items() if code == "ErrorSchemaValidation")
+    refused = [name for name, code in codes.items() if code == "ErrorInvalidOperation"]
+    check("requests with an answer of their own", len(served) + len(refused), len(requests))
+    check("a response", client.ask("<m:GetItemResponse/>").code, "ErrorSchemaValidation")
+    return f"served: {', '.join(served)}; not served: {len(refused)}"
 
 
 @case("schemas/can-fail")

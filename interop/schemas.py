@@ -54,6 +54,22 @@ def published() -> Schemas:
     return Schemas("published", PUBLISHED / "messages.xsd", PUBLISHED / "types.xsd")
 
 
+def published_requests() -> list[str]:
+    """The elements of the published messages.xsd whose type extends BaseRequestType."""
+    xs = {"xs": "http://www.w3.org/2001/XMLSchema"}
+    root = etree.parse(PUBLISHED / "messages.xsd").getroot()
+    local = lambda name: (name or "").rpartition(":")[2]
+    extended = {
+        extension.getparent().getparent().get("name"): local(extension.get("base"))
+        for extension in root.findall("xs:complexType/xs:complexContent/xs:extension", xs)
+    }
+
+    def is_request(kind: str) -> bool:
+        return kind == "BaseRequestType" or (kind in extended and is_request(extended[kind]))
+
+    return [element.get("name") for element in root.findall("xs:element", xs) if is_request(local(element.get("type")))]
+
+
 def served(client) -> Schemas:
     """The schemas of the server `client` talks to, fetched once a server."""
     if client.address not in SERVED:

@@ -23,6 +23,9 @@ pub enum Fault {
     /// The operation is younger than the schema version asked for.
     #[error("the operation is not part of the schema version the request names")]
     IncorrectSchemaVersion,
+    /// An operation of the schema that is not served.
+    #[error("the operation is not served")]
+    InvalidOperation,
     /// No operation, or several.
     #[error("the request is invalid")]
     InvalidRequest,
@@ -53,6 +56,7 @@ impl Fault {
             Self::SchemaValidation(_) => ResponseCode::SchemaValidation,
             Self::InvalidServerVersion => ResponseCode::InvalidServerVersion,
             Self::IncorrectSchemaVersion => ResponseCode::IncorrectSchemaVersion,
+            Self::InvalidOperation => ResponseCode::InvalidOperation,
             Self::InvalidRequest => ResponseCode::InvalidRequest,
             Self::ServerBusy(_) => ResponseCode::ServerBusy,
             Self::ImpersonateUserDenied => ResponseCode::ImpersonateUserDenied,
@@ -125,6 +129,7 @@ impl Fault {
             Self::SchemaValidation(violation),
             Self::InvalidServerVersion,
             Self::IncorrectSchemaVersion,
+            Self::InvalidOperation,
             Self::InvalidRequest,
             Self::ServerBusy(Duration::from_secs(30)),
             Self::ImpersonateUserDenied,

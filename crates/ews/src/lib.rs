@@ -21,6 +21,7 @@ mod get_phone_call_information;
 mod get_service_configuration;
 mod header;
 mod namespace;
+mod not_served;
 mod operation;
 mod phone_call_id;
 mod play_on_phone;

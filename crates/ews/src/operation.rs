@@ -5,7 +5,8 @@ use crate::disconnect_phone_call::{self, DisconnectPhoneCall};
 use crate::fault::Fault;
 use crate::get_phone_call_information::{self, GetPhoneCallInformation, PhoneCallInformation};
 use crate::get_service_configuration::{self, GetServiceConfiguration, UnifiedMessagingConfiguration};
-use crate::namespace::Name;
+use crate::namespace::{Name, Namespace};
+use crate::not_served::is_not_served;
 use crate::phone_call_id::PhoneCallId;
 use crate::play_on_phone::{self, PlayOnPhone};
 use crate::print::answer;
@@ -53,8 +54,7 @@ pub(crate) const OPERATIONS: [Name<'_>; 5] = [
 ];
 
 impl Operation {
-    /// Decodes the Body's child. Operations of EWS that are not served here are as unknown to our schema as any
-    /// other element.
+    /// Decodes the Body's child.
     pub(crate) fn decode(
         reader: &mut Reader<'_>,
         body: &Element<'_>,
@@ -62,6 +62,9 @@ impl Operation {
         version: Option<ServerVersion>,
     ) -> Result<Self, Fault> {
         if !OPERATIONS.contains(&element.name) {
+            if element.name.namespace == Namespace::Messages && is_not_served(element.name.local) {
+                return Err(Fault::InvalidOperation);
+            }
             return Err(reader.unexpected_child(body, element, &OPERATIONS).into());
         }
         let name = element.name.local;

@@ -57,6 +57,8 @@ response_codes! {
     InvalidIdEmpty = "ErrorInvalidIdEmpty", "Id must be non-empty.";
     /// No id of this server has that form.
     InvalidIdMalformed = "ErrorInvalidIdMalformed", "Id is malformed.";
+    /// Fault: the schema has this operation, and this server does not serve it.
+    InvalidOperation = "ErrorInvalidOperation", "The operation isn't offered by this server.";
     /// Unknown, malformed, forgotten or somebody else's call: all alike.
     InvalidPhoneCallId = "ErrorInvalidPhoneCallId", "The phone call ID isn't valid.";
     /// Empty, too long, or with characters no number has.

@@ -316,17 +316,25 @@ fn violations_are_told_in_a_validators_words() {
 }
 
 #[test]
-fn operations_of_exchange_that_are_not_served_are_unknown_elements() {
+fn operations_of_the_schema_that_are_not_served_are_refused_by_name() {
+    for name in ["GetItem", "AddDelegate", "ValidateUMPin", "GetUserAvailabilityRequest"] {
+        let asked = decode_body(&format!("<m:{name}><m:Whatever/></m:{name}>"));
+        assert_eq!(asked, Err(Fault::InvalidOperation), "{name}");
+    }
+}
+
+#[test]
+fn what_the_schema_does_not_have_is_a_violation_of_it() {
     for name in [
-        "GetItem",
-        "FindItem",
-        "GetFolder",
-        "Subscribe",
-        "PlayOnPhoneResponse",
-        "Nonsense",
+        "m:getitem",
+        "m:PlayOnPhoneResponse",
+        "m:GetItemResponse",
+        "m:Nonsense",
+        "t:GetItem",
     ] {
-        let text = violation(decode_body(&format!("<m:{name}/>"))).text;
-        assert!(text.contains(&format!("has invalid child element '{name}'")), "{text}");
+        let text = violation(decode_body(&format!("<{name}/>"))).text;
+        let child = format!("has invalid child element '{}'", &name[2..]);
+        assert!(text.contains(&child), "{text}");
     }
 }
 
