@@ -12,6 +12,7 @@ pub mod messages;
 pub mod metrics;
 pub mod numbering;
 pub mod operations;
+pub mod pem;
 pub mod phone;
 pub mod reach;
 pub mod server;

@@ -1,10 +1,10 @@
 //! What a monitoring system can count, in the words of Prometheus.
 //!
-//! The only file that names the `metrics` crates; see decision 15. A label is one of a few words: never a number, a user or
+//! The only file that names `prometheus_client`; see decision 15. A label is one of a few words: never a number, a user or
 //! an address. Nothing is counted unless `[metrics] listen` is set; then everybody who reaches that address may read, and
 //! there is nothing but `GET /metrics`.
 
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, sync::OnceLock, time::Duration};
+use std::{convert::Infallible, fmt, io, net::SocketAddr, sync::Arc, sync::OnceLock, time::Duration};
 
 use http_body_util::Full;
 use hyper::{
@@ -15,18 +15,17 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use prometheus_client::{
+    encoding::prometheus_text,
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::Registry,
+};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
-
-const DIAL_REFUSED: &str = "onhook_dial_refused_total";
-const DIAL_PERMITTED: &str = "onhook_dial_permitted_total";
-const CALLS_LIVE: &str = "onhook_calls_live";
-const LOGINS_REFUSED: &str = "onhook_logins_refused_total";
 
 /// Readers at a time; a further one is turned away.
 const MOST_READERS: usize = 16;
@@ -37,43 +36,83 @@ const LONGEST_HEAD: usize = 8192;
 /// When to look again for a connection, if the system has none to give.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// The counts of this process, from the moment that somebody can read them.
+static COUNTS: OnceLock<Counts> = OnceLock::new();
+
+type ByReason = Family<[(&'static str, &'static str); 1], Counter>;
+
+struct Counts {
+    registry: Registry,
+    dial_refused: ByReason,
+    dial_permitted: Counter,
+    calls_live: Gauge,
+    logins_refused: ByReason,
+}
+
+impl Counts {
+    /// What has not happened yet reads as 0, and not as missing.
+    fn new() -> Self {
+        let mut counts = Self {
+            registry: Registry::with_prefix("onhook"),
+            dial_refused: ByReason::default(),
+            dial_permitted: Counter::default(),
+            calls_live: Gauge::default(),
+            logins_refused: ByReason::default(),
+        };
+        let registry = &mut counts.registry;
+        // `_total` is appended to the name of a counter, and a full stop to what it is.
+        registry.register(
+            "dial_refused",
+            "Calls refused by the rules or by a cap",
+            counts.dial_refused.clone(),
+        );
+        registry.register(
+            "dial_permitted",
+            "Numbers that the rules allowed",
+            counts.dial_permitted.clone(),
+        );
+        registry.register("calls_live", "Calls that hold a place now", counts.calls_live.clone());
+        registry.register(
+            "logins_refused",
+            "Requests whose sender was not let in",
+            counts.logins_refused.clone(),
+        );
+        counts
+    }
+
+    fn print(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        prometheus_text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
 /// Calls that were refused by the gate, by why: the words of `dial.refused` in the log.
 pub(crate) fn dial_refused(reason: &'static str, times: u64) {
-    ::metrics::counter!(DIAL_REFUSED, "reason" => reason).increment(times);
+    if let Some(counts) = COUNTS.get() {
+        counts.dial_refused.get_or_create(&[("reason", reason)]).inc_by(times);
+    }
 }
 
 /// A number that the rules allow. Caps may still refuse the call.
 pub(crate) fn dial_permitted() {
-    ::metrics::counter!(DIAL_PERMITTED).increment(1);
+    if let Some(counts) = COUNTS.get() {
+        counts.dial_permitted.inc();
+    }
 }
 
 /// How many calls hold a place now.
 pub(crate) fn calls_live(calls: u32) {
-    ::metrics::gauge!(CALLS_LIVE).set(calls);
+    if let Some(counts) = COUNTS.get() {
+        counts.calls_live.set(calls.into());
+    }
 }
 
 /// Somebody was not let in, by why.
 pub(crate) fn login_refused(reason: &'static str) {
-    ::metrics::counter!(LOGINS_REFUSED, "reason" => reason).increment(1);
-}
-
-/// The counts, installed on first use: one for the process.
-fn counts() -> &'static PrometheusHandle {
-    static COUNTS: OnceLock<PrometheusHandle> = OnceLock::new();
-    COUNTS.get_or_init(|| {
-        let recorder = PrometheusBuilder::new().build_recorder();
-        let handle = recorder.handle();
-        // It fails when there is one already, which only this line could have made.
-        let _ = ::metrics::set_global_recorder(recorder);
-        ::metrics::describe_counter!(DIAL_REFUSED, "Calls refused by the rules or by a cap");
-        ::metrics::describe_counter!(DIAL_PERMITTED, "Numbers that the rules allowed");
-        ::metrics::describe_gauge!(CALLS_LIVE, "Calls that hold a place now");
-        ::metrics::describe_counter!(LOGINS_REFUSED, "Requests whose sender was not let in");
-        // What has not happened yet reads as 0, and not as missing.
-        ::metrics::counter!(DIAL_PERMITTED).absolute(0);
-        calls_live(0);
-        handle
-    })
+    if let Some(counts) = COUNTS.get() {
+        counts.logins_refused.get_or_create(&[("reason", reason)]).inc();
+    }
 }
 
 /// The listener for whoever reads, bound and not served yet.
@@ -90,7 +129,7 @@ impl Listener {
     pub(crate) async fn open(address: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
-        counts();
+        COUNTS.get_or_init(Counts::new);
         Ok(Self { listener, address })
     }
 
@@ -142,8 +181,11 @@ fn answer(request: &Request<Incoming>) -> Response<Full<Bytes>> {
     };
     match (request.method(), request.uri().path()) {
         (&Method::GET, "/metrics") => {
-            let mut response = Response::new(counts().render().into());
-            let format = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+            let Some(Ok(counts)) = COUNTS.get().map(Counts::print) else {
+                return empty(StatusCode::INTERNAL_SERVER_ERROR);
+            };
+            let mut response = Response::new(counts.into());
+            let format = HeaderValue::from_static(prometheus_text::CONTENT_TYPE);
             response.headers_mut().insert(CONTENT_TYPE, format);
             response
         }

@@ -183,7 +183,7 @@ async fn each_way_to_fail_is_told_apart() {
         &Secret::new("x"),
         &Trust::File("/nowhere.pem".into()),
     );
-    assert!(matches!(missing.err(), Some(ClientError::Unreadable { .. })));
+    assert!(matches!(missing.err(), Some(ClientError::Certificate(_))));
 }
 
 #[tokio::test]

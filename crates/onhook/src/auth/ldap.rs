@@ -4,7 +4,7 @@
 //! was right is remembered for a minute, so there are few, and no state of one user's can reach another's. Groups are not
 //! looked at, referrals are not followed.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +12,6 @@ use std::time::Duration;
 use ldap3::{LdapConnAsync, LdapConnSettings, Scope, SearchEntry, SearchOptions, dn_escape, ldap_escape};
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::{self, PemObject as _};
 use thiserror::Error;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
@@ -27,6 +25,7 @@ use super::throttle::Attempt;
 use super::turns::Turns;
 use super::verified::Verified;
 use crate::config::{self, Secret};
+use crate::pem::{self, PemError};
 use crate::store::UserName;
 
 /// Result codes (RFC 4511 appendix A) that say: not this user, or not with this password.
@@ -46,8 +45,8 @@ const VERSION: i64 = 0;
 /// Why the directory could not say who somebody is.
 #[derive(Debug, Error)]
 pub enum LdapError {
-    #[error("no authorities to verify its certificate by, in {}: {source}", path.display())]
-    Authorities { path: PathBuf, source: pem::Error },
+    #[error("no authorities to verify its certificate by: {0}")]
+    Authorities(#[from] PemError),
     #[error("no authorities to verify its certificate by")]
     NoAuthorities,
     #[error(transparent)]
@@ -295,20 +294,14 @@ impl Bind {
 }
 
 fn tls(ca: Option<&Path>) -> Result<Arc<ClientConfig>, LdapError> {
-    let mut roots = RootCertStore::empty();
-    match ca {
-        Some(path) => {
-            let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-            let found = read.map_err(|source| LdapError::Authorities {
-                path: path.to_owned(),
-                source,
-            })?;
-            roots.add_parsable_certificates(found);
-        }
+    let roots = match ca {
+        Some(path) => pem::authorities(path)?,
         None => {
+            let mut roots = RootCertStore::empty();
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            roots
         }
-    }
+    };
     if roots.is_empty() {
         return Err(LdapError::NoAuthorities);
     }

@@ -63,7 +63,7 @@ impl ServerArgs {
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let exit = match error {
-            ClientError::Unreadable { .. } | ClientError::NoCertificate(_) => Exit::Failed,
+            ClientError::Certificate(_) => Exit::Failed,
             ClientError::Unreachable { .. } | ClientError::Status(_) => Exit::Unreachable,
             ClientError::Unauthorised => Exit::Unauthorised,
             ClientError::Reply(_) => Exit::Refused,

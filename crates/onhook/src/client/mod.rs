@@ -5,7 +5,6 @@
 
 mod error;
 
-use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,9 +15,10 @@ use ews::{
     ServerVersion,
 };
 use ureq::Agent;
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use crate::config::Secret;
+use crate::pem;
 
 pub use error::ClientError;
 
@@ -138,19 +138,7 @@ fn roots(trust: &Trust) -> Result<RootCerts, ClientError> {
     let Trust::File(path) = trust else {
         return Ok(RootCerts::WebPki);
     };
-    let unreadable = |source| ClientError::Unreadable {
-        path: path.clone(),
-        source,
-    };
-    let pem = fs::read(path).map_err(unreadable)?;
-    let certificates: Vec<Certificate<'static>> = parse_pem(&pem)
-        .filter_map(|item| match item {
-            Ok(PemItem::Certificate(certificate)) => Some(certificate),
-            _ => None,
-        })
-        .collect();
-    if certificates.is_empty() {
-        return Err(ClientError::NoCertificate(path.clone()));
-    }
-    Ok(RootCerts::new_with_certs(&certificates))
+    let found = pem::certificates(path)?;
+    let found: Vec<_> = found.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
+    Ok(RootCerts::new_with_certs(&found))
 }

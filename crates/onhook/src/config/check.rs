@@ -10,8 +10,6 @@ use std::time::Duration;
 
 use rustls::crypto::ring;
 use rustls::sign::CertifiedKey;
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
 
 use super::error::Problem;
@@ -19,6 +17,7 @@ use super::next_hop::NextHop;
 use super::read::Document;
 use super::sections::{Config, Trunk};
 use super::values::{Readers, Srtp, Transport};
+use crate::pem::{self, PemError};
 use passwords::Given;
 
 /// Makes every relative path relative to the folder of the file.
@@ -115,7 +114,7 @@ fn sip(document: &Document<'_>, problems: &mut Vec<Problem>) {
         )),
     }
     if let Some(ca) = &sip.tls.ca
-        && let Err(error) = read_certificates(ca)
+        && let Err(error) = pem::authorities(ca)
     {
         problems.push(Problem::new(document.place("sip.tls.ca"), error.to_string()));
     }
@@ -326,56 +325,32 @@ fn texts(document: &Document<'_>, problems: &mut Vec<Problem>) {
 }
 
 #[derive(Debug, Error)]
-enum FileError {
-    #[error("cannot read a certificate from {}: {source}", path.display())]
-    Certificate {
-        path: PathBuf,
-        source: rustls_pki_types::pem::Error,
-    },
-    #[error("there is no certificate in {}", path.display())]
-    NoCertificate { path: PathBuf },
-    #[error("cannot read a private key from {}: {source}", path.display())]
-    Key {
-        path: PathBuf,
-        source: rustls_pki_types::pem::Error,
-    },
+enum KeyPairError {
+    #[error(transparent)]
+    Pem(#[from] PemError),
     #[error("the key in {} cannot be used with the certificate: {source}", path.display())]
     Mismatch { path: PathBuf, source: rustls::Error },
 }
 
-impl FileError {
+impl KeyPairError {
     /// Which of the two keys of a certificate and its key is to blame.
     fn key(&self) -> &'static str {
         match self {
-            Self::Key { .. } | Self::Mismatch { .. } => "key",
-            Self::Certificate { .. } | Self::NoCertificate { .. } => "cert",
+            Self::Pem(error) if !error.is_of_a_key() => "cert",
+            Self::Pem(_) | Self::Mismatch { .. } => "key",
         }
     }
 }
 
-fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, FileError> {
-    let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect)
-        .map_err(|source| FileError::Certificate {
-            path: path.to_owned(),
-            source,
-        })?;
-    if certificates.is_empty() {
-        return Err(FileError::NoCertificate { path: path.to_owned() });
-    }
-    Ok(certificates)
-}
-
-fn check_key_pair(cert: &Path, key: &Path) -> Result<(), FileError> {
-    let certificates = read_certificates(cert)?;
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|source| FileError::Key {
+fn check_key_pair(cert: &Path, key: &Path) -> Result<(), KeyPairError> {
+    CertifiedKey::from_der(
+        pem::certificates(cert)?,
+        pem::private_key(key)?,
+        &ring::default_provider(),
+    )
+    .map(drop)
+    .map_err(|source| KeyPairError::Mismatch {
         path: key.to_owned(),
         source,
-    })?;
-    CertifiedKey::from_der(certificates, private, &ring::default_provider())
-        .map(drop)
-        .map_err(|source| FileError::Mismatch {
-            path: key.to_owned(),
-            source,
-        })
+    })
 }

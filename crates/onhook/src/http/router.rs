@@ -10,6 +10,7 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::get;
 use tracing::Instrument as _;
+use uuid::{Builder, Uuid};
 
 use super::answer::{Refusal, refuse};
 use super::front::Front;
@@ -42,7 +43,7 @@ async fn identify(request: Request, next: Next) -> Response {
     let span = tracing::info_span!("http", %request_id, caller = tracing::field::Empty);
     let mut response = next.run(request).instrument(span).await;
     let headers = response.headers_mut();
-    if let Ok(value) = HeaderValue::try_from(request_id) {
+    if let Ok(value) = HeaderValue::try_from(request_id.to_string()) {
         headers.insert(REQUEST_ID, value);
     }
     if let Some(value) = echo {
@@ -63,33 +64,25 @@ fn client_request_id(request: &Request) -> Option<HeaderValue> {
 }
 
 /// A random GUID (RFC 9562 version 4). Without randomness from the system it is the nil one: an id is no reason to fail.
-fn guid() -> String {
+fn guid() -> Uuid {
     let mut bytes = [0; 16];
-    if getrandom::fill(&mut bytes).is_ok() {
-        bytes[6] = bytes[6] & 0x0F | 0x40;
-        bytes[8] = bytes[8] & 0x3F | 0x80;
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => Builder::from_random_bytes(bytes).into_uuid(),
+        Err(_) => Uuid::nil(),
     }
-    let number = u128::from_be_bytes(bytes);
-    format!(
-        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-        number >> 96,
-        number >> 80 & 0xFFFF,
-        number >> 64 & 0xFFFF,
-        number >> 48 & 0xFFFF,
-        number & 0xFFFF_FFFF_FFFF
-    )
 }
 
 #[cfg(test)]
 mod tests {
+    use uuid::{Variant, Version};
+
     use super::*;
 
     #[test]
     fn request_ids_are_random_guids() {
         let id = guid();
-        assert_eq!(id.len(), 36);
-        assert_eq!(id.as_bytes()[14], b'4');
-        assert!(matches!(id.as_bytes()[19], b'8' | b'9' | b'a' | b'b'));
+        assert_eq!(id.get_version(), Some(Version::Random));
+        assert_eq!(id.get_variant(), Variant::RFC4122);
         assert_ne!(id, guid());
     }
 }

@@ -4,13 +4,13 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
 use rustls::version::{TLS12, TLS13};
-use rustls::{RootCertStore, ServerConfig};
-use rustls_pki_types::pem::{self, PemObject as _};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
+
+use crate::pem::{self, PemError};
 
 /// A certificate chain with its key, ready to be served. Clones share it, and see what [`Tls::reload`] has read.
 #[derive(Clone)]
@@ -36,12 +36,8 @@ pub struct Clients<'c> {
 /// Why a certificate cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    #[error("cannot read the certificate {}: {source}", path.display())]
-    Certificate { path: PathBuf, source: pem::Error },
-    #[error("{} holds no certificate (BEGIN CERTIFICATE)", .0.display())]
-    NoCertificate(PathBuf),
-    #[error("cannot read the private key {}: {source}", path.display())]
-    Key { path: PathBuf, source: pem::Error },
+    #[error(transparent)]
+    Pem(#[from] PemError),
     #[error("the certificate {} and the key {} do not work together: {source}", cert.display(), key.display())]
     Unusable {
         cert: PathBuf,
@@ -95,14 +91,13 @@ impl Tls {
 }
 
 fn acceptor(cert: &Path, key: &Path, clients: Option<Clients<'_>>) -> Result<TlsAcceptor, TlsError> {
-    let chain = certificates(cert)?;
+    let chain = pem::certificates(cert)?;
     let provider = Arc::new(ring::default_provider());
     let verifier = match clients {
         None => WebPkiClientVerifier::no_client_auth(),
         Some(Clients { ca, required }) => {
-            let mut roots = RootCertStore::empty();
-            roots.add_parsable_certificates(certificates(ca)?);
-            let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+            let roots = Arc::new(pem::authorities(ca)?);
+            let builder = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(&provider));
             let builder = if required {
                 builder
             } else {
@@ -114,10 +109,7 @@ fn acceptor(cert: &Path, key: &Path, clients: Option<Clients<'_>>) -> Result<Tls
             })?
         }
     };
-    let private_key = PrivateKeyDer::from_pem_file(key).map_err(|source| TlsError::Key {
-        path: key.to_owned(),
-        source,
-    })?;
+    let private_key = pem::private_key(key)?;
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&TLS13, &TLS12])
         .map(|builder| builder.with_client_cert_verifier(verifier))
@@ -129,18 +121,6 @@ fn acceptor(cert: &Path, key: &Path, clients: Option<Clients<'_>>) -> Result<Tls
         })?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
-}
-
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
-    let found: Vec<_> = read.map_err(|source| TlsError::Certificate {
-        path: path.to_owned(),
-        source,
-    })?;
-    if found.is_empty() {
-        return Err(TlsError::NoCertificate(path.to_owned()));
-    }
-    Ok(found)
 }
 
 impl fmt::Debug for Tls {

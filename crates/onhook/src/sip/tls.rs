@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     fmt, io,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
@@ -12,14 +12,15 @@ use std::{
 };
 
 use rustls::{
-    AlertDescription, CertificateError, ClientConfig, RootCertStore, ServerConfig, SignatureScheme,
-    client::ResolvesClientCert, crypto::CryptoProvider, sign::CertifiedKey,
+    AlertDescription, CertificateError, ClientConfig, ServerConfig, SignatureScheme, client::ResolvesClientCert,
+    crypto::CryptoProvider, sign::CertifiedKey,
 };
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem, pem::PemObject};
+use rustls_pki_types::ServerName;
 use tokio::{io::AsyncBufReadExt, net::TcpStream, time::timeout};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::listen::{TlsClient, TlsServer};
+use crate::pem::{self, PemError};
 
 /// Where distributions keep the roots they trust.
 const SYSTEM_ROOTS: [&str; 3] = [
@@ -34,10 +35,8 @@ const OBJECTION: Duration = Duration::from_millis(500);
 /// Why TLS cannot be used as configured.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    #[error("{}: {error}", file.display())]
-    Pem { file: PathBuf, error: pem::Error },
-    #[error("{}: no certificate in it", .0.display())]
-    Empty(PathBuf),
+    #[error(transparent)]
+    Pem(#[from] PemError),
     #[error("no bundle of trusted roots on this system: name one with ca_file")]
     NoSystemRoots,
     #[error("certificate or key refused: {0}")]
@@ -48,28 +47,6 @@ pub enum TlsError {
 
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
-}
-
-fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let failed = |error| TlsError::Pem {
-        file: file.to_owned(),
-        error,
-    };
-    let found = CertificateDer::pem_file_iter(file)
-        .map_err(failed)?
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(failed)?;
-    if found.is_empty() {
-        return Err(TlsError::Empty(file.to_owned()));
-    }
-    Ok(found)
-}
-
-fn key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    PrivateKeyDer::from_pem_file(file).map_err(|error| TlsError::Pem {
-        file: file.to_owned(),
-        error,
-    })
 }
 
 /// What `tls:` listeners show to those who connect, as it was last read.
@@ -102,7 +79,7 @@ fn server(tls: &TlsServer) -> Result<Arc<ServerConfig>, TlsError> {
     let config = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
-        .with_single_cert(certificates(&tls.cert)?, key(&tls.key)?)?;
+        .with_single_cert(pem::certificates(&tls.cert)?, pem::private_key(&tls.key)?)?;
     Ok(Arc::new(config))
 }
 
@@ -116,23 +93,20 @@ pub(super) struct Verifier {
 impl Verifier {
     fn load(tls: &TlsClient) -> Result<Self, TlsError> {
         let file = match &tls.ca_file {
-            Some(file) => file.clone(),
+            Some(file) => file.as_path(),
             None => SYSTEM_ROOTS
                 .iter()
-                .map(PathBuf::from)
+                .map(Path::new)
                 .find(|file| file.exists())
                 .ok_or(TlsError::NoSystemRoots)?,
         };
-        let mut roots = RootCertStore::empty();
-        let (added, _) = roots.add_parsable_certificates(certificates(&file)?);
-        if added == 0 {
-            return Err(TlsError::Empty(file));
-        }
         let builder = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots);
+            .with_root_certificates(pem::authorities(file)?);
         let config = match &tls.identity {
-            Some(identity) => builder.with_client_auth_cert(certificates(&identity.cert)?, key(&identity.key)?)?,
+            Some(identity) => {
+                builder.with_client_auth_cert(pem::certificates(&identity.cert)?, pem::private_key(&identity.key)?)?
+            }
             None => builder.with_no_client_auth(),
         };
         let server_name = tls.server_name.as_deref().map(name).transpose()?;

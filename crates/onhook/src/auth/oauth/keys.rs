@@ -4,12 +4,10 @@
 //! twice at a time. While they cannot be fetched, those that are known go on for a day.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::{self, PemObject as _};
 use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;
@@ -20,6 +18,7 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use super::jws::{Jwk, Key, Signed};
 use crate::auth::AuthError;
+use crate::pem::{self, PemError};
 
 /// How often they are fetched at most.
 const PAUSE: Duration = Duration::from_secs(60);
@@ -37,10 +36,8 @@ const MOST_KEYS: usize = 64;
 /// Why there are no keys.
 #[derive(Debug, Error)]
 pub enum KeysError {
-    #[error("cannot read the authorities in {}: {source}", path.display())]
-    Authorities { path: PathBuf, source: pem::Error },
-    #[error("there is no certificate in {}", .0.display())]
-    NoAuthorities(PathBuf),
+    #[error(transparent)]
+    Authorities(#[from] PemError),
     #[error("cannot fetch them: {0}")]
     Unreachable(#[from] Box<ureq::Error>),
     #[error("the issuer answers with status {0}")]
@@ -202,14 +199,7 @@ fn roots(ca: Option<&Path>) -> Result<RootCerts, KeysError> {
     let Some(path) = ca else {
         return Ok(RootCerts::WebPki);
     };
-    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let found = read.map_err(|source| KeysError::Authorities {
-        path: path.to_owned(),
-        source,
-    })?;
-    if found.is_empty() {
-        return Err(KeysError::NoAuthorities(path.to_owned()));
-    }
+    let found = pem::certificates(path)?;
     let found: Vec<_> = found.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
     Ok(RootCerts::new_with_certs(&found))
 }

@@ -4,11 +4,11 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::passwords::Given;
-use super::read_certificates;
 use crate::config::error::Problem;
 use crate::config::login::{ClientCertificate, LoginMethod};
 use crate::config::read::Document;
 use crate::config::sections::LoginLdap;
+use crate::pem;
 
 /// Longer than clocks differ; more would be a way to use old tokens.
 const LONGEST_LEEWAY: Duration = Duration::from_secs(300);
@@ -67,7 +67,7 @@ fn listeners(document: &Document<'_>, problems: &mut Vec<Problem>) {
         let place = |key: &str| document.place(&format!("http.tls.{index}.{key}"));
         match &tls.client_ca {
             Some(ca) => {
-                if let Err(error) = read_certificates(ca) {
+                if let Err(error) = pem::authorities(ca) {
                     problems.push(Problem::new(place("client_ca"), error.to_string()));
                 }
             }
@@ -137,7 +137,7 @@ fn ldap(document: &Document<'_>, problems: &mut Vec<Problem>) {
         );
     }
     if let Some(ca) = &ldap.ca
-        && let Err(error) = read_certificates(ca)
+        && let Err(error) = pem::authorities(ca)
     {
         problems.push(Problem::new(document.place("login.ldap.ca"), error.to_string()));
     }
@@ -185,7 +185,7 @@ fn oauth(document: &Document<'_>, problems: &mut Vec<Problem>) {
         );
     }
     if let Some(ca) = &oauth.ca
-        && let Err(error) = read_certificates(ca)
+        && let Err(error) = pem::authorities(ca)
     {
         problems.push(Problem::new(document.place("login.oauth.ca"), error.to_string()));
     }
