@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::Response;
+use ews::Fault;
 
+use super::Settings;
 use crate::auth::Taken;
 
 const XML: HeaderValue = HeaderValue::from_static("text/xml; charset=utf-8");
@@ -59,33 +61,57 @@ impl Refusal {
     }
 }
 
-pub(super) fn refuse(refusal: Refusal) -> Response {
-    let mut response = with_body(refusal.status(), TEXT, format!("{}\n", refusal.text()));
-    if let Refusal::TooManyAttempts(wait) = refusal {
-        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
-    }
+/// The answer to who is refused. Throttling has a fault of EWS; a person who reads gets HTTP's own status and the reason.
+pub(super) fn refuse(refusal: Refusal, method: &Method, settings: &Settings) -> Response {
+    tracing::debug!(status = refusal.status().as_u16(), "{}", refusal.text());
+    let Refusal::TooManyAttempts(wait) = refusal else {
+        return explained(refusal.status(), method, refusal.text());
+    };
+    let mut response = if is_read_by_a_person(method) {
+        explained(refusal.status(), method, refusal.text())
+    } else {
+        let fault = Fault::ServerBusy(wait);
+        xml(StatusCode::INTERNAL_SERVER_ERROR, fault.encode(&settings.version))
+    };
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     response
 }
 
 /// Asks for credentials. Only what is really taken is offered: clients pick what looks strongest, and fail on it. Where
-/// only certificates are, there is nothing to ask for: the handshake was the time.
-pub(super) fn challenge(realm: &str, taken: Taken, page: Option<String>) -> Response {
+/// only certificates are, there is nothing to ask for: the handshake was the time. `page` is for a person without a
+/// password.
+pub(super) fn challenge(taken: Taken, method: &Method, settings: &Settings, page: Option<String>) -> Response {
     let mut schemes = taken.schemes().peekable();
     if schemes.peek().is_none() {
-        return refuse(Refusal::NeedsCertificate);
+        return refuse(Refusal::NeedsCertificate, method, settings);
     }
     let mut response = match page {
         Some(page) => with_body(StatusCode::UNAUTHORIZED, HTML, page),
-        None => with_body(StatusCode::UNAUTHORIZED, TEXT, "Credentials are needed.\n"),
+        None => explained(StatusCode::UNAUTHORIZED, method, "Credentials are needed."),
     };
     for scheme in schemes {
         // The configuration takes no realm that would have to be escaped.
-        let offer = HeaderValue::try_from(format!("{scheme} realm=\"{realm}\""));
+        let offer = HeaderValue::try_from(format!("{scheme} realm=\"{}\"", settings.realm));
         let offer = offer.unwrap_or(HeaderValue::from_static(scheme));
         response.headers_mut().append(WWW_AUTHENTICATE, offer);
     }
     response
+}
+
+/// A status with its reason in words, for those who read them. Client libraries take whatever answers a POST for SOAP,
+/// and where it is none they complain of that and hide the status: nothing is there for them to take.
+fn explained(status: StatusCode, method: &Method, text: &str) -> Response {
+    if is_read_by_a_person(method) {
+        return with_body(status, TEXT, format!("{text}\n"));
+    }
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}
+
+fn is_read_by_a_person(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
 }
 
 /// An answer of EWS.

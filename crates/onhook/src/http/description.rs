@@ -3,7 +3,7 @@
 use axum::extract::{Extension, State};
 use axum::http::header::HOST;
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::Response;
 
 use super::Service;
@@ -25,7 +25,7 @@ pub(super) async fn page<S: Service>(
     }
     match authenticate(&state, &connection, &headers).await {
         Ok(_) => html(explanation()),
-        Err(refused) => refused.into_response(&state.settings, Some(explanation())),
+        Err(refused) => refused.into_response(&Method::GET, &state.settings, Some(explanation())),
     }
 }
 
@@ -66,7 +66,7 @@ async fn described<S: Service>(
 ) -> Response {
     match authenticate(front, connection, headers).await {
         Ok(_) => xml(StatusCode::OK, document),
-        Err(refused) => refused.into_response(&front.settings, None),
+        Err(refused) => refused.into_response(&Method::GET, &front.settings, None),
     }
 }
 

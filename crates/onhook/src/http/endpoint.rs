@@ -26,16 +26,16 @@ pub(super) async fn serve<S: Service>(
         Ok(caller) => caller,
         Err(refused) => {
             discard(&head.headers, body, settings).await;
-            return refused.into_response(settings, None);
+            return refused.into_response(&head.method, settings, None);
         }
     };
     if let Err(refusal) = check_head(&head.headers, settings) {
         discard(&head.headers, body, settings).await;
-        return refuse(refusal);
+        return refuse(refusal, &head.method, settings);
     }
     let body = match read(body, settings).await {
         Ok(body) => body,
-        Err(refusal) => return refuse(refusal),
+        Err(refusal) => return refuse(refusal, &head.method, settings),
     };
     // Where a chunked body ends is only known now.
     connection.place.keep();

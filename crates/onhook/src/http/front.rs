@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 
 use super::answer::{Refusal, challenge, refuse};
@@ -39,10 +39,10 @@ pub(super) enum Refused {
 
 impl Refused {
     /// The answer; `page` is what a browser shows when its user has no password to give.
-    pub(super) fn into_response(self, settings: &Settings, page: Option<String>) -> Response {
+    pub(super) fn into_response(self, method: &Method, settings: &Settings, page: Option<String>) -> Response {
         match self {
-            Self::Challenge(taken) => challenge(&settings.realm, taken, page),
-            Self::Other(refusal) => refuse(refusal),
+            Self::Challenge(taken) => challenge(taken, method, settings, page),
+            Self::Other(refusal) => refuse(refusal, method, settings),
         }
     }
 }

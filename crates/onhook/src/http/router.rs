@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::header::CACHE_CONTROL;
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::get;
@@ -30,10 +30,14 @@ pub(super) fn router<S: Service>(settings: Arc<Settings>, service: Arc<S>) -> Ro
         .route("/ews/services.wsdl", get(description::services_wsdl::<S>))
         .route("/ews/messages.xsd", get(description::messages_xsd::<S>))
         .route("/ews/types.xsd", get(description::types_xsd::<S>))
-        .fallback(|| async { refuse(Refusal::NotFound) })
-        .method_not_allowed_fallback(|| async { refuse(Refusal::MethodNotAllowed) })
+        .fallback(|front, method| refused(Refusal::NotFound, front, method))
+        .method_not_allowed_fallback(|front, method| refused(Refusal::MethodNotAllowed, front, method))
         .layer(middleware::from_fn(identify))
         .with_state(Front { settings, service })
+}
+
+async fn refused<S: Service>(refusal: Refusal, front: State<Front<S>>, method: Method) -> Response {
+    refuse(refusal, &method, &front.settings)
 }
 
 /// Gives the request an id, for the log and for the client.

@@ -34,7 +34,7 @@ pub enum Unauthenticated {
     /// The credentials are wrong, or of a scheme that is not offered: they are asked for again (401).
     #[error("wrong credentials")]
     Rejected,
-    /// Too many attempts: try again after so long (429).
+    /// Too many attempts: try again after so long (`ErrorServerBusy`; to a browser, 429).
     #[error("too many attempts")]
     TryLater(Duration),
     /// It could not be found out (503).

@@ -85,16 +85,76 @@ async fn strangers_get_the_challenge_that_works() {
 #[tokio::test]
 async fn who_tries_too_often_is_told_when_to_come_back() {
     let server = start();
-    let busy = request(
-        "POST",
-        "/EWS/Exchange.asmx",
-        "Authorization: Basic busy\r\n",
-        DISCONNECT,
+    let headers = "Authorization: Basic busy\r\n";
+    let answer = exchange(
+        server.address(),
+        &request("POST", "/EWS/Exchange.asmx", headers, DISCONNECT),
+    )
+    .await;
+    assert_eq!((answer.status, answer.header("retry-after")), (500, Some("2")));
+    assert_eq!(answer.header("content-type"), Some("text/xml; charset=utf-8"));
+    assert!(answer.body.contains("a:ErrorServerBusy"), "{}", answer.body);
+    assert!(
+        answer.body.contains("Name=\"BackOffMilliseconds\">1500<"),
+        "{}",
+        answer.body
     );
-    let answer = exchange(server.address(), &busy).await;
+    let answer = get(&server, "/EWS/Services.wsdl", headers).await;
     assert_eq!((answer.status, answer.header("retry-after")), (429, Some("2")));
-    let answer = get(&server, "/EWS/Services.wsdl", "Authorization: Basic down\r\n").await;
-    assert_eq!((answer.status, answer.header("www-authenticate")), (503, None));
+    assert!(answer.body.contains("Try again later."), "{}", answer.body);
+}
+
+/// Client libraries take a body for SOAP, and hide the status when it is none.
+#[tokio::test]
+async fn a_refused_post_has_no_body_and_a_person_is_told_why() {
+    let server = start();
+    let known = format!("Authorization: {ALICE}\r\n");
+    let long = "x".repeat(64 * 1024 + 1);
+    for (method, path, headers, body, status) in [
+        ("POST", "/EWS/Exchange.asmx", "", DISCONNECT, 401),
+        (
+            "POST",
+            "/EWS/Exchange.asmx",
+            "Authorization: Basic down\r\n",
+            DISCONNECT,
+            503,
+        ),
+        ("POST", "/EWS/Exchange.asmx", &known, &long, 413),
+        (
+            "POST",
+            "/EWS/Exchange.asmx",
+            &format!("{known}Content-Encoding: gzip\r\n"),
+            "",
+            415,
+        ),
+        ("POST", "/owa", &known, DISCONNECT, 404),
+        ("POST", "/EWS/Services.wsdl", &known, DISCONNECT, 405),
+        ("DELETE", "/EWS/Exchange.asmx", &known, "", 405),
+    ] {
+        let answer = exchange(server.address(), &request(method, path, headers, body)).await;
+        assert_eq!(
+            (
+                answer.status,
+                answer.header("content-length"),
+                answer.header("content-type")
+            ),
+            (status, Some("0"), None),
+            "{method} {path}"
+        );
+    }
+    for (path, headers, reason) in [
+        ("/EWS/Services.wsdl", "", "Credentials are needed."),
+        (
+            "/EWS/Services.wsdl",
+            "Authorization: Basic down\r\n",
+            "Try again later.",
+        ),
+        ("/owa", "", "The EWS endpoint is"),
+    ] {
+        let answer = get(&server, path, headers).await;
+        assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
+        assert!(answer.body.contains(reason), "{path}: {}", answer.body);
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use ews::ServerVersion;
 
-use crate::house::{House, PASSWORD, basic, play};
+use crate::house::{House, PASSWORD, THROTTLED, basic, play};
 use crate::slapd::Slapd;
 
 /// How often each message is asked for.
@@ -100,7 +100,7 @@ async fn one_guess_too_many_costs_no_hash() {
         let mut refused = Vec::new();
         for _ in 0..20 {
             let started = Instant::now();
-            assert_eq!(house.login(user, "guess").await, Err(429));
+            assert_eq!(house.login(user, "guess").await, Err(THROTTLED));
             refused.push(started.elapsed());
         }
         let refused = quickest(refused);
@@ -125,7 +125,7 @@ async fn another_domain_before_each_guess_is_no_other_user_whether_the_user_exis
     let house = House::plain("").await;
     for user in ["alice", "nobody"] {
         let statuses = statuses(&house, |guess| format!("{user}@{guess}.example")).await;
-        assert_eq!(statuses, [[401; GUESSES].as_slice(), &[429]].concat(), "{user}");
+        assert_eq!(statuses, [[401; GUESSES].as_slice(), &[THROTTLED]].concat(), "{user}");
     }
 }
 
@@ -137,6 +137,6 @@ async fn while_the_directory_is_away_guesses_count_whoever_is_in_the_store() {
     let house = House::plain(&format!("login = [\"users\", \"ldap\"]\n[login.ldap]\n{ldap}")).await;
     for user in ["alice", "nobody"] {
         let statuses = statuses(&house, |_| user.to_owned()).await;
-        assert_eq!(statuses, [[503; GUESSES].as_slice(), &[429]].concat(), "{user}");
+        assert_eq!(statuses, [[503; GUESSES].as_slice(), &[THROTTLED]].concat(), "{user}");
     }
 }

@@ -24,6 +24,8 @@ use crate::authority::Authority;
 
 /// The password of everybody in the store.
 pub(crate) const PASSWORD: &str = "pass-of-the-store";
+/// The status of the fault that a POST gets after too many wrong passwords.
+pub(crate) const THROTTLED: u16 = 500;
 /// Who has a user in the store.
 const USERS: [&str; 3] = ["alice", "bob", "dialler"];
 /// Who has a mailbox, with a user or without.
@@ -118,7 +120,8 @@ impl House {
         ask(self.address(), tls, headers, document).await.unwrap()
     }
 
-    /// Whose messages these headers can reach, or the status that they get.
+    /// Whose messages these headers can reach, or the status that they get: a fault only when it is the one of
+    /// [`THROTTLED`].
     pub(crate) async fn who(&self, headers: &str) -> Result<String, u16> {
         let tls = (!self.server.addresses().https.is_empty()).then(|| self.authority.trust(None));
         self.who_by(tls, headers).await
@@ -131,6 +134,11 @@ impl House {
                 .await
                 .map_err(|_| 0_u16)?;
             if answer.status != 200 {
+                assert!(
+                    answer.status != THROTTLED || answer.body.contains("ErrorServerBusy"),
+                    "{}",
+                    answer.body
+                );
                 return Err(answer.status);
             }
             if !answer.body.contains("ErrorItemNotFound") {

@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use crate::authority::Authority;
-use crate::house::House;
+use crate::house::{House, THROTTLED};
 use crate::slapd::Slapd;
 
 async fn house(login: &str, domains: &str, ldap: &str) -> House {
@@ -171,7 +171,7 @@ async fn guesses_are_throttled_before_the_directory_hears_of_them() {
         seen.push(house.login("carol", &format!("guess-{guess}")).await.unwrap_err());
     }
     assert_eq!(seen[..10], [401; 10]);
-    assert_eq!(seen[10..], [429; 2]);
+    assert_eq!(seen[10..], [THROTTLED; 2]);
     // What was right a moment ago is not a guess.
     assert_eq!(house.login("carol", "pass-of-carol").await.as_deref(), Ok("carol"));
 

@@ -6,7 +6,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::json;
 use sha2::Sha256;
 
-use crate::house::House;
+use crate::house::{House, THROTTLED};
 use crate::issuer::{Issuer, bearer, claims, claims_with, message, now, rs256};
 
 async fn start(more: &str) -> (tempfile::TempDir, Issuer, House) {
@@ -204,7 +204,7 @@ async fn forged_tokens_are_throttled_and_expired_ones_are_not() {
     for _ in 0..60 {
         assert_eq!(house.who(&bearer("a.b.c")).await, Err(401));
     }
-    assert_eq!(house.who(&bearer("a.b.c")).await, Err(429));
+    assert_eq!(house.who(&bearer("a.b.c")).await, Err(THROTTLED));
     assert_eq!(
         house.who(&bearer(&issuer.token())).await.as_deref(),
         Ok("carol"),
