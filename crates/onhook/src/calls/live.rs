@@ -75,6 +75,13 @@ pub(super) struct Placed {
     pub(super) reply: oneshot::Sender<Result<PhoneCallId, PlaceError>>,
 }
 
+impl Placed {
+    /// Whether nobody waits for the id any more.
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.reply.is_closed()
+    }
+}
+
 impl Live {
     pub(super) fn new(owner: [u8; 32], id: IdHash, call: Call, started: SystemTime) -> Self {
         Self {

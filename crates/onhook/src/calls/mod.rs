@@ -21,7 +21,10 @@ mod sound;
 use std::{sync::Arc, time::Duration};
 
 use call::{Limits, sdp::Codec};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::{Instant, timeout, timeout_at},
+};
 
 use crate::{
     auth::Caller,
@@ -46,6 +49,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How long a disconnect waits for the far end to confirm.
     pub disconnect_wait: Duration,
+    /// How long an answer waits for the journal's word.
+    pub disk_wait: Duration,
     /// How long an ended call can still be asked about.
     pub ended_retention: Duration,
     /// How many calls, and how often.
@@ -70,6 +75,9 @@ pub enum PlaceError {
     /// The intent is not on the disk, so nothing was sent.
     #[error("the journal did not take the call")]
     NotJournaled,
+    /// The journal has not said so in time. Should it take the intent later, nothing is sent all the same.
+    #[error("the journal takes too long to take the call")]
+    NotInTime,
     #[error("the operating system gave no random bytes")]
     NoRandomness(#[from] getrandom::Error),
     /// The server takes no new calls.
@@ -87,6 +95,9 @@ pub enum DisconnectError {
     /// now would forget it (promise 3).
     #[error("the journal did not take the wish to end")]
     NotJournaled,
+    /// The phone is being hung up, or is down already, but the journal has not taken the wish or the end in time.
+    #[error("the journal takes too long to take the wish to end")]
+    NotInTime,
     #[error("the server is shutting down")]
     Draining,
 }
@@ -97,6 +108,7 @@ pub struct Calls {
     inbox: mpsc::Sender<Command>,
     sounds: Arc<Sounds>,
     disconnect_wait: Duration,
+    disk_wait: Duration,
     /// What the first trunk is offered first: the message is made ready in it before anything rings.
     likely_codec: Codec,
 }
@@ -114,7 +126,7 @@ impl Calls {
     ) -> Self {
         let (inbox, commands) = mpsc::channel(INBOX);
         let sounds = Arc::new(sounds);
-        let disconnect_wait = settings.disconnect_wait;
+        let (disconnect_wait, disk_wait) = (settings.disconnect_wait, settings.disk_wait);
         let likely_codec = settings
             .trunks
             .first()
@@ -127,12 +139,13 @@ impl Calls {
             inbox,
             sounds,
             disconnect_wait,
+            disk_wait,
             likely_codec,
         }
     }
 
     /// Places a call to the permitted number if no cap stands against it (promise 6), and returns once its intent is
-    /// durable.
+    /// durable, which is waited for as long as the disk may take. A call that nobody waits for any more by then is not sent.
     ///
     /// # Errors
     ///
@@ -154,7 +167,10 @@ impl Calls {
             .send(Command::Place(Box::new(order)))
             .await
             .map_err(|_| PlaceError::Draining)?;
-        placed.await.map_err(|_| PlaceError::Draining)?
+        let placed = timeout(self.disk_wait, placed)
+            .await
+            .map_err(|_| PlaceError::NotInTime)?;
+        placed.map_err(|_| PlaceError::Draining)?
     }
 
     /// How a call is going; `None` when the caller has no such call.
@@ -170,7 +186,7 @@ impl Calls {
     }
 
     /// Ends a call. Returns when the far end has confirmed, or after the configured wait; the wish to end, or the end, is
-    /// durable before either (promise 3). Ending a call that has ended is fine.
+    /// durable before either (promise 3). The hang-up itself waits for nothing. Ending a call that has ended is fine.
     ///
     /// # Errors
     ///
@@ -188,9 +204,11 @@ impl Calls {
     }
 
     async fn settle(&self, mut settled: watch::Receiver<Settled>) -> Result<(), DisconnectError> {
+        let limit = Instant::now() + self.disk_wait;
         // Whether it has come to that or not: what counts then is what the journal says.
-        let _ = tokio::time::timeout(self.disconnect_wait, settled.wait_for(|settled| settled.ended)).await;
-        let settled = settled.wait_for(|settled| settled.durable.is_some()).await;
+        let _ = timeout(self.disconnect_wait, settled.wait_for(|settled| settled.ended)).await;
+        let settled = timeout_at(limit, settled.wait_for(|settled| settled.durable.is_some()));
+        let settled = settled.await.map_err(|_| DisconnectError::NotInTime)?;
         let settled = *settled.map_err(|_| DisconnectError::Draining)?;
         if settled.ended || settled.durable == Some(true) {
             Ok(())

@@ -32,7 +32,7 @@ use leftovers::{Turns, Waiting};
 
 use super::{
     Information, Key, PlaceError, Settings,
-    live::{Live, Settled},
+    live::{Live, Placed, Settled},
     past::Past,
     place::Order,
     schedule::Schedule,
@@ -232,6 +232,10 @@ impl Owner {
         #[cfg(feature = "crash-points")]
         crate::calls::crash_points::after(save);
         self.with(key, |live| {
+            if save == Save::Intent && live.placed.as_ref().is_some_and(Placed::is_abandoned) {
+                tracing::info!(call = %key, "whoever ordered the call is gone: it is not sent");
+                live.call.disconnect(now);
+            }
             if done {
                 live.call.handle_saved(save, now);
             } else {

@@ -222,6 +222,12 @@ fn limits(document: &Document<'_>, problems: &mut Vec<Problem>) {
             ));
         }
     }
+    if store.disk_wait.0.is_zero() {
+        problems.push(Problem::new(
+            document.place("store.disk_wait"),
+            "disk_wait cannot be nothing",
+        ));
+    }
     let session_expires = calls.session_expires.0;
     if !session_expires.is_zero() && session_expires.as_secs() < call::SHORTEST_INTERVAL.into() {
         problems.push(

@@ -309,6 +309,9 @@ section! {
         /// Room kept in a file beside the database: when the disk is full the file goes, new calls are refused, and
         /// running ones can still end durably. "0" for none.
         ballast: Size = default("64 MiB"),
+        /// How long a request waits for the disk; then it is told ErrorInternalServerTransientError. A call that was asked
+        /// for is then not placed, and a hang-up goes on: it is only not promised yet that a crash would not forget it.
+        disk_wait: Period = default("10s"),
     }
 }
 

@@ -17,7 +17,7 @@ impl Operations {
 fn of_disconnect(error: &DisconnectError) -> ResponseCode {
     match error {
         DisconnectError::Unknown => ResponseCode::InvalidPhoneCallId,
-        DisconnectError::NotJournaled => {
+        DisconnectError::NotJournaled | DisconnectError::NotInTime => {
             tracing::error!(%error, "a hang-up cannot be promised");
             ResponseCode::InternalServerTransientError
         }
@@ -38,6 +38,7 @@ mod tests {
         );
         let transient = ResponseCode::InternalServerTransientError;
         assert_eq!(of_disconnect(&DisconnectError::NotJournaled), transient);
+        assert_eq!(of_disconnect(&DisconnectError::NotInTime), transient);
         assert_eq!(of_disconnect(&DisconnectError::Draining), transient);
     }
 }

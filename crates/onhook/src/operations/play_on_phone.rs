@@ -71,7 +71,7 @@ fn of_place(error: &PlaceError) -> ResponseError {
             tracing::warn!(cause, "no call was placed");
             ResponseCode::UnifiedMessagingRequestFailed
         }
-        PlaceError::NotJournaled => {
+        PlaceError::NotJournaled | PlaceError::NotInTime => {
             tracing::error!(cause, "no call was placed");
             ResponseCode::InternalServerTransientError
         }

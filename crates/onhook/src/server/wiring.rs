@@ -134,6 +134,7 @@ pub(super) fn calls(config: &config::Config, branch_key: BranchKey) -> calls::Se
             t1: config.sip.timers.t1.0,
         },
         disconnect_wait: calls.disconnect_wait.0,
+        disk_wait: config.store.disk_wait.0,
         ended_retention: calls.ended_retention.0,
         caps: caps(calls),
         trunks: config.trunk.iter().map(route).collect(),

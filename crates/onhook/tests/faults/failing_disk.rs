@@ -1,12 +1,9 @@
 //! Writes and flushes that fail under a running server: the journal is shut for good, and calls can still be ended.
 
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::Command;
-
 use crate::stage::{Serving, Stage, refused, run, stage};
+use crate::strace::Strace;
 
 /// The signal for a file that grows too long would end the process before the write can fail.
 const WITHOUT_SIGXFSZ: [&str; 3] = ["sh", "-c", "trap '' XFSZ; exec \"$0\" \"$@\""];
@@ -31,37 +28,11 @@ async fn after_a_failed_flush_calls_end_and_none_begins() {
     let mut server = stage.serve("ballast = \"0\"", "").await;
     let call = server.play().await.unwrap();
     stage.answered().await;
-    let args = [
-        "-f",
-        "-p",
-        &server.pid(),
-        "-e",
-        "trace=fsync,fdatasync",
-        "-e",
-        "inject=fsync,fdatasync:error=EIO:when=1",
-    ];
-    let strace = Command::new("strace")
-        .args(args)
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn();
-    let Ok(mut strace) = strace else {
-        eprintln!("not run: there is no strace");
-        return;
-    };
-    let mut lines = BufReader::new(strace.stderr.take().unwrap()).lines();
-    let attached = lines.next_line().await.unwrap().unwrap_or_default();
-    if !attached.contains("attached") {
-        eprintln!("not run: {attached}");
-        return;
-    }
     // Only the first flush of each thread fails: a second try would succeed, and must not be made.
-    let reading = tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    let strace = Strace::of_flushes(&server, "error=EIO:when=1").await;
     none_begins(&mut server).await;
     // It has done its part, and slows everything down.
-    run("sh", &["-c", &format!("kill -TERM {}", strace.id().unwrap())]).await;
-    strace.wait().await.unwrap();
-    reading.await.unwrap();
+    strace.detach().await;
     calls_end(&mut stage, &server, &call).await;
     server.signal("INT").await;
     assert_eq!(server.exits().await, 0);
@@ -76,16 +47,6 @@ async fn a_server_on_a_disk_that_takes_its_time_hangs_up_at_once_what_the_last_o
     stage.answered().await;
     server.signal("KILL").await;
     server.exits().await;
-    if !Command::new("strace")
-        .arg("-V")
-        .stdout(Stdio::null())
-        .status()
-        .await
-        .is_ok_and(|found| found.success())
-    {
-        eprintln!("not run: there is no strace");
-        return;
-    }
 
     // Ten seconds a flush.
     let slowly = [

@@ -8,4 +8,6 @@ mod full_disk;
 mod idle_sockets;
 mod shutdown;
 mod stage;
+mod stalled_disk;
 mod starting;
+mod strace;
