@@ -68,19 +68,22 @@ def disconnect_phone_call(run: Run) -> str:
 
 @case("schemas/other-operations")
 def other_operations(run: Run) -> str:
-    _, client = server(run)
+    onhook, client = server(run)
     configuration = client.ask(
         "<m:GetServiceConfiguration><m:RequestedConfiguration><m:ConfigurationName>UnifiedMessagingConfiguration"
         "</m:ConfigurationName></m:RequestedConfiguration></m:GetServiceConfiguration>"
     )
-    probe = client.ask(
-        '<m:ConvertId DestinationFormat="EwsId"><m:SourceIds><t:AlternateId Format="EwsId" Id="AAA=" '
+    convert = lambda item: client.ask(
+        f'<m:ConvertId DestinationFormat="OwaId"><m:SourceIds><t:AlternateId Format="EwsId" Id="{item}" '
         'Mailbox="alice@example.com"/></m:SourceIds></m:ConvertId>'
     )
+    probe = convert("AAA=")
     enabled = configuration.words(".//t:PlayOnPhoneEnabled")
     version = probe.find("s:Header/t:ServerVersionInfo")
     if version is None:
         raise Failed("the answer to ConvertId carries no ServerVersionInfo")
+    converted = convert(onhook.item).find(".//m:AlternateId")
+    check("the converted id", converted is not None and converted.get("Id"), onhook.item)
     asked = said(GetServiceConfiguration=configuration)
     return f"{asked} PlayOnPhoneEnabled {enabled}, ConvertId: {probe.status} {version.get('Version')}"
 

@@ -1,12 +1,11 @@
 //! `ConvertId`: asked by clients to learn the server's version, which every answer carries.
 //!
-//! An item has one id here, in one format, so there is nothing to convert to, and the answer to each source id is an
-//! error.
+//! An item has one id here, the same in the formats of EWS and of Outlook on the web; the others it does not have.
 
 use crate::enumeration::enumeration;
-use crate::namespace::{MESSAGES, Name};
+use crate::namespace::{MESSAGES, Name, TYPES};
 use crate::print::{print_attribute, request};
-use crate::response::{ResponseError, ResponseMessage};
+use crate::response::ResponseMessage;
 use crate::version::ServerVersion;
 use crate::violation::Violation;
 use crate::xml::{Element, Reader};
@@ -30,19 +29,19 @@ pub struct ConvertId {
     /// `DestinationFormat`
     pub destination_format: IdFormat,
     /// `m:SourceIds`, never empty when it was decoded.
-    pub source_ids: Vec<SourceId>,
+    pub source_ids: Vec<AlternateId>,
 }
 
-/// One of `m:SourceIds`.
+/// `t:AlternateIdBaseType`: one of `m:SourceIds`, or what one was converted to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SourceId {
+pub struct AlternateId {
     /// `Format`
     pub format: IdFormat,
     /// What the id names.
     pub subject: Subject,
 }
 
-/// What a source id names.
+/// What an id names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
     /// `t:AlternateId`: an item or folder of a mailbox.
@@ -88,7 +87,7 @@ impl ConvertId {
         let mut source_ids = Vec::new();
         let mut child = Some(reader.required_child(&list, &ALTERNATE_IDS)?);
         while let Some(element) = child {
-            source_ids.push(SourceId::decode(reader, &element)?);
+            source_ids.push(AlternateId::decode(reader, &element)?);
             child = reader.child(&list, &ALTERNATE_IDS)?;
         }
         reader.end(element)?;
@@ -104,17 +103,25 @@ impl ConvertId {
         print_attribute(&mut body, "DestinationFormat", self.destination_format.name());
         body.push_str("><m:SourceIds>");
         for source_id in &self.source_ids {
-            source_id.print(&mut body);
+            body.push_str("<t:");
+            body.push_str(source_id.name());
+            source_id.print_attributes(&mut body);
         }
         body.push_str(&format!("</m:SourceIds></m:{NAME}>"));
         request(version, &body)
     }
 
     /// One message for each source id; the schema wants at least one.
-    pub(crate) fn encode_response(errors: &[ResponseError]) -> String {
+    pub(crate) fn encode_response(messages: &[ResponseMessage<AlternateId>]) -> String {
         let mut out = format!("<{RESPONSE} xmlns=\"{MESSAGES}\"><ResponseMessages>");
-        for error in errors {
-            ResponseMessage::<()>::Error(error.clone()).print_nested(&mut out, MESSAGE, |_, ()| {});
+        for message in messages {
+            message.print_nested(&mut out, MESSAGE, |out, converted| {
+                // Its declared type is abstract; the prefix xsi is the Body's.
+                out.push_str("<AlternateId");
+                print_attribute(out, "xmlns:t", TYPES);
+                print_attribute(out, "xsi:type", &format!("t:{}Type", converted.name()));
+                converted.print_attributes(out);
+            });
         }
         out.push_str(&format!("</ResponseMessages></{RESPONSE}>"));
         out
@@ -124,14 +131,14 @@ impl ConvertId {
         Self {
             destination_format: IdFormat::EntryId,
             source_ids: vec![
-                SourceId {
+                AlternateId {
                     format: IdFormat::EwsId,
                     subject: Subject::Mailbox {
                         id: "DUMMY".into(),
                         mailbox: "anna@example.org".into(),
                     },
                 },
-                SourceId {
+                AlternateId {
                     format: IdFormat::EwsLegacyId,
                     subject: Subject::PublicFolder {
                         folder_id: "DUMMY".into(),
@@ -143,7 +150,7 @@ impl ConvertId {
     }
 }
 
-impl SourceId {
+impl AlternateId {
     fn decode(reader: &mut Reader<'_>, element: &Element<'_>) -> Result<Self, Violation> {
         let declared: &[&str] = match element.name.local {
             "AlternateId" => &["Format", "Id", "Mailbox", "IsArchive"],
@@ -156,7 +163,7 @@ impl SourceId {
         let subject = match element.name.local {
             "AlternateId" => Subject::Mailbox {
                 id: value("Id")?,
-                mailbox: value("Mailbox")?,
+                mailbox: decode_mailbox(reader, element)?,
             },
             "AlternatePublicFolderId" => Subject::PublicFolder {
                 folder_id: value("FolderId")?,
@@ -171,12 +178,17 @@ impl SourceId {
         Ok(Self { format, subject })
     }
 
-    fn print(&self, out: &mut String) {
-        out.push_str(match self.subject {
-            Subject::Mailbox { .. } => "<t:AlternateId",
-            Subject::PublicFolder { item_id: None, .. } => "<t:AlternatePublicFolderId",
-            Subject::PublicFolder { item_id: Some(_), .. } => "<t:AlternatePublicFolderItemId",
-        });
+    /// The element in a list; the type is called so, too, with Type at the end.
+    fn name(&self) -> &'static str {
+        match self.subject {
+            Subject::Mailbox { .. } => ALTERNATE_ID.local,
+            Subject::PublicFolder { item_id: None, .. } => ALTERNATE_PUBLIC_FOLDER_ID.local,
+            Subject::PublicFolder { item_id: Some(_), .. } => ALTERNATE_PUBLIC_FOLDER_ITEM_ID.local,
+        }
+    }
+
+    /// Prints the rest of an empty element whose name is there.
+    fn print_attributes(&self, out: &mut String) {
         print_attribute(out, "Format", self.format.name());
         match &self.subject {
             Subject::Mailbox { id, mailbox } => {
@@ -192,6 +204,19 @@ impl SourceId {
         }
         out.push_str("/>");
     }
+}
+
+/// `t:NonEmptyStringType`
+fn decode_mailbox(reader: &Reader<'_>, element: &Element<'_>) -> Result<String, Violation> {
+    let attribute = reader.required(element, "Mailbox")?;
+    if attribute.value.is_empty() {
+        let text = format!(
+            "The 'Mailbox' attribute is invalid - The value '' is invalid according to its datatype \
+             '{TYPES}:NonEmptyStringType' - The actual length is less than the MinLength value."
+        );
+        return Err(reader.violation(attribute.offset, text));
+    }
+    Ok(attribute.value.clone().into_owned())
 }
 
 fn decode_format(reader: &Reader<'_>, element: &Element<'_>, name: &str) -> Result<IdFormat, Violation> {

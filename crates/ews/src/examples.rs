@@ -82,6 +82,13 @@ impl Response {
             Self::PlayOnPhone(ResponseMessage::Success(PhoneCallId::example())),
             Self::DisconnectPhoneCall(ResponseMessage::Success(())),
             Self::GetServiceConfiguration(ResponseMessage::Success(vec![configuration, not_served])),
+            Self::ConvertId(
+                ConvertId::example()
+                    .source_ids
+                    .into_iter()
+                    .map(ResponseMessage::Success)
+                    .collect(),
+            ),
         ];
         let information = PhoneCallInformation::examples().into_iter();
         successes.extend(information.map(|each| Self::GetPhoneCallInformation(ResponseMessage::Success(each))));
@@ -98,7 +105,10 @@ impl Response {
             Self::GetPhoneCallInformation(ResponseMessage::Error(error.clone())),
             Self::DisconnectPhoneCall(ResponseMessage::Error(error.clone())),
             Self::GetServiceConfiguration(ResponseMessage::Error(error.clone())),
-            Self::ConvertId(vec![error.clone(), error]),
+            Self::ConvertId(vec![
+                ResponseMessage::Error(error.clone()),
+                ResponseMessage::Error(error),
+            ]),
         ]
     }
 }

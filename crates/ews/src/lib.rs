@@ -34,7 +34,7 @@ mod violation;
 pub mod wsdl;
 mod xml;
 
-pub use convert_id::{ConvertId, IdFormat, SourceId, Subject};
+pub use convert_id::{AlternateId, ConvertId, IdFormat, Subject};
 pub use disconnect_phone_call::DisconnectPhoneCall;
 pub use envelope::{DecodeOptions, Request, decode};
 pub use examples::{Example, examples};

@@ -1,6 +1,6 @@
 //! The operations this server knows: the one place that lists them.
 
-use crate::convert_id::{self, ConvertId};
+use crate::convert_id::{self, AlternateId, ConvertId};
 use crate::disconnect_phone_call::{self, DisconnectPhoneCall};
 use crate::fault::Fault;
 use crate::get_phone_call_information::{self, GetPhoneCallInformation, PhoneCallInformation};
@@ -10,7 +10,7 @@ use crate::not_served::is_not_served;
 use crate::phone_call_id::PhoneCallId;
 use crate::play_on_phone::{self, PlayOnPhone};
 use crate::print::answer;
-use crate::response::{ResponseError, ResponseMessage};
+use crate::response::ResponseMessage;
 use crate::version::{ServerVersion, ServerVersionInfo};
 use crate::xml::{Element, Reader};
 
@@ -40,8 +40,8 @@ pub enum Response {
     DisconnectPhoneCall(ResponseMessage<()>),
     /// One message for each configuration asked for.
     GetServiceConfiguration(ResponseMessage<Vec<ResponseMessage<UnifiedMessagingConfiguration>>>),
-    /// One error for each source id.
-    ConvertId(Vec<ResponseError>),
+    /// One message for each source id.
+    ConvertId(Vec<ResponseMessage<AlternateId>>),
 }
 
 /// The elements a Body may hold, in the order of the schema.
@@ -116,7 +116,7 @@ impl Response {
             Self::GetPhoneCallInformation(response) => GetPhoneCallInformation::encode_response(response),
             Self::DisconnectPhoneCall(response) => DisconnectPhoneCall::encode_response(response),
             Self::GetServiceConfiguration(response) => GetServiceConfiguration::encode_response(response),
-            Self::ConvertId(errors) => ConvertId::encode_response(errors),
+            Self::ConvertId(messages) => ConvertId::encode_response(messages),
         };
         answer(version, &body)
     }

@@ -91,6 +91,8 @@ response_codes! {
     /// Draining, or no node can take the call.
     UnifiedMessagingServerNotFound = "ErrorUnifiedMessagingServerNotFound",
         "A connection couldn't be made to the Unified Messaging server.";
+    /// The id has no such format here.
+    UnsupportedTypeForConversion = "ErrorUnsupportedTypeForConversion", "The type isn't supported for conversion.";
     /// The user may not use Play on Phone.
     UserNotUnifiedMessagingEnabled = "ErrorUserNotUnifiedMessagingEnabled",
         "The user isn't enabled for Unified Messaging";

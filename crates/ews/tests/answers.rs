@@ -91,7 +91,7 @@ fn errors_hold_text_code_and_link_and_nothing_else() {
          </DisconnectPhoneCallResponse>",
     );
     assert_answer(
-        &Response::ConvertId(vec![ResponseCode::InvalidIdMalformed.into()]),
+        &Response::ConvertId(vec![ResponseMessage::Error(ResponseCode::InvalidIdMalformed.into())]),
         "<ConvertIdResponse @m><ResponseMessages><ConvertIdResponseMessage ResponseClass=\"Error\">\
          <MessageText>Id is malformed.</MessageText><ResponseCode>ErrorInvalidIdMalformed</ResponseCode>\
          <DescriptiveLinkKey>0</DescriptiveLinkKey></ConvertIdResponseMessage></ResponseMessages></ConvertIdResponse>",

@@ -7,8 +7,8 @@ use std::process::Command;
 use std::sync::LazyLock;
 
 use ews::{
-    ConvertId, DecodeOptions, DisconnectPhoneCall, GetPhoneCallInformation, GetServiceConfiguration, IdFormat, ItemId,
-    Operation, PhoneCallId, PlayOnPhone, ServerVersion, SourceId, Subject, decode, examples,
+    AlternateId, ConvertId, DecodeOptions, DisconnectPhoneCall, GetPhoneCallInformation, GetServiceConfiguration,
+    IdFormat, ItemId, Operation, PhoneCallId, PlayOnPhone, ServerVersion, Subject, decode, examples,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
@@ -66,11 +66,12 @@ fn apply(document: &mut Vec<u8>, edit: Edit) {
 fn operation() -> impl Strategy<Value = Operation> {
     let id = || TEXT.prop_map(PhoneCallId);
     let format = || prop::sample::select(IdFormat::ALL.to_vec());
+    let mailbox = TEXT.prop_filter("no mailbox is called nothing", |mailbox| !mailbox.is_empty());
     let subject = prop_oneof![
-        (TEXT, TEXT).prop_map(|(id, mailbox)| Subject::Mailbox { id, mailbox }),
+        (TEXT, mailbox).prop_map(|(id, mailbox)| Subject::Mailbox { id, mailbox }),
         (TEXT, prop::option::of(TEXT)).prop_map(|(folder_id, item_id)| Subject::PublicFolder { folder_id, item_id }),
     ];
-    let source_id = (format(), subject).prop_map(|(format, subject)| SourceId { format, subject });
+    let source_id = (format(), subject).prop_map(|(format, subject)| AlternateId { format, subject });
     let requested = prop::sample::select(ews::ServiceConfiguration::ALL.to_vec());
     prop_oneof![
         (TEXT, prop::option::of(TEXT), TEXT).prop_map(|(id, change_key, dial_string)| {

@@ -82,6 +82,7 @@ fn a_validator_refuses_what_we_refuse() {
         "<m:ConvertId DestinationFormat='EwsId'/>",
         "<m:ConvertId DestinationFormat='EwsId'><m:SourceIds/></m:ConvertId>",
         "<m:ConvertId DestinationFormat='EwsId'><m:SourceIds><t:AlternateId Format='EwsId' Id=''/></m:SourceIds></m:ConvertId>",
+        "<m:ConvertId DestinationFormat='EwsId'><m:SourceIds><t:AlternateId Format='EwsId' Id='x' Mailbox=''/></m:SourceIds></m:ConvertId>",
         "<m:ConvertId><m:SourceIds><t:AlternateId Format='EwsId' Id='' Mailbox='x'/></m:SourceIds></m:ConvertId>",
         "<m:GetItem/>",
     ];

@@ -77,6 +77,14 @@ impl Impersonation {
         }
     }
 
+    /// Whether a name or an address, in any case, is the caller's own: the user's name as it stands, or at a domain of this
+    /// site.
+    pub fn is_own(&self, caller: &Caller, address: &str) -> bool {
+        let own = caller.name.as_deref();
+        let is = |user: UserName| own == Some(user.as_str());
+        address.parse().is_ok_and(is) || self.domains.user(address).is_some_and(is)
+    }
+
     /// The user that the header means.
     fn mailbox(&self, sid: &ConnectingSid) -> Option<UserName> {
         match sid {

@@ -19,7 +19,7 @@ impl Operations {
         let acts_as_other = operation
             .acting_as
             .as_ref()
-            .is_some_and(|address| !is_name_of(caller, address));
+            .is_some_and(|address| !self.impersonation.is_own(caller, address));
         if acts_as_other {
             return Err(ResponseError {
                 text: Cow::Borrowed("The ActingAs parameter does not match a user in the directory."),
@@ -58,10 +58,4 @@ impl Operations {
             }),
         }
     }
-}
-
-/// Whether a user name or address is the caller's. Like addresses, names are compared without regard to case.
-fn is_name_of(caller: &Caller, name: &str) -> bool {
-    let own = caller.name.as_deref();
-    own.is_some_and(|own| own.eq_ignore_ascii_case(name.trim()))
 }

@@ -68,7 +68,7 @@ impl Operations {
             Operation::GetServiceConfiguration(operation) => {
                 Response::GetServiceConfiguration(self.get_service_configuration(caller, &operation).into())
             }
-            Operation::ConvertId(operation) => Response::ConvertId(convert_id::convert_id(&operation)),
+            Operation::ConvertId(operation) => Response::ConvertId(self.convert_id(caller, &operation).await),
         })
     }
 }

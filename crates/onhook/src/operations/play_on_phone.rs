@@ -30,7 +30,7 @@ impl Operations {
     }
 }
 
-fn of_message(error: &MessageError) -> ResponseError {
+pub(super) fn of_message(error: &MessageError) -> ResponseError {
     let code = match error {
         MessageError::EmptyId => ResponseCode::InvalidIdEmpty,
         MessageError::MalformedId => ResponseCode::InvalidIdMalformed,

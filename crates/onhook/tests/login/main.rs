@@ -12,6 +12,7 @@ mod issuer;
 mod ldap;
 mod listeners;
 mod oauth;
+mod own_mailbox;
 mod proxies;
 mod secrets;
 mod slapd;
