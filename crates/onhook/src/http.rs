@@ -13,11 +13,13 @@ mod endpoint;
 mod forwarded;
 mod framing;
 mod front;
+mod linger;
 mod listener;
 mod places;
 mod router;
 mod service;
 mod tls;
+mod unread;
 mod watched;
 
 use std::net::SocketAddr;
@@ -30,10 +32,12 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::Taken;
 use crate::config::{self, ClientCertificate, PlainBasic};
 use crate::reach::Network;
+use connection::Serving;
+use linger::Leaving;
 use listener::Listener;
 use places::Places;
-use watched::Patience;
 
+pub(crate) use linger::WITHOUT_PLACE;
 pub use service::{House, Service, Unauthenticated};
 pub use tls::{Clients, Tls, TlsError};
 
@@ -161,14 +165,16 @@ impl Door {
             settings.max_connections_per_address,
             settings.trusted_proxies.clone(),
         );
-        let patience = Patience {
-            head: settings.header_timeout,
-            idle: settings.idle_timeout,
+        let settings = Arc::new(settings);
+        let connections = Serving {
+            router: router::router(Arc::clone(&settings), service),
+            settings,
+            leaving: Leaving::new(),
+            shutdown,
         };
-        let router = router::router(Arc::new(settings), service);
         let mut serving = JoinSet::new();
         for listener in self.listeners {
-            serving.spawn(listener.serve(router.clone(), Arc::clone(&places), patience, shutdown.clone(), grace));
+            serving.spawn(listener.serve(Arc::clone(&places), connections.clone(), grace));
         }
         serving.join_all().await;
     }

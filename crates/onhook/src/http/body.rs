@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_LENGTH, EXPECT};
+use axum::http::header::CONTENT_LENGTH;
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -23,13 +23,9 @@ pub(super) async fn read(body: Body, settings: &Settings) -> Result<Bytes, Refus
     Ok(whole.freeze())
 }
 
-/// Reads a body nobody wants, so that a client that sends it before it reads finds the answer and not a reset. One that
-/// waits for `100 Continue` has sent none, and one too long is not worth it.
-pub(super) async fn discard(headers: &HeaderMap, body: Body, settings: &Settings) {
-    let is_short = announced_length(headers).is_none_or(|length| length <= settings.body_limit);
-    if is_short && !headers.contains_key(EXPECT) {
-        let _ = each_part(body, settings, drop).await;
-    }
+/// Reads a body that nobody wants, and says whether it came to its end within its limits.
+pub(super) async fn discard(body: Body, settings: &Settings) -> bool {
+    each_part(body, settings, drop).await.is_ok()
 }
 
 pub(super) fn announced_length(headers: &HeaderMap) -> Option<usize> {

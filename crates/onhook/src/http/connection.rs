@@ -2,28 +2,36 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
-use axum::http::HeaderValue;
-use axum::http::header::{CONNECTION, TRANSFER_ENCODING};
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderName, HeaderValue, Version};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Uri};
+use hyper::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use rustls_pki_types::CertificateDer;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
+use super::Settings;
 use super::framing::HEAD_LIMIT;
+use super::linger::{self, Leaving};
 use super::places::Place;
 use super::tls::Tls;
+use super::unread::lend;
 use super::watched::{Patience, Watched};
 use crate::auth::Taken;
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const MADE_PLACE: &str = "its connection makes place for another";
 
 /// What handlers may know of the connection a request came in on.
 #[derive(Clone, Debug)]
@@ -37,62 +45,85 @@ pub(super) struct Connection {
     pub(super) place: Arc<Place>,
 }
 
-/// Serves a connection to its end, or until its place is needed. After `shutdown` the request under way is the last.
-pub(super) async fn serve(
-    stream: TcpStream,
-    mut connection: Connection,
-    tls: Option<Tls>,
-    router: Router,
-    patience: Patience,
-    shutdown: CancellationToken,
-) {
+/// What every connection is served with.
+#[derive(Clone)]
+pub(super) struct Serving {
+    pub(super) router: Router,
+    pub(super) settings: Arc<Settings>,
+    pub(super) leaving: Leaving,
+    /// After it, the request under way is the last.
+    pub(super) shutdown: CancellationToken,
+}
+
+/// Serves a connection to its end, or until its place is needed.
+pub(super) async fn serve(mut stream: TcpStream, mut connection: Connection, tls: Option<Tls>, serving: Serving) {
     // Answers are one small write each; waiting for more to send only delays them. A socket that refuses works, too.
     let _ = stream.set_nodelay(true);
     let place = Arc::clone(&connection.place);
-    let peer = connection.peer;
-    let serving = async {
-        let Some(tls) = tls else {
-            let watched = Watched::new(stream, Arc::clone(&place), patience);
-            return serve_http(watched, connection, router, shutdown).await;
-        };
-        match timeout(patience.head, tls.acceptor().accept(stream)).await {
-            Ok(Ok(stream)) => {
+    let leaving = serving.leaving.clone();
+    match tls {
+        None => serve_http(&mut stream, connection, serving).await,
+        Some(tls) => {
+            if let Some(stream) = shake_hands(&mut stream, &connection, &tls, &serving).await {
                 let shown = stream.get_ref().1.peer_certificates();
                 connection.certificate = shown.and_then(<[_]>::first).cloned().map(Arc::new);
-                let watched = Watched::new(stream, Arc::clone(&place), patience);
-                serve_http(watched, connection, router, shutdown).await;
+                serve_http(stream, connection, serving).await;
             }
-            Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS with this client"),
-            Err(_) => tracing::debug!(%peer, "the TLS handshake took too long"),
         }
-    };
-    tokio::select! {
-        () = serving => {}
-        () = place.needed() => tracing::debug!(%peer, "its connection made place for another"),
     }
+    linger::end(stream, &place, &leaving).await;
 }
 
-async fn serve_http<S: AsyncRead + AsyncWrite + Unpin>(
-    stream: Watched<S>,
-    connection: Connection,
-    router: Router,
-    shutdown: CancellationToken,
-) {
+async fn shake_hands<'s>(
+    stream: &'s mut TcpStream,
+    connection: &Connection,
+    tls: &Tls,
+    serving: &Serving,
+) -> Option<TlsStream<&'s mut TcpStream>> {
+    let peer = connection.peer;
+    let handshake = timeout(serving.settings.header_timeout, tls.acceptor().accept(stream));
+    tokio::select! {
+        shaken = handshake => match shaken {
+            Ok(Ok(stream)) => return Some(stream),
+            Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS with this client"),
+            Err(_) => tracing::debug!(%peer, "the TLS handshake took too long"),
+        },
+        () = connection.place.needed() => tracing::debug!(%peer, "{MADE_PLACE}"),
+    }
+    None
+}
+
+async fn serve_http<S: AsyncRead + AsyncWrite + Unpin>(stream: S, connection: Connection, serving: Serving) {
+    let Serving {
+        router,
+        settings,
+        shutdown,
+        ..
+    } = serving;
     let (peer, place) = (connection.peer, &*connection.place);
+    let mut stream = Watched::new(stream, Arc::clone(&connection.place), Patience::from(&*settings));
+    let last = stream.last_request();
+    let requests = AtomicU64::new(0);
     let service = service_fn(|request: Request<Incoming>| {
         place.begin_answer();
-        let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
-        let mut request = request.map(Body::new);
+        let number = requests.fetch_add(1, Ordering::Relaxed) + 1;
+        let wishes_to_stay = wishes_to_stay(&request);
+        let (head, body) = request.into_parts();
+        let (body, unread) = lend(body);
+        let mut request = Request::from_parts(head, body);
         fold_case(&mut request);
         request.extensions_mut().insert(connection.clone());
         let answering = router.clone().oneshot(request);
+        let (settings, last, shutdown) = (&settings, &last, &shutdown);
         async move {
             let mut response = answering.await;
-            if let (Ok(response), true) = (&mut response, is_chunked) {
-                // Where its body ends, hyper alone has seen.
-                response
-                    .headers_mut()
-                    .insert(CONNECTION, HeaderValue::from_static("close"));
+            let is_read = unread.read_away(settings).await;
+            if let Ok(response) = &mut response {
+                if !is_read || last.is_reached(number) || shutdown.is_cancelled() || place.is_lost() {
+                    announce_close(response);
+                } else if wishes_to_stay {
+                    announce_idle_timeout(response, settings.idle_timeout);
+                }
             }
             place.end_answer();
             response
@@ -102,17 +133,59 @@ async fn serve_http<S: AsyncRead + AsyncWrite + Unpin>(
     let serving = http1::Builder::new()
         .header_read_timeout(None)
         .max_buf_size(HEAD_LIMIT)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut serving = std::pin::pin!(serving);
-    let ended = tokio::select! {
-        ended = serving.as_mut() => ended,
-        () = shutdown.cancelled() => {
-            serving.as_mut().graceful_shutdown();
-            serving.await
+        .serve_connection(TokioIo::new(&mut stream), service);
+    let ended = {
+        let mut serving = std::pin::pin!(serving);
+        tokio::select! {
+            // First, so that a request that has come by now is seen.
+            biased;
+            ended = serving.as_mut() => ended,
+            () = shutdown.cancelled() => {
+                serving.as_mut().graceful_shutdown();
+                serving.await
+            }
+            () = place.needed() => {
+                tracing::debug!(%peer, "{MADE_PLACE}");
+                if place.is_quiet() {
+                    Ok(())
+                } else {
+                    serving.as_mut().graceful_shutdown();
+                    serving.await
+                }
+            }
         }
     };
     if let Err(error) = ended {
         tracing::debug!(%peer, %error, "the connection ended early");
+    }
+    // hyper has done so unless it was ended early; TLS says farewell in its own words, too.
+    let _ = timeout(linger::SILENCE, stream.shutdown()).await;
+}
+
+/// Whether the client means to send another request on this connection (RFC 9112 §9.3).
+fn wishes_to_stay<B>(request: &Request<B>) -> bool {
+    let mut options = request.headers().get_all(CONNECTION).iter();
+    let is_close = |option: &str| option.trim().eq_ignore_ascii_case("close");
+    request.version() == Version::HTTP_11
+        && options.all(|options| options.to_str().is_ok_and(|options| !options.split(',').any(is_close)))
+}
+
+fn announce_close<B>(response: &mut Response<B>) {
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(CONNECTION, close);
+}
+
+/// Says for how long the connection is kept, a second less than it is: a client that knows does not send a request that
+/// crosses the end. Clients read `Keep-Alive` only beside `Connection: keep-alive`.
+fn announce_idle_timeout<B>(response: &mut Response<B>, idle_timeout: Duration) {
+    let seconds = idle_timeout.as_secs().saturating_sub(1);
+    if seconds == 0 {
+        return;
+    }
+    if let Ok(kept) = HeaderValue::try_from(format!("timeout={seconds}")) {
+        let headers = response.headers_mut();
+        headers.insert(CONNECTION, HeaderValue::from_static("keep-alive"));
+        headers.insert(KEEP_ALIVE, kept);
     }
 }
 
@@ -135,6 +208,8 @@ fn fold_case<B>(request: &mut Request<B>) {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
+
     use super::*;
 
     #[test]

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use ews::Operation;
 
 use super::answer::{Refusal, refuse, xml};
-use super::body::{announced_length, discard, read};
+use super::body::{announced_length, read};
 use super::connection::Connection;
 use super::front::{Front, authenticate};
 use super::{Service, Settings};
@@ -24,13 +24,9 @@ pub(super) async fn serve<S: Service>(
     let settings = &*front.settings;
     let caller = match authenticate(&front, &connection, &head.headers).await {
         Ok(caller) => caller,
-        Err(refused) => {
-            discard(&head.headers, body, settings).await;
-            return refused.into_response(&head.method, settings, None);
-        }
+        Err(refused) => return refused.into_response(&head.method, settings, None),
     };
     if let Err(refusal) = check_head(&head.headers, settings) {
-        discard(&head.headers, body, settings).await;
         return refuse(refusal, &head.method, settings);
     }
     let body = match read(body, settings).await {

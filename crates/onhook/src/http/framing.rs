@@ -44,9 +44,34 @@ enum Place {
     Head(Head),
     /// Bytes of the body that are to come.
     Body(u64),
-    /// A chunked body. Its end is hyper's to find: the connection closes after it, so nothing can hide behind it.
-    LastBody,
+    /// In a chunked body.
+    Chunked(Chunk),
+    /// Where this body ends is in doubt, and hyper's to find: the connection closes after it, so nothing can hide behind.
+    Lost,
 }
+
+/// Where in a chunked body (RFC 9112 §7.1). Chunks with extensions, and trailers, are not followed.
+#[derive(Clone, Copy, Debug)]
+enum Chunk {
+    /// In the size of a chunk, of which so many digits have come.
+    Size {
+        size: u32,
+        digits: u8,
+    },
+    /// The CR behind it has come.
+    SizeEnd(u32),
+    /// Bytes of the chunk that are to come.
+    Data(u32),
+    /// The chunk is over, its CR LF to come; then the LF alone.
+    DataCr,
+    DataLf,
+    /// The last chunk is over, the empty line to come that ends the body; then the LF alone.
+    LastCr,
+    LastLf,
+}
+
+/// Longer sizes do not fit, or have zeros that say nothing.
+const SIZE_DIGITS: u8 = 8;
 
 /// What the lines of a head said so far.
 #[derive(Debug, Default)]
@@ -72,7 +97,7 @@ impl Framing {
     fn follow(&mut self, bytes: &mut &[u8]) -> Result<(), BadHead> {
         while let Some(&first) = bytes.first() {
             match &mut self.place {
-                Place::LastBody => return Ok(()),
+                Place::Lost => return Ok(()),
                 Place::Body(left) => {
                     let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
                     *left -= taken as u64;
@@ -80,6 +105,18 @@ impl Framing {
                         self.place = Place::Between;
                     }
                     *bytes = &bytes[taken..];
+                }
+                Place::Chunked(Chunk::Data(left)) => {
+                    let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
+                    *left -= taken as u32;
+                    if *left == 0 {
+                        self.place = Place::Chunked(Chunk::DataCr);
+                    }
+                    *bytes = &bytes[taken..];
+                }
+                Place::Chunked(chunk) => {
+                    self.place = chunk.next(first);
+                    *bytes = &bytes[1..];
                 }
                 Place::Between => self.place = Place::Head(Head::default()),
                 Place::Head(head) => {
@@ -116,6 +153,11 @@ impl Framing {
     /// Whether all that was seen are whole requests.
     pub(super) fn is_between(&self) -> bool {
         matches!(self.place, Place::Between)
+    }
+
+    /// Whether the end of the body that follows the latest head is in doubt.
+    pub(super) fn is_lost(&self) -> bool {
+        matches!(self.place, Place::Lost)
     }
 
     /// Heads that were seen whole.
@@ -172,10 +214,33 @@ impl Head {
         }
         match (self.length, self.is_chunked) {
             (Some(_), true) => Err(BadHead::LengthAndEncoding),
-            (None, true) => Ok(Place::LastBody),
+            (None, true) => Ok(Place::Chunked(Chunk::START)),
             (None | Some(0), false) => Ok(Place::Between),
             (Some(length), false) => Ok(Place::Body(length)),
         }
+    }
+}
+
+impl Chunk {
+    const START: Self = Self::Size { size: 0, digits: 0 };
+
+    /// What this byte leads to.
+    fn next(self, byte: u8) -> Place {
+        let next = match (self, byte) {
+            (Self::Size { size, digits }, _) if byte.is_ascii_hexdigit() && digits < SIZE_DIGITS => Self::Size {
+                size: size << 4 | char::from(byte).to_digit(16).unwrap_or_default(),
+                digits: digits + 1,
+            },
+            (Self::Size { size, digits: 1.. }, b'\r') => Self::SizeEnd(size),
+            (Self::SizeEnd(0), b'\n') => Self::LastCr,
+            (Self::SizeEnd(size), b'\n') => Self::Data(size),
+            (Self::DataCr, b'\r') => Self::DataLf,
+            (Self::DataLf, b'\n') => Self::START,
+            (Self::LastCr, b'\r') => Self::LastLf,
+            (Self::LastLf, b'\n') => return Place::Between,
+            _ => return Place::Lost,
+        };
+        Place::Chunked(next)
     }
 }
 
@@ -196,7 +261,11 @@ mod tests {
         let by_bytes = bytes.as_bytes().chunks(1).try_for_each(|byte| slow.see(byte));
         let seen = seen.map_err(|(bad, _)| bad);
         assert_eq!(seen, by_bytes.map_err(|(bad, _)| bad));
-        assert_eq!((whole.heads(), whole.is_in_head()), (slow.heads(), slow.is_in_head()));
+        let places = |framing: &Framing| {
+            let (between, in_head) = (framing.is_between(), framing.is_in_head());
+            (framing.heads(), between, in_head, framing.is_lost())
+        };
+        assert_eq!(places(&whole), places(&slow));
         seen.map(|()| whole)
     }
 
@@ -208,8 +277,65 @@ mod tests {
         let framing = see("GET / HTTP/1.1\r\nHost: x\r\n\r\n\r\nGET / HTTP/1.0\r\n\r\nGET").unwrap();
         assert!(framing.is_in_head());
         assert_eq!(framing.heads(), 2);
-        let framing = see("POST / HTTP/1.1\r\nHost: x\r\ntransfer-encoding:CHUNKED\r\n\r\n0\r\n\r\nGET /").unwrap();
-        assert_eq!(framing.heads(), 1, "nothing comes after a chunked body");
+    }
+
+    fn see_chunked(body: &str) -> Framing {
+        see(&format!(
+            "POST / HTTP/1.1\r\nHost: x\r\ntransfer-encoding:CHUNKED\r\n\r\n{body}"
+        ))
+        .unwrap()
+    }
+
+    #[test]
+    fn the_end_of_a_chunked_body_is_found() {
+        for body in [
+            "0\r\n\r\n",
+            "00000000\r\n\r\n",
+            "5\r\nhello\r\n0\r\n\r\n",
+            "00000005\r\nhello\r\n1\r\n!\r\n0\r\n\r\n",
+            "a\r\n0\r\n\r\nGET /\r\n0\r\n\r\n",
+            "1B\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n\r\n0\r\n\r\n",
+        ] {
+            let framing = see_chunked(body);
+            assert!(framing.is_between() && framing.heads() == 1, "{body:?}");
+            let framing = see_chunked(&format!("{body}GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+            assert!(framing.is_between() && framing.heads() == 2, "{body:?}");
+            let framing = see_chunked(&body[..body.len() - 1]);
+            assert!(!framing.is_between() && !framing.is_lost(), "{body:?}");
+        }
+    }
+
+    #[test]
+    fn behind_a_chunked_body_whose_end_is_in_doubt_nothing_is_seen() {
+        for body in [
+            "\r\n",
+            "\n",
+            "0\n\n",
+            "0\r\r\n",
+            "0\r\n\n",
+            "0\r\n\r\r\n",
+            "0\r\nX: y\r\n\r\n",
+            "0 \r\n\r\n",
+            " 0\r\n\r\n",
+            "0;a=b\r\n\r\n",
+            "000000000\r\n\r\n",
+            "100000000\r\n",
+            "5;a=b\r\nhello\r\n0\r\n\r\n",
+            "5\t\r\nhello\r\n0\r\n\r\n",
+            "+5\r\nhello\r\n0\r\n\r\n",
+            "-5\r\nhello\r\n0\r\n\r\n",
+            "0x5\r\nhello\r\n0\r\n\r\n",
+            "5_0\r\nhello\r\n0\r\n\r\n",
+            "5\nhello\n0\n\n",
+            "5\r\nhello0\r\n\r\n",
+            "5\r\nhello!\r\n0\r\n\r\n",
+            "5\r\nhello\n0\r\n\r\n",
+            "5\r\nhello\r0\r\n\r\n",
+            "5\r\nhello\r\n\r\n0\r\n\r\n",
+        ] {
+            let framing = see_chunked(&format!("{body}GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+            assert!(framing.is_lost() && framing.heads() == 1, "{body:?}");
+        }
     }
 
     #[test]

@@ -5,16 +5,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
 
-use super::connection::{self, Connection};
+use super::connection::{self, Connection, Serving};
 use super::places::Places;
 use super::tls::Tls;
-use super::watched::Patience;
 use crate::auth::Taken;
 
 /// Connections the system holds for us until we accept them.
@@ -62,14 +59,7 @@ impl Listener {
         self.tls.is_some()
     }
 
-    pub(super) async fn serve(
-        self,
-        router: Router,
-        places: Arc<Places>,
-        patience: Patience,
-        shutdown: CancellationToken,
-        grace: Duration,
-    ) {
+    pub(super) async fn serve(self, places: Arc<Places>, serving: Serving, grace: Duration) {
         let mut connections = JoinSet::new();
         let accepting = async {
             loop {
@@ -84,6 +74,8 @@ impl Listener {
                 while connections.try_join_next().is_some() {}
                 let Some(place) = places.take(peer.ip()) else {
                     tracing::debug!(%peer, "turned away: all connections are being served");
+                    let leaving = serving.leaving.clone();
+                    connections.spawn(async move { leaving.end(stream).await });
                     continue;
                 };
                 let connection = Connection {
@@ -93,13 +85,13 @@ impl Listener {
                     certificate: None,
                     place: Arc::new(place),
                 };
-                let (tls, router, shutdown) = (self.tls.clone(), router.clone(), shutdown.clone());
-                connections.spawn(connection::serve(stream, connection, tls, router, patience, shutdown));
+                let tls = self.tls.clone();
+                connections.spawn(connection::serve(stream, connection, tls, serving.clone()));
             }
         };
         tokio::select! {
             () = accepting => {}
-            () = shutdown.cancelled() => {}
+            () = serving.shutdown.cancelled() => {}
         }
         drop(self.listener);
         let all_ended = async { while connections.join_next().await.is_some() {} };

@@ -13,6 +13,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::reach::{Network, subscriber};
 
+/// Longer ago than anything that happened.
+const FIRST: u64 = 1;
+
 #[derive(Debug)]
 pub(super) struct Places {
     max: usize,
@@ -46,7 +49,7 @@ impl Places {
             max_per_address,
             proxies,
             taken: Mutex::default(),
-            clock: AtomicU64::new(1),
+            clock: AtomicU64::new(FIRST + 1),
         })
     }
 
@@ -104,6 +107,21 @@ impl Place {
     /// Ends when the place is needed for somebody else.
     pub(super) async fn needed(&self) {
         self.seat.leave.cancelled().await;
+    }
+
+    /// Whether it has been given to somebody else.
+    pub(super) fn is_lost(&self) -> bool {
+        self.seat.leave.is_cancelled()
+    }
+
+    /// Whether no whole request has come that waits for its answer.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.seat.quiet_since.load(Ordering::Relaxed) > 0
+    }
+
+    /// Its connection is being closed: it goes before any other.
+    pub(super) fn give_up_first(&self) {
+        self.seat.quiet_since.store(FIRST, Ordering::Relaxed);
     }
 
     /// The client has sent a whole request: from now on until the answer it is not sent away.
@@ -166,6 +184,17 @@ mod tests {
             "it was quiet before the first, which had a request in between"
         );
         assert!(!was_sent_away(&first) && !was_sent_away(&bob));
+    }
+
+    #[test]
+    fn a_connection_that_is_being_closed_goes_first() {
+        let places = Places::new(10, 2, Vec::new());
+        let [first, second] = [ALICE; 2].map(|address| take(&places, address).unwrap());
+        second.keep();
+        second.end_answer();
+        second.give_up_first();
+        let _third = take(&places, ALICE).unwrap();
+        assert!(second.is_lost() && !first.is_lost());
     }
 
     #[test]

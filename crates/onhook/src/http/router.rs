@@ -30,14 +30,14 @@ pub(super) fn router<S: Service>(settings: Arc<Settings>, service: Arc<S>) -> Ro
         .route("/ews/services.wsdl", get(description::services_wsdl::<S>))
         .route("/ews/messages.xsd", get(description::messages_xsd::<S>))
         .route("/ews/types.xsd", get(description::types_xsd::<S>))
-        .fallback(|front, method| refused(Refusal::NotFound, front, method))
-        .method_not_allowed_fallback(|front, method| refused(Refusal::MethodNotAllowed, front, method))
+        .fallback(async |front, method| refused(Refusal::NotFound, &front, &method))
+        .method_not_allowed_fallback(async |front, method| refused(Refusal::MethodNotAllowed, &front, &method))
         .layer(middleware::from_fn(identify))
         .with_state(Front { settings, service })
 }
 
-async fn refused<S: Service>(refusal: Refusal, front: State<Front<S>>, method: Method) -> Response {
-    refuse(refusal, &method, &front.settings)
+fn refused<S: Service>(refusal: Refusal, front: &State<Front<S>>, method: &Method) -> Response {
+    refuse(refusal, method, &front.settings)
 }
 
 /// Gives the request an id, for the log and for the client.

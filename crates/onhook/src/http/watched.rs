@@ -5,12 +5,14 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
+use super::Settings;
 use super::framing::Framing;
 use super::places::Place;
 
@@ -28,8 +30,40 @@ pub(super) struct Patience {
     pub(super) idle: Duration,
 }
 
+impl From<&Settings> for Patience {
+    fn from(settings: &Settings) -> Self {
+        Self {
+            head: settings.header_timeout,
+            idle: settings.idle_timeout,
+        }
+    }
+}
+
+/// Which request is the last one to be answered, by its number on the connection; it is known before that one's body has
+/// come to its end.
+#[derive(Clone, Debug)]
+pub(super) struct LastRequest(Arc<AtomicU64>);
+
+impl LastRequest {
+    fn is(&self, heads: u64) {
+        self.0.store(heads, Ordering::Relaxed);
+    }
+
+    /// Whether nothing may follow on this one.
+    pub(super) fn is_reached(&self, heads: u64) -> bool {
+        heads >= self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Default for LastRequest {
+    fn default() -> Self {
+        Self(Arc::new(AtomicU64::new(u64::MAX)))
+    }
+}
+
 pub(super) struct Watched<S> {
     stream: S,
+    last: LastRequest,
     framing: Framing,
     refused: bool,
     place: Arc<Place>,
@@ -51,6 +85,7 @@ impl<S> Watched<S> {
     pub(super) fn new(stream: S, place: Arc<Place>, patience: Patience) -> Self {
         Self {
             stream,
+            last: LastRequest::default(),
             framing: Framing::default(),
             refused: false,
             place,
@@ -58,6 +93,10 @@ impl<S> Watched<S> {
             awaited: None,
             stalled: None,
         }
+    }
+
+    pub(super) fn last_request(&self) -> LastRequest {
+        self.last.clone()
     }
 
     /// The client has sent nothing for now: waits, but not for ever.
@@ -113,6 +152,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
             buf.put_slice(NO_HEAD);
         } else if self.framing.is_between() {
             self.place.keep();
+        } else if self.framing.is_lost() {
+            self.last.is(self.framing.heads());
         }
         Poll::Ready(Ok(()))
     }

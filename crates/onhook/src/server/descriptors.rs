@@ -2,8 +2,12 @@
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
+use crate::http;
+
 /// What the database, SIP and the log need, beside what calls do.
 const OWN: u64 = 128;
+/// Connections over HTTP that have lost their place and are being closed.
+const LEAVING: u64 = http::WITHOUT_PLACE as u64;
 /// An RTP and an RTCP socket.
 const FOR_A_CALL: u64 = 2;
 
@@ -15,7 +19,9 @@ pub(super) fn room_for(wanted: usize, calls: u32) -> usize {
         Ok((soft, _)) => soft,
         Err(_) => return wanted,
     };
-    let room = limit.saturating_sub(OWN + FOR_A_CALL * u64::from(calls)).max(OWN);
+    let room = limit
+        .saturating_sub(OWN + LEAVING + FOR_A_CALL * u64::from(calls))
+        .max(OWN);
     let room = usize::try_from(room).unwrap_or(usize::MAX);
     if room < wanted {
         tracing::warn!(

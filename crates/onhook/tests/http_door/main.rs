@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 mod answers;
+mod closing;
 mod connections;
 mod limits;
+mod reuse;
 mod smuggling;
 mod stage;

@@ -9,11 +9,16 @@ use ews::{Fault, Operation, Response, ResponseCode, ResponseMessage};
 use onhook::auth::{Presented, Taken};
 use onhook::config::Config;
 use onhook::http::{Door, Service, Settings, Unauthenticated};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use rustls::crypto::ring;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 /// `Basic` of alice:secret.
@@ -112,6 +117,37 @@ pub(crate) fn start_with(http: &str) -> Server {
     open(http, OneCall::default())
 }
 
+/// One with a listener for TLS, too, and how to reach that.
+pub(crate) fn start_tls(http: &str) -> (Server, Tls) {
+    let folder = tempfile::tempdir().unwrap();
+    let [cert, key] = ["server.crt", "server.key"].map(|name| folder.path().join(name));
+    let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(&cert, own.cert.pem()).unwrap();
+    std::fs::write(&key, own.signing_key.serialize_pem()).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(own.cert.der().clone()).unwrap();
+    let client = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let server = start_with(&format!(
+        "{http}\n[[http.tls]]\nlisten = \"127.0.0.1:0\"\ncert = {cert:?}\nkey = {key:?}"
+    ));
+    (server, Tls(TlsConnector::from(Arc::new(client))))
+}
+
+#[derive(Clone)]
+pub(crate) struct Tls(TlsConnector);
+
+impl Tls {
+    pub(crate) async fn connect(&self, address: SocketAddr) -> TlsStream<TcpStream> {
+        let stream = TcpStream::connect(address).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        self.0.connect(name, stream).await.unwrap()
+    }
+}
+
 /// One whose call takes until `let_go` to end.
 pub(crate) fn start_slow(http: &str) -> Server {
     let is_slow = true;
@@ -175,19 +211,26 @@ pub(crate) async fn get(server: &Server, path: &str, headers: &str) -> Answer {
 
 /// Reads one answer from a connection that stays open.
 pub(crate) async fn read_answer(stream: &mut TcpStream) -> Answer {
-    let mut bytes = Vec::new();
-    while !bytes.ends_with(b"\r\n\r\n") {
-        bytes.push(stream.read_u8().await.unwrap());
-    }
-    let mut answer = taken_apart(&String::from_utf8(bytes).unwrap());
-    let length = answer.header("content-length").unwrap().parse().unwrap();
-    let mut body = vec![0; length];
-    stream.read_exact(&mut body).await.unwrap();
-    answer.body = String::from_utf8(body).unwrap();
-    answer
+    try_read_answer(stream).await.unwrap()
 }
 
-fn taken_apart(answer: &str) -> Answer {
+/// The same, if the connection does not end before.
+pub(crate) async fn try_read_answer<S: AsyncRead + Unpin>(stream: &mut S) -> Option<Answer> {
+    let mut bytes = Vec::new();
+    while !bytes.ends_with(b"\r\n\r\n") {
+        bytes.push(stream.read_u8().await.ok()?);
+    }
+    let mut answer = taken_apart(&String::from_utf8(bytes).unwrap());
+    let length = answer
+        .header("content-length")
+        .map_or(0, |length| length.parse().unwrap());
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await.ok()?;
+    answer.body = String::from_utf8(body).unwrap();
+    Some(answer)
+}
+
+pub(crate) fn taken_apart(answer: &str) -> Answer {
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     Answer {
         status: head.split(' ').nth(1).unwrap().parse().unwrap(),
