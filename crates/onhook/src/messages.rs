@@ -4,13 +4,12 @@
 //! further implementations of [`Messages`]; whoever plays messages does not notice.
 
 use std::pin::Pin;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use thiserror::Error;
 
 use crate::auth::Caller;
-use crate::store::{MessageFacts, MessageId, MessageSummary, Store, StoreError};
+use crate::store::{MessageFacts, MessageId, MessageSummary, Reader, StoreError};
 
 /// Names a message's sound for as long as it does not change: what encoded clips are shared by.
 pub type SoundKey = MessageId;
@@ -37,12 +36,9 @@ pub enum MessageError {
     /// `ErrorItemNotFound`: there is none, or it is somebody else's.
     #[error("there is no such message")]
     NotFound,
-    /// `ErrorInternalServerError`
+    /// `ErrorInternalServerError`, or `ErrorInternalServerTransientError` when it may pass
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// `ErrorInternalServerError`
-    #[error("the read was interrupted")]
-    Interrupted,
 }
 
 /// What a source of messages returns.
@@ -59,17 +55,20 @@ pub trait Messages: Send + Sync {
 
 /// The messages of the store.
 #[derive(Clone, Debug)]
-pub struct StoredMessages(pub Arc<Store>);
+pub struct StoredMessages {
+    pub rows: Reader,
+    /// Another one: megabytes, which no look-up should wait for.
+    pub sounds: Reader,
+}
 
 impl Messages for StoredMessages {
     fn find<'a>(&'a self, caller: &'a Caller, item_id: &'a str) -> Answer<'a, Message> {
-        // One row without its sound: it does not wait for the disk long enough to leave the task.
         Box::pin(async move {
             if item_id.is_empty() {
                 return Err(MessageError::EmptyId);
             }
             let id: MessageId = item_id.parse().map_err(|_| MessageError::MalformedId)?;
-            let found = self.0.message_of(&caller.key, id)?;
+            let found = self.rows.message_of(caller.key, id).await?;
             let MessageSummary { id, name, facts, .. } = found.ok_or(MessageError::NotFound)?;
             Ok(Message { sound: id, name, facts })
         })
@@ -77,11 +76,8 @@ impl Messages for StoredMessages {
 
     fn sound<'a>(&'a self, message: &'a Message) -> Answer<'a, Bytes> {
         Box::pin(async move {
-            let (store, id) = (Arc::clone(&self.0), message.sound);
-            let read = tokio::task::spawn_blocking(move || store.message_audio(id));
-            read.await
-                .map_err(|_| MessageError::Interrupted)??
-                .ok_or(MessageError::NotFound)
+            let audio = self.sounds.message_audio(message.sound).await?;
+            audio.ok_or(MessageError::NotFound)
         })
     }
 }
@@ -91,7 +87,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::store::NewMessage;
+    use crate::store::{NewMessage, Store};
 
     #[tokio::test]
     async fn a_caller_finds_own_messages_only() {
@@ -112,7 +108,11 @@ mod tests {
             audio: b"sound",
         };
         let item_id = store.add_message(&new).unwrap().to_string();
-        let messages = StoredMessages(Arc::new(store));
+        let rows = Reader::start(&store, "reader", Duration::from_secs(60)).unwrap();
+        let messages = StoredMessages {
+            sounds: rows.clone(),
+            rows,
+        };
 
         let message = messages.find(&alice, &item_id).await.unwrap();
         assert_eq!(message.sound.to_string(), item_id);
@@ -133,7 +133,7 @@ mod tests {
             );
         }
 
-        messages.0.remove_message(message.sound).unwrap();
+        store.remove_message(message.sound).unwrap();
         assert!(matches!(messages.sound(&message).await, Err(MessageError::NotFound)));
     }
 }

@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use onhook::auth::{AuthError, Authenticator, Caller, Presented, Taken, password, takes_secrets};
 use onhook::config::{Config, LoginMethod, PlainBasic, Secret};
-use onhook::store::{Store, UserName};
+use onhook::store::{Store, UserCache, UserName};
 
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -29,7 +29,7 @@ impl House {
         for (user, password) in users {
             store.add_user(&name(user), &hash(password)).unwrap();
         }
-        let auth = Arc::new(Authenticator::new(Arc::new(store), "onhook", &login()).unwrap());
+        let auth = Arc::new(Authenticator::new(UserCache::start(&store).unwrap(), "onhook", &login()).unwrap());
         Self {
             path,
             auth,

@@ -2,7 +2,6 @@
 //! others. Everybody may act for oneself.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
 
 use ews::ConnectingSid;
 use thiserror::Error;
@@ -10,7 +9,7 @@ use thiserror::Error;
 use super::Caller;
 use super::domains::Domains;
 use crate::config;
-use crate::store::{Store, StoreError, UserName};
+use crate::store::{Reader, StoreError, UserCache, UserName};
 
 /// Why a caller is not let act for a mailbox.
 #[derive(Debug, Error)]
@@ -28,17 +27,19 @@ pub enum ImpersonationError {
 /// The lists.
 #[derive(Debug)]
 pub struct Impersonation {
-    store: Arc<Store>,
+    users: UserCache,
+    reader: Reader,
     mailboxes_of: HashMap<UserName, HashSet<UserName>>,
     sids: BTreeMap<String, UserName>,
     domains: Domains,
 }
 
 impl Impersonation {
-    pub fn new(store: Arc<Store>, login: &config::Login) -> Self {
+    pub fn new(users: UserCache, reader: Reader, login: &config::Login) -> Self {
         let lists = login.impersonation.iter();
         Self {
-            store,
+            users,
+            reader,
             mailboxes_of: lists
                 .map(|list| (list.account.clone(), list.mailboxes.iter().cloned().collect()))
                 .collect(),
@@ -55,7 +56,7 @@ impl Impersonation {
     ///
     /// # Errors
     /// [`ImpersonationError::Denied`] also when the mailbox does not exist: whoever may not ask does not learn that.
-    pub fn act_as(&self, caller: &Caller, sid: &ConnectingSid) -> Result<Caller, ImpersonationError> {
+    pub async fn act_as(&self, caller: &Caller, sid: &ConnectingSid) -> Result<Caller, ImpersonationError> {
         let own: Option<UserName> = caller.name.as_deref().and_then(|name| name.parse().ok());
         let (Some(own), Some(mailbox)) = (own, self.mailbox(sid)) else {
             return Err(ImpersonationError::Denied);
@@ -70,7 +71,8 @@ impl Impersonation {
             address: caller.address,
             ..Caller::named(&mailbox)
         };
-        if self.store.has_mailbox(&mailbox, &owner.key)? {
+        let is_user = self.users.now().await?.contains_key(&mailbox);
+        if is_user || self.reader.has_messages(owner.key).await? {
             Ok(owner)
         } else {
             Err(ImpersonationError::NoMailbox)
@@ -99,9 +101,11 @@ impl Impersonation {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+    use std::time::Duration;
 
     use super::*;
     use crate::config::Config;
+    use crate::store::Store;
 
     const LISTS: &str = r#"
         [login]
@@ -119,15 +123,17 @@ mod tests {
             store.add_user(&user.parse().unwrap(), "hash").unwrap();
         }
         let config = Config::parse(toml, Path::new("onhook.toml")).unwrap();
-        (folder, Impersonation::new(Arc::new(store), &config.login))
+        let users = UserCache::start(&store).unwrap();
+        let reader = Reader::start(&store, "reader", Duration::from_secs(60)).unwrap();
+        (folder, Impersonation::new(users, reader, &config.login))
     }
 
     fn caller(name: &str) -> Caller {
         Caller::named(&name.parse().unwrap())
     }
 
-    #[test]
-    fn an_account_acts_for_the_mailboxes_on_its_list_in_each_form() {
+    #[tokio::test]
+    async fn an_account_acts_for_the_mailboxes_on_its_list_in_each_form() {
         let (_folder, impersonation) = impersonation(LISTS);
         let address = "Alice@Example.com".to_owned();
         for sid in [
@@ -142,17 +148,17 @@ mod tests {
                 address,
                 ..caller("dialler")
             };
-            let owner = impersonation.act_as(&dialler, &sid).unwrap();
+            let owner = impersonation.act_as(&dialler, &sid).await.unwrap();
             assert_eq!(owner.key, caller("alice").key, "{sid:?}");
             assert_eq!(owner.address, address, "it is still that client who asks");
         }
         let eve = ConnectingSid::SmtpAddress("eve@other.example".to_owned());
-        let owner = impersonation.act_as(&caller("dialler"), &eve).unwrap();
+        let owner = impersonation.act_as(&caller("dialler"), &eve).await.unwrap();
         assert_eq!(owner, caller("eve@other.example"));
     }
 
-    #[test]
-    fn every_other_mailbox_is_denied_whether_it_exists_or_not() {
+    #[tokio::test]
+    async fn every_other_mailbox_is_denied_whether_it_exists_or_not() {
         let (_folder, impersonation) = impersonation(LISTS);
         for sid in [
             ConnectingSid::PrincipalName("bob".to_owned()),
@@ -162,27 +168,28 @@ mod tests {
             ConnectingSid::Sid("S-1-5-21-1-2-3-9999".to_owned()),
             ConnectingSid::Sid("alice".to_owned()),
         ] {
-            let denied = impersonation.act_as(&caller("dialler"), &sid);
+            let denied = impersonation.act_as(&caller("dialler"), &sid).await;
             assert!(matches!(denied, Err(ImpersonationError::Denied)), "{sid:?}");
         }
         let alice = ConnectingSid::PrincipalName("alice".to_owned());
         for stranger in ["bob", "dialler@example.com"] {
-            let denied = impersonation.act_as(&caller(stranger), &alice);
+            let denied = impersonation.act_as(&caller(stranger), &alice).await;
             assert!(matches!(denied, Err(ImpersonationError::Denied)), "{stranger}");
         }
         let ghost = ConnectingSid::PrincipalName("ghost".to_owned());
-        let missing = impersonation.act_as(&caller("dialler"), &ghost);
+        let missing = impersonation.act_as(&caller("dialler"), &ghost).await;
         assert!(matches!(missing, Err(ImpersonationError::NoMailbox)));
     }
 
-    #[test]
-    fn by_default_everybody_acts_for_oneself_only() {
+    #[tokio::test]
+    async fn by_default_everybody_acts_for_oneself_only() {
         let (_folder, impersonation) = impersonation("");
         let [alice, address] = ["Alice", "eve@other.example"].map(|name| ConnectingSid::PrincipalName(name.to_owned()));
-        assert_eq!(impersonation.act_as(&caller("alice"), &alice).unwrap(), caller("alice"));
+        let own = impersonation.act_as(&caller("alice"), &alice).await;
+        assert_eq!(own.unwrap(), caller("alice"));
         let eve = caller("eve@other.example");
-        assert_eq!(impersonation.act_as(&eve, &address).unwrap(), eve);
-        let denied = impersonation.act_as(&caller("dialler"), &alice);
+        assert_eq!(impersonation.act_as(&eve, &address).await.unwrap(), eve);
+        let denied = impersonation.act_as(&caller("dialler"), &alice).await;
         assert!(matches!(denied, Err(ImpersonationError::Denied)));
         let nameless = Caller {
             key: [1; 32],
@@ -191,7 +198,7 @@ mod tests {
         };
         let nobody = ConnectingSid::PrincipalName(String::new());
         assert!(matches!(
-            impersonation.act_as(&nameless, &nobody),
+            impersonation.act_as(&nameless, &nobody).await,
             Err(ImpersonationError::Denied)
         ));
     }

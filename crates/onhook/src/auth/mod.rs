@@ -27,7 +27,7 @@ use thiserror::Error;
 use tracing::debug;
 
 use crate::config::{self, LoginMethod, PlainBasic};
-use crate::store::{Store, StoreError, UserName};
+use crate::store::{StoreError, UserCache, UserName};
 
 use certificate::Certificates;
 use credentials::Credentials;
@@ -142,11 +142,11 @@ impl Authenticator {
     ///
     /// # Errors
     /// When the system has no random numbers, or a file of authorities cannot be read.
-    pub fn new(store: Arc<Store>, realm: &str, login: &config::Login) -> Result<Self, AuthError> {
+    pub fn new(users: UserCache, realm: &str, login: &config::Login) -> Result<Self, AuthError> {
         let domains = Arc::new(Domains::new(&login.domains));
         Ok(Self {
             throttle: Throttle::default(),
-            users: Users::new(store, realm)?,
+            users: Users::new(users, realm)?,
             directory: Directory::new(&login.ldap, Arc::clone(&domains))?,
             tokens: Tokens::new(&login.oauth, Arc::clone(&domains))?,
             certificates: Certificates::new(&login.certificate, domains),
@@ -194,7 +194,7 @@ impl Authenticator {
             Some(directory) if taken.ldap => directory.login(&given, &mut attempt).await,
             _ if taken.users => {
                 self.users
-                    .login(&given, self.users.find(&given.names)?, &mut attempt)
+                    .login(&given, self.users.find(&given.names).await?, &mut attempt)
                     .await
             }
             _ => Err(AuthError::Malformed),
@@ -218,7 +218,7 @@ impl Authenticator {
         given: &Credentials,
         attempt: &mut Attempt<'_>,
     ) -> Result<UserName, AuthError> {
-        let own = self.users.find(&given.names)?;
+        let own = self.users.find(&given.names).await?;
         let is_own = own.is_some();
         if !is_own && let Some(user) = directory.recall(given) {
             return Ok(user);

@@ -12,7 +12,7 @@ use super::throttle::Attempt;
 use super::turns::Turns;
 use super::verified::Verified;
 use super::{AuthError, password};
-use crate::store::{Store, StoreError, UserName};
+use crate::store::{KnownUsers, StoreError, UserCache, UserName};
 
 /// A user's hash and version.
 type Known = (String, i64);
@@ -24,7 +24,7 @@ const REMEMBERED: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
 pub(super) struct Users {
-    store: Arc<Store>,
+    users: UserCache,
     verified: Verified,
     hashing: Arc<Semaphore>,
     turns: Turns,
@@ -33,10 +33,10 @@ pub(super) struct Users {
 }
 
 impl Users {
-    pub(super) fn new(store: Arc<Store>, realm: &str) -> Result<Self, AuthError> {
+    pub(super) fn new(users: UserCache, realm: &str) -> Result<Self, AuthError> {
         let nobody = password::nobodys().map_err(|_| AuthError::Verifier)?;
         Ok(Self {
-            store,
+            users,
             verified: Verified::new(realm, REMEMBERED)?,
             hashing: Arc::new(Semaphore::new(HASHING)),
             turns: Turns::default(),
@@ -44,14 +44,12 @@ impl Users {
         })
     }
 
-    /// The first of the names that is a user's, as it stands in the store.
-    pub(super) fn find(&self, names: &[UserName]) -> Result<Option<(UserName, Known)>, StoreError> {
-        for name in names {
-            if let Some(known) = self.store.password_hash(name)? {
-                return Ok(Some((name.clone(), known)));
-            }
-        }
-        Ok(None)
+    /// The first of the names that is a user's who has a password here.
+    pub(super) async fn find(&self, names: &[UserName]) -> Result<Option<(UserName, Known)>, StoreError> {
+        let users = self.users.now().await?;
+        Ok(names
+            .iter()
+            .find_map(|name| Some((name.clone(), hash_of(&users, name)?))))
     }
 
     /// Verifies the password of the user who was found, or somebody else's who does not exist.
@@ -75,7 +73,7 @@ impl Users {
         attempt.check()?;
         let turn = self.turns.of(attempt.name()).await;
         // Who had the turn before may have verified the same, and the user may have changed while we waited.
-        let known = self.store.password_hash(&name)?;
+        let known = hash_of(&self.users.now().await?, &name);
         if let Some((_, version)) = known
             && let Some(user) = self.verified.recall(&name, &tag, version)
         {
@@ -104,18 +102,24 @@ impl Users {
     }
 }
 
+fn hash_of(users: &KnownUsers, name: &UserName) -> Option<Known> {
+    let user = users.get(name)?;
+    Some((user.password.clone()?, user.version))
+}
+
 #[cfg(test)]
 mod tests {
     use tokio::time::timeout;
 
     use super::super::throttle::Throttle;
     use super::*;
+    use crate::store::Store;
 
     #[tokio::test]
     async fn few_are_hashed_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("onhook.db")).unwrap();
-        let users = Users::new(Arc::new(store), "realm").unwrap();
+        let users = Users::new(UserCache::start(&store).unwrap(), "realm").unwrap();
         let throttle = Throttle::default();
         let given = Credentials::decode("bm9ib2R5OmEgcGFzc3dvcmQ=").unwrap();
         let mut attempt = throttle.attempt([192, 0, 2, 1].into(), given.counted().unwrap());

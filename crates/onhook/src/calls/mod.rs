@@ -75,8 +75,9 @@ pub enum PlaceError {
     /// The intent is not on the disk, so nothing was sent.
     #[error("the journal did not take the call")]
     NotJournaled,
-    /// The journal has not said so in time. Should it take the intent later, nothing is sent all the same.
-    #[error("the journal takes too long to take the call")]
+    /// The message was not read in time, or the journal did not take the intent in time. Should it do so later, nothing is
+    /// sent all the same.
+    #[error("the disk takes too long")]
     NotInTime,
     #[error("the operating system gave no random bytes")]
     NoRandomness(#[from] getrandom::Error),
@@ -151,10 +152,13 @@ impl Calls {
     ///
     /// [`PlaceError`]; no INVITE has left or will leave then.
     pub async fn place(&self, permit: Permit, message: Message) -> Result<PhoneCallId, PlaceError> {
-        self.sounds
-            .clip(&message, self.likely_codec)
-            .await
-            .map_err(PlaceError::NotPlayable)?;
+        self.sounds.clip(&message, self.likely_codec).await.map_err(|error| {
+            if error.is_transient() {
+                PlaceError::NotInTime
+            } else {
+                PlaceError::NotPlayable(error)
+            }
+        })?;
         let port = self.sounds.lease_port()?;
         let (reply, placed) = oneshot::channel();
         let order = place::Order {

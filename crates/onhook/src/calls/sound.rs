@@ -26,6 +26,13 @@ pub enum SoundUnavailable {
     NoRandomness(#[from] getrandom::Error),
 }
 
+impl SoundUnavailable {
+    /// Whether the same may well work a little later.
+    pub(super) fn is_transient(&self) -> bool {
+        matches!(self, Self::Clip(ClipError::Load(MessageError::Store(error))) if error.is_transient())
+    }
+}
+
 /// The sound of all calls: one cache of encoded messages, one pacer, one pool of ports.
 pub struct Sounds {
     messages: Arc<dyn Messages>,

@@ -30,7 +30,7 @@ use thiserror::Error;
 use crate::auth::Caller;
 use crate::metrics;
 use crate::numbering::Danger;
-use crate::store::{Store, StoreError};
+use crate::store::{Numbers, Store, StoreError, UserCache, UserName};
 use crate::telemetry::Masked;
 
 pub use cap::Capped;
@@ -134,15 +134,15 @@ pub enum GateError {
 #[derive(Clone)]
 pub struct Gate {
     policy: Arc<DialPolicy>,
-    store: Arc<Store>,
+    users: UserCache,
 }
 
 impl Gate {
-    pub fn new(policy: DialPolicy, store: Arc<Store>) -> Self {
+    pub fn new(policy: DialPolicy, users: UserCache) -> Self {
         audit::announce();
         Self {
             policy: Arc::new(policy),
-            store,
+            users,
         }
     }
 
@@ -151,8 +151,8 @@ impl Gate {
     ///
     /// # Errors
     /// When the dial string is none, nothing allows it, or the user cannot be looked up.
-    pub fn permit(&self, caller: &Caller, dial_string: &str) -> Result<Permit, GateError> {
-        let decision = self.policy.decide(&self.dialler(caller)?, dial_string);
+    pub async fn permit(&self, caller: &Caller, dial_string: &str) -> Result<Permit, GateError> {
+        let decision = self.policy.decide(&self.dialler(caller).await?, dial_string);
         match &decision.outcome {
             Ok(number) => {
                 metrics::dial_permitted();
@@ -172,24 +172,26 @@ impl Gate {
     ///
     /// # Errors
     /// When the store fails.
-    pub fn own_extension(&self, caller: &Caller) -> Result<Option<String>, StoreError> {
-        Ok(self.dialler(caller)?.extension)
+    pub async fn own_extension(&self, caller: &Caller) -> Result<Option<String>, StoreError> {
+        Ok(self.dialler(caller).await?.extension)
     }
 
     /// Whether there is anything that a user may call.
     ///
     /// # Errors
     /// When the store fails.
-    pub fn may_call(&self, caller: &Caller) -> Result<bool, StoreError> {
-        Ok(self.policy.may_call(&self.dialler(caller)?))
+    pub async fn may_call(&self, caller: &Caller) -> Result<bool, StoreError> {
+        Ok(self.policy.may_call(&self.dialler(caller).await?))
     }
 
-    fn dialler(&self, caller: &Caller) -> Result<Dialler, StoreError> {
-        let name = caller.name.as_deref().and_then(|name| name.parse().ok());
-        match name {
-            Some(name) => dialler(&self.store, &name),
-            None => Ok(Dialler::default()),
-        }
+    async fn dialler(&self, caller: &Caller) -> Result<Dialler, StoreError> {
+        let name: Option<UserName> = caller.name.as_deref().and_then(|name| name.parse().ok());
+        let Some(name) = name else {
+            return Ok(Dialler::default());
+        };
+        let users = self.users.now().await?;
+        let numbers = users.get(&name).map(|user| user.numbers.clone());
+        Ok(with_numbers(&name, numbers.unwrap_or_default()))
     }
 }
 
@@ -197,11 +199,14 @@ impl Gate {
 ///
 /// # Errors
 /// When the store fails.
-pub fn dialler(store: &Store, name: &crate::store::UserName) -> Result<Dialler, StoreError> {
-    let numbers = store.numbers_of(name)?;
-    Ok(Dialler {
+pub fn dialler(store: &Store, name: &UserName) -> Result<Dialler, StoreError> {
+    Ok(with_numbers(name, store.numbers_of(name)?))
+}
+
+fn with_numbers(name: &UserName, numbers: Numbers) -> Dialler {
+    Dialler {
         name: Some(name.to_string()),
         extension: numbers.extension,
         phones: numbers.phones,
-    })
+    }
 }

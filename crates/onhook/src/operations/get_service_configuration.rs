@@ -11,7 +11,7 @@ use super::Operations;
 use crate::auth::Caller;
 
 impl Operations {
-    pub(super) fn get_service_configuration(
+    pub(super) async fn get_service_configuration(
         &self,
         caller: &Caller,
         operation: &GetServiceConfiguration,
@@ -26,13 +26,14 @@ impl Operations {
                 ..ResponseCode::InvalidArgument.into()
             });
         }
-        let requested = operation.requested.iter();
-        Ok(requested
-            .map(|configuration| self.configuration(caller, *configuration).into())
-            .collect())
+        let mut configurations = Vec::with_capacity(operation.requested.len());
+        for configuration in &operation.requested {
+            configurations.push(self.configuration(caller, *configuration).await.into());
+        }
+        Ok(configurations)
     }
 
-    fn configuration(
+    async fn configuration(
         &self,
         caller: &Caller,
         configuration: ServiceConfiguration,
@@ -41,12 +42,12 @@ impl Operations {
             ServiceConfiguration::UnifiedMessagingConfiguration => {
                 let of_store = |error| {
                     tracing::error!(%error, "a user's numbers cannot be looked up");
-                    ResponseError::from(ResponseCode::InternalServerError)
+                    ResponseError::from(super::of_store(&error))
                 };
-                let own = self.gate.own_extension(caller).map_err(of_store)?;
+                let own = self.gate.own_extension(caller).await.map_err(of_store)?;
                 Ok(UnifiedMessagingConfiguration {
                     enabled: true,
-                    play_on_phone_enabled: self.gate.may_call(caller).map_err(of_store)?,
+                    play_on_phone_enabled: self.gate.may_call(caller).await.map_err(of_store)?,
                     dial_string: own.unwrap_or_default(),
                 })
             }

@@ -11,13 +11,14 @@ mod play_on_phone;
 
 use std::sync::Arc;
 
-use ews::{Fault, Operation, Request, Response};
+use ews::{Fault, Operation, Request, Response, ResponseCode};
 
 use crate::auth::Caller;
 use crate::auth::impersonation::{Impersonation, ImpersonationError};
 use crate::calls::Calls;
 use crate::dial::Gate;
 use crate::messages::Messages;
+use crate::store::StoreError;
 
 /// What operations work with.
 #[derive(Clone)]
@@ -47,7 +48,7 @@ impl Operations {
         let caller = match &request.impersonation {
             None => caller,
             Some(sid) => {
-                let owner = self.impersonation.act_as(caller, sid);
+                let owner = self.impersonation.act_as(caller, sid).await;
                 acting_as = owner.map_err(|error| of_impersonation(&error))?;
                 tracing::info!(mailbox = acting_as.name, "acting for a mailbox");
                 &acting_as
@@ -66,10 +67,19 @@ impl Operations {
                 Response::DisconnectPhoneCall(self.disconnect_phone_call(caller, id).await.into())
             }
             Operation::GetServiceConfiguration(operation) => {
-                Response::GetServiceConfiguration(self.get_service_configuration(caller, &operation).into())
+                Response::GetServiceConfiguration(self.get_service_configuration(caller, &operation).await.into())
             }
             Operation::ConvertId(operation) => Response::ConvertId(self.convert_id(caller, &operation).await),
         })
+    }
+}
+
+/// A store that does not answer now may do so soon.
+fn of_store(error: &StoreError) -> ResponseCode {
+    if error.is_transient() {
+        ResponseCode::InternalServerTransientError
+    } else {
+        ResponseCode::InternalServerError
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ews::{PhoneCallId, PlayOnPhone, ResponseCode, ResponseError};
 
-use super::Operations;
+use super::{Operations, of_store};
 use crate::auth::Caller;
 use crate::calls::PlaceError;
 use crate::dial::{GateError, Refusal};
@@ -22,7 +22,7 @@ impl Operations {
     ) -> Result<PhoneCallId, ResponseError> {
         let found = self.messages.find(caller, &operation.item_id.id).await;
         let message = found.map_err(|error| of_message(&error))?;
-        let permitted = self.gate.permit(caller, &operation.dial_string);
+        let permitted = self.gate.permit(caller, &operation.dial_string).await;
         let permit = permitted.map_err(|error| ResponseError::from(of_gate(&error)))?;
         let placed = self.calls.place(permit, message).await;
         let id = placed.map_err(|error| of_place(&error))?;
@@ -35,9 +35,9 @@ pub(super) fn of_message(error: &MessageError) -> ResponseError {
         MessageError::EmptyId => ResponseCode::InvalidIdEmpty,
         MessageError::MalformedId => ResponseCode::InvalidIdMalformed,
         MessageError::NotFound => ResponseCode::ItemNotFound,
-        MessageError::Store(_) | MessageError::Interrupted => {
+        MessageError::Store(cause) => {
             tracing::error!(%error, "a message cannot be looked up");
-            ResponseCode::InternalServerError
+            of_store(cause)
         }
     };
     code.into()
@@ -51,7 +51,7 @@ fn of_gate(error: &GateError) -> ResponseCode {
         GateError::Refused(Refusal::NotEnabled) => ResponseCode::UserNotUnifiedMessagingEnabled,
         GateError::Store(error) => {
             tracing::error!(%error, "a user's extension cannot be looked up");
-            ResponseCode::InternalServerError
+            of_store(error)
         }
     }
 }
@@ -87,6 +87,7 @@ fn of_place(error: &PlaceError) -> ResponseError {
 mod tests {
     use super::*;
     use crate::numbering::Danger;
+    use crate::store::StoreError;
 
     #[test]
     fn what_the_gate_says_has_a_code_of_its_own() {
@@ -109,6 +110,18 @@ mod tests {
             ResponseCode::InvalidIdMalformed
         );
         assert_eq!(of_message(&MessageError::NotFound).code, ResponseCode::ItemNotFound);
+    }
+
+    #[test]
+    fn a_disk_that_takes_too_long_may_be_asked_again() {
+        let transient = ResponseCode::InternalServerTransientError;
+        assert_eq!(of_message(&StoreError::NotInTime.into()).code, transient);
+        assert_eq!(of_gate(&StoreError::TooManyReads.into()), transient);
+        assert_eq!(of_place(&PlaceError::NotInTime).code, transient);
+        assert_eq!(
+            of_message(&StoreError::NoAnswer.into()).code,
+            ResponseCode::InternalServerError
+        );
     }
 
     #[test]

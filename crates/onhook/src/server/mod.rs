@@ -24,7 +24,7 @@ use crate::{
     metrics,
     operations::Operations,
     sip::{Sip, SipError},
-    store::{Store, StoreError},
+    store::{Reader, Store, StoreError, UserCache},
 };
 
 /// Encoded sound that is kept for the next call: an hour and more of speech.
@@ -80,11 +80,17 @@ impl Server {
     ///
     /// [`ServerError`]: which room could not be opened, and why.
     pub async fn start(config: &Config) -> Result<Self, ServerError> {
-        let store = Arc::new(Store::open(&config.store.path)?);
+        let store = Store::open(&config.store.path)?;
         let branch_key = store.branch_key().map_err(|error| error.at(store.path()))?;
         let branch_key = BranchKey::new(branch_key);
-        let authenticator = Authenticator::new(Arc::clone(&store), &config.http.realm, &config.login)?;
-        let messages = Arc::new(StoredMessages(Arc::clone(&store)));
+        let disk_wait = config.store.disk_wait.0;
+        let rows = Reader::start(&store, "reader", disk_wait)?;
+        let users = UserCache::start(&store)?;
+        let authenticator = Authenticator::new(users.clone(), &config.http.realm, &config.login)?;
+        let messages = Arc::new(StoredMessages {
+            rows: rows.clone(),
+            sounds: Reader::start(&store, "sound-reader", disk_wait)?,
+        });
         let (journal, recovered) = Journal::open(&store, wiring::journal(config))?;
 
         let sounds = Sounds::new(
@@ -118,8 +124,8 @@ impl Server {
         let settings = wiring::calls(config, branch_key);
         let calls = Calls::start(settings, sip.clone(), events, sounds, journal.clone(), recovered);
 
-        let gate = Gate::new(DialPolicy::from_config(&config.dial), Arc::clone(&store));
-        let impersonation = Impersonation::new(store, &config.login);
+        let gate = Gate::new(DialPolicy::from_config(&config.dial), users.clone());
+        let impersonation = Impersonation::new(users, rows, &config.login);
         let operations = Operations::new(calls.clone(), messages, gate, impersonation);
         let closing = CancellationToken::new();
         let mut http = http::Settings::from(&config.http);

@@ -10,6 +10,7 @@ use super::StoreError;
 const STEPS: &[&str] = &[
     include_str!("../../migrations/0001_users_messages_calls.sql"),
     include_str!("../../migrations/0002_numbers_of_users.sql"),
+    include_str!("../../migrations/0003_changes_of_users_ids_of_ended_calls.sql"),
 ];
 
 /// Marks the file as ours (`PRAGMA application_id`): "onhk".

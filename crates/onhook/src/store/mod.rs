@@ -1,11 +1,14 @@
 //! The store: one SQLite file with users, voice messages and the journal's tables.
 //!
 //! Calls are written by [`crate::journal`] alone; this room opens the file, keeps its schema, and reads and writes the
-//! rest. Its functions touch the disk: async code calls those that write, or read sound, from `spawn_blocking`.
+//! rest. What [`Store`] does touches the disk, and is for commands; what a request reads comes from a [`Reader`] or from the
+//! [`UserCache`], and keeps no worker of the runtime waiting.
 
 mod migrate;
 mod numbers;
+mod reader;
 mod secrets;
+mod user_cache;
 mod users;
 mod voice_messages;
 
@@ -20,6 +23,8 @@ use rusqlite::{Connection, ErrorCode};
 use thiserror::Error;
 
 pub use numbers::{Numbers, NumbersChange};
+pub use reader::Reader;
+pub use user_cache::{KnownUser, KnownUsers, UserCache};
 pub use users::{NO_PASSWORD, User, UserError, UserName, UserNameError};
 pub use voice_messages::{MessageFacts, MessageId, MessageSummary, NewMessage};
 
@@ -60,9 +65,22 @@ pub enum StoreError {
     Sqlite(#[from] rusqlite::Error),
     #[error("no random numbers from the system: {0}")]
     Random(#[from] getrandom::Error),
+    #[error("cannot start a thread that reads the store: {0}")]
+    NoThread(io::Error),
+    #[error("the store takes too long to be read")]
+    NotInTime,
+    #[error("too many reads of the store wait for the disk")]
+    TooManyReads,
+    #[error("a read of the store failed")]
+    NoAnswer,
 }
 
 impl StoreError {
+    /// Whether the same may well work a little later.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::NotInTime | Self::TooManyReads)
+    }
+
     /// Says what can be done about a failure of the file at `path`, where SQLite's own words do not.
     pub(crate) fn at(self, path: &Path) -> Self {
         let Self::Sqlite(source) = self else { return self };
@@ -78,13 +96,11 @@ impl StoreError {
     }
 }
 
-/// An open store. It can be shared; one call at a time goes through, and one that reads sound beside it.
+/// An open store. It can be shared; one call at a time goes through.
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
     connection: Mutex<Connection>,
-    /// For reading sound: megabytes, which no login should wait for.
-    sounds: Mutex<Connection>,
 }
 
 impl Store {
@@ -100,7 +116,6 @@ impl Store {
             Ok(Self {
                 path: path.to_owned(),
                 connection: Mutex::new(connection),
-                sounds: Mutex::new(connect(path)?),
             })
         };
         open().map_err(|error: StoreError| error.at(path))
@@ -111,18 +126,10 @@ impl Store {
         &self.path
     }
 
+    /// A panic elsewhere left no half-done work: a transaction that was not committed has been rolled back.
     fn connection(&self) -> MutexGuard<'_, Connection> {
-        take(&self.connection)
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn sounds(&self) -> MutexGuard<'_, Connection> {
-        take(&self.sounds)
-    }
-}
-
-/// A panic elsewhere left no half-done work: a transaction that was not committed has been rolled back.
-fn take(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
-    connection.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Another connection to a store that [`Store::open`] has been through.

@@ -22,7 +22,7 @@ pub struct NumbersChange {
 }
 
 impl Store {
-    /// A user's numbers; of a user who is not here, none. A few microseconds: it reads memory.
+    /// A user's numbers; of a user who is not here, none.
     ///
     /// # Errors
     /// When the store fails.

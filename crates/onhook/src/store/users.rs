@@ -25,6 +25,11 @@ impl UserName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// As it was written to the store, and is folded already.
+    pub(super) fn stored(name: String) -> Self {
+        Self(name)
+    }
 }
 
 impl FromStr for UserName {
@@ -153,32 +158,7 @@ impl Store {
         Ok(users.collect::<Result<_, _>>()?)
     }
 
-    /// A user's hash and version; `None` also when the user has no password here.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub fn password_hash(&self, name: &UserName) -> Result<Option<(String, i64)>, StoreError> {
-        let connection = self.connection();
-        let mut statement =
-            connection.prepare_cached("SELECT password, version FROM user WHERE name = ?1 AND password <> ''")?;
-        Ok(statement
-            .query_row(params![name.0], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?)
-    }
-
-    /// Whether there is such a user, or else a message for one: users of a directory are not in the store.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub fn has_mailbox(&self, name: &UserName, owner: &[u8; 32]) -> Result<bool, StoreError> {
-        let connection = self.connection();
-        let mut statement = connection.prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM user WHERE name = ?1) OR EXISTS (SELECT 1 FROM voice_message WHERE owner = ?2)",
-        )?;
-        Ok(statement.query_row(params![name.0, owner], |row| row.get(0))?)
-    }
-
-    /// A user's version, or `None` when there is no such user. A few microseconds: it reads one row from memory.
+    /// A user's version, or `None` when there is no such user.
     ///
     /// # Errors
     /// When the store fails.
@@ -229,23 +209,10 @@ mod tests {
             versions.insert(store.user_version(&alice).unwrap().unwrap());
             store.change_password(&alice, "two").unwrap();
             versions.insert(store.user_version(&alice).unwrap().unwrap());
-            assert_eq!(store.password_hash(&alice).unwrap().unwrap().0, "two");
             store.remove_user(&alice, &[0; 32], false).unwrap();
             assert_eq!(store.user_version(&alice).unwrap(), None);
         }
         assert_eq!(versions.len(), 4);
-    }
-
-    #[test]
-    fn a_user_without_a_password_is_a_user_and_has_none() {
-        let (_folder, store) = store();
-        let carol = name("carol");
-        store.add_user(&carol, NO_PASSWORD).unwrap();
-        assert!(store.user_version(&carol).unwrap().is_some());
-        assert_eq!(store.password_hash(&carol).unwrap(), None);
-        assert!(store.has_mailbox(&carol, &[0; 32]).unwrap());
-        store.change_password(&carol, "hash").unwrap();
-        assert_eq!(store.password_hash(&carol).unwrap().unwrap().0, "hash");
     }
 
     #[test]

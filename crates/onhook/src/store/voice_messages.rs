@@ -9,7 +9,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use rusqlite::{OptionalExtension as _, Row, params};
 
-use super::{Store, StoreError, milliseconds, system_time};
+use super::{Reader, Store, StoreError, milliseconds, system_time};
 
 /// What names a stored message: 128 random bits. As an EWS `ItemId` it is written base64url, and opaque to clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -138,16 +138,6 @@ impl Store {
         Ok(statement.query_row(params![id.0], summary).optional()?)
     }
 
-    /// What is known of a message of this owner's. Somebody else's is looked for and missed as one that does not exist.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub fn message_of(&self, owner: &[u8; 32], id: MessageId) -> Result<Option<MessageSummary>, StoreError> {
-        let connection = self.connection();
-        let mut statement = connection.prepare_cached(&format!("{SUMMARY} WHERE id = ?1 AND owner = ?2"))?;
-        Ok(statement.query_row(params![id.0, owner], summary).optional()?)
-    }
-
     /// The messages of one mailbox, or of all; the oldest first.
     ///
     /// # Errors
@@ -161,19 +151,6 @@ impl Store {
         Ok(messages.collect::<Result<_, _>>()?)
     }
 
-    /// The sound of a message, as it was given.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub fn message_audio(&self, id: MessageId) -> Result<Option<Bytes>, StoreError> {
-        let connection = self.sounds();
-        let mut statement = connection.prepare_cached("SELECT audio FROM voice_message WHERE id = ?1")?;
-        Ok(statement
-            .query_row(params![id.0], |row| row.get::<_, Vec<u8>>(0))
-            .optional()?
-            .map(Bytes::from))
-    }
-
     /// Removes a message; says whether it was there.
     ///
     /// # Errors
@@ -183,6 +160,47 @@ impl Store {
             .connection()
             .execute("DELETE FROM voice_message WHERE id = ?1", params![id.0])?
             > 0)
+    }
+}
+
+impl Reader {
+    /// What is known of a message of this owner's. Somebody else's is looked for and missed as one that does not exist.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or not in time.
+    pub async fn message_of(&self, owner: [u8; 32], id: MessageId) -> Result<Option<MessageSummary>, StoreError> {
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(&format!("{SUMMARY} WHERE id = ?1 AND owner = ?2"))?;
+            Ok(statement.query_row(params![id.0, owner], summary).optional()?)
+        })
+        .await
+    }
+
+    /// The sound of a message, as it was given.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or not in time.
+    pub async fn message_audio(&self, id: MessageId) -> Result<Option<Bytes>, StoreError> {
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached("SELECT audio FROM voice_message WHERE id = ?1")?;
+            let audio = statement.query_row(params![id.0], |row| row.get::<_, Vec<u8>>(0));
+            Ok(audio.optional()?.map(Bytes::from))
+        })
+        .await
+    }
+
+    /// Whether there is a message for this owner. One whom a directory vouches for has messages without being a user here.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or not in time.
+    pub async fn has_messages(&self, owner: [u8; 32]) -> Result<bool, StoreError> {
+        self.read(move |connection| {
+            let sql = "SELECT EXISTS (SELECT 1 FROM voice_message WHERE owner = ?1)";
+            Ok(connection
+                .prepare_cached(sql)?
+                .query_row(params![owner], |row| row.get(0))?)
+        })
+        .await
     }
 }
 
@@ -207,10 +225,11 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<MessageSummary> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_message_comes_back_as_it_was_given() {
+    #[tokio::test]
+    async fn a_message_comes_back_as_it_was_given() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("onhook.db")).unwrap();
+        let reader = Reader::start(&store, "reader", Duration::from_secs(60)).unwrap();
         let facts = MessageFacts {
             format: "WAV".to_owned(),
             duration: Duration::from_millis(1250),
@@ -231,7 +250,11 @@ mod tests {
             (found.owner, found.name.as_str(), &found.facts, found.size),
             ([7; 32], "hello.wav", &facts, 5)
         );
-        assert_eq!(store.message_audio(id).unwrap().as_deref(), Some(b"sound".as_slice()));
+        let audio = reader.message_audio(id).await.unwrap();
+        assert_eq!(audio.as_deref(), Some(b"sound".as_slice()));
+        assert_eq!(reader.message_of([7; 32], id).await.unwrap().as_ref(), Some(&found));
+        assert_eq!(reader.message_of([8; 32], id).await.unwrap(), None);
+        assert!(reader.has_messages([7; 32]).await.unwrap() && !reader.has_messages([8; 32]).await.unwrap());
         assert_eq!(store.messages(Some("alice")).unwrap(), std::slice::from_ref(&found));
         assert_eq!(store.messages(Some("bob")).unwrap(), []);
         assert_eq!(store.messages(None).unwrap(), [found]);
@@ -239,7 +262,7 @@ mod tests {
         assert!(store.remove_message(id).unwrap());
         assert!(!store.remove_message(id).unwrap());
         assert_eq!(store.message(id).unwrap(), None);
-        assert_eq!(store.message_audio(id).unwrap(), None);
+        assert_eq!(reader.message_audio(id).await.unwrap(), None);
     }
 
     #[test]

@@ -11,3 +11,4 @@ mod stage;
 mod stalled_disk;
 mod starting;
 mod strace;
+mod users;

@@ -14,7 +14,7 @@ use onhook::phone::{Direction, Phone, PhoneEvent, PhoneOptions, What};
 use onhook::sip::Transport;
 use onhook::store::{MessageFacts, NewMessage, Store, UserName};
 use rusqlite::Connection;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc::{self, Receiver};
 use tokio::task::spawn_blocking;
@@ -140,9 +140,30 @@ impl Stage {
         serving.tells(" ready").await;
         let addresses: serde_json::Value = serde_json::from_slice(&fs::read(&ready_file).unwrap()).unwrap();
         serving.http = addresses["http"][0].as_str().unwrap().parse().unwrap();
-        let url = format!("http://{}/EWS/Exchange.asmx", serving.http);
-        serving.client = Client::new(&url, "anna", &Secret::new(PASSWORD), &Trust::Public).unwrap();
+        serving.log_in("anna", PASSWORD);
         serving
+    }
+
+    /// Another process adds a user, with the password of everybody here.
+    pub(crate) fn add_user(&self, name: &str) {
+        let hash = password::hash(&Secret::new(PASSWORD)).unwrap();
+        let store = Store::open(&self.store).unwrap();
+        store.add_user(&name.parse().unwrap(), &hash).unwrap();
+    }
+
+    /// Runs another command of the program beside the server, with this on its standard input.
+    pub(crate) async fn command(&self, arguments: &[&str], input: &str) {
+        let mut child = Command::new(BINARY)
+            .args(arguments)
+            .arg("--config")
+            .arg(self.folder.path().join("onhook.toml"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).await.unwrap();
+        let status = timeout(PATIENCE, child.wait()).await.unwrap().unwrap();
+        assert!(status.success(), "{arguments:?}");
     }
 
     /// Waits for something the phone tells of a call.
@@ -206,6 +227,12 @@ impl Serving {
                 Ok(None) | Err(_) => panic!("never told {text:?}, but:\n{}", before.join("\n")),
             }
         }
+    }
+
+    /// From now on it is asked as this user.
+    pub(crate) fn log_in(&mut self, user: &str, password: &str) {
+        let url = format!("http://{}/EWS/Exchange.asmx", self.http);
+        self.client = Client::new(&url, user, &Secret::new(password), &Trust::Public).unwrap();
     }
 
     pub(crate) async fn play(&self) -> Result<PhoneCallId, ClientError> {

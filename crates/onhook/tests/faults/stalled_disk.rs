@@ -1,4 +1,4 @@
-//! A disk whose flushes take minutes: requests are answered in time with what is true, and nothing rings of what was refused.
+//! A disk whose flushes or reads take minutes: requests are answered in time with what is true, and nothing rings of what was refused.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -9,9 +9,9 @@ use crate::stage::{refused, stage};
 use crate::strace::Strace;
 
 const TRANSIENT: &str = "ErrorInternalServerTransientError";
-/// A minute a flush.
+/// A minute each.
 const STALLED: &str = "delay_enter=60000000";
-/// Far less than a flush takes, and far more than what does not wait for one.
+/// Far less than that, and far more than what does not wait for it.
 const SOON: Duration = Duration::from_secs(10);
 
 #[tokio::test]
@@ -52,4 +52,30 @@ async fn requests_are_answered_while_a_flush_takes_a_minute_and_only_with_what_i
     let mut causes = stage.causes();
     causes.sort();
     assert_eq!(causes, ["drain", "hangup", "hangup", "hangup"]);
+}
+
+#[tokio::test]
+async fn requests_are_answered_while_a_read_takes_a_minute_and_calls_go_on() {
+    let mut stage = stage(Duration::from_secs(60), None).await;
+    let server = stage.serve("ballast = \"0\"\ndisk_wait = \"1s\"", "").await;
+    let call = server.play().await.unwrap();
+    stage.answered().await;
+    let stalled = Strace::of_reads(&server, STALLED).await;
+    // Now there is something to be read: more requests than the runtime has workers find it.
+    stage.add_user("bob");
+    let started = Instant::now();
+    let asked = tokio::join!(
+        server.knows(&call),
+        server.knows(&call),
+        server.knows(&call),
+        server.knows(&call)
+    );
+    assert_eq!(asked, (true, true, true, true));
+    refused(server.play().await, TRANSIENT);
+    refused(server.hang_up(&call).await, TRANSIENT);
+    stage.hung_up().await;
+    assert!(started.elapsed() < SOON, "{:?}", started.elapsed());
+    stalled.detach().await;
+    server.play().await.unwrap();
+    stage.answered().await;
 }

@@ -17,14 +17,23 @@ pub(crate) struct Strace {
 impl Strace {
     /// Does this to every flush of the server, as `strace --inject` spells it.
     pub(crate) async fn of_flushes(server: &Serving, injection: &str) -> Self {
+        Self::of(server, "fsync,fdatasync", injection).await
+    }
+
+    /// The same to every read of its files.
+    pub(crate) async fn of_reads(server: &Serving, injection: &str) -> Self {
+        Self::of(server, "pread64", injection).await
+    }
+
+    async fn of(server: &Serving, calls: &str, injection: &str) -> Self {
         let args = [
             "-f",
             "-p",
             &server.pid(),
             "-e",
-            "trace=fsync,fdatasync",
+            &format!("trace={calls}"),
             "-e",
-            &format!("inject=fsync,fdatasync:{injection}"),
+            &format!("inject={calls}:{injection}"),
         ];
         let mut child = Command::new("strace")
             .args(args)
