@@ -155,7 +155,7 @@ level = "loud"
 onhook.toml:5:1: unknown key `ring_limt`
   5 | ring_limt = "30s"
     | ^^^^^^^^^
-  allowed in [calls]: ring_limit, max_duration, session_expires, disconnect_wait, ended_retention, drain_timeout, max_live, max_live_per_mailbox, max_live_per_trunk, starts_per_second_per_trunk, starts_per_minute_per_mailbox, starts_per_hour_per_mailbox, minutes_per_day_per_mailbox, starts_per_minute_per_address, starts_per_ten_minutes_per_number
+  allowed in [calls]: ring_limit, max_duration, session_expires, disconnect_wait, ended_retention, drain_timeout, max_live, max_live_per_mailbox, max_live_per_trunk, starts_per_second_per_trunk, starts_per_minute_to_own_phone, minutes_per_day_to_own_phone, starts_per_minute_per_mailbox, starts_per_hour_per_mailbox, minutes_per_day_per_mailbox, starts_per_minute_per_address, starts_per_ten_minutes_per_number
 
 onhook.toml:6:14: `calls.ring_limit`: invalid type: integer `30`, expected a string
   6 | ring_limit = 30

@@ -43,6 +43,7 @@ fn ended(id: &str, when: SystemTime) -> Ended {
         owner: [9; 32],
         started: when - Duration::from_millis(1500),
         ended: when,
+        own_phone: true,
         cause: "local hang-up".into(),
         record: b"record".to_vec(),
     }

@@ -28,6 +28,8 @@ pub(super) struct Live {
     pub(super) started: SystemTime,
     /// The client that asked for it, as far as caps count it.
     pub(super) address: Option<IpAddr>,
+    /// Whether it is for a phone of the owner's own; so, too.
+    pub(super) own_phone: bool,
     pub(super) call: Call,
     /// What the call holds of the caps, as long as a phone of any fork may be up.
     pub(super) hold: Option<Hold>,
@@ -89,6 +91,7 @@ impl Live {
             id,
             started,
             address: None,
+            own_phone: false,
             call,
             hold: None,
             stage: None,

@@ -50,6 +50,7 @@ pub(super) fn ended(live: &Live, end: &End, now: std::time::SystemTime) -> Ended
         owner: live.owner,
         started: live.started,
         ended: now,
+        own_phone: live.own_phone,
         cause: Cow::Borrowed(cause(end)),
         record: serde_json::to_vec(&detail).unwrap_or_default(),
     }

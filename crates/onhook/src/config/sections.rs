@@ -337,13 +337,17 @@ section! {
         max_live_per_mailbox: u32 = default(2),
         /// How many of them over one trunk.
         max_live_per_trunk: u32 = default(10),
-        /// How many calls may start over one trunk in a second.
-        starts_per_second_per_trunk: u32 = default(2),
-        /// How many calls may start for one mailbox in a minute.
+        /// How many calls may start over one trunk in a second. All of the caps from here on count over restarts.
+        starts_per_second_per_trunk: u32 = default(10),
+        /// How many calls from one mailbox to its user's own extension and phones may start in a minute.
+        starts_per_minute_to_own_phone: u32 = default(60),
+        /// How many minutes these may last together in 24 hours.
+        minutes_per_day_to_own_phone: u32 = default(240),
+        /// How many calls may start for one mailbox in a minute. This cap and those below are for calls to other phones.
         starts_per_minute_per_mailbox: u32 = default(5),
-        /// How many in an hour. All of these count over restarts.
+        /// How many in an hour.
         starts_per_hour_per_mailbox: u32 = default(30),
-        /// How many minutes the calls of one mailbox may last together in 24 hours.
+        /// How many minutes these may last together in 24 hours.
         minutes_per_day_per_mailbox: u32 = default(60),
         /// How many calls the clients at one address (of IPv6: in one /64) may start in a minute.
         starts_per_minute_per_address: u32 = default(20),

@@ -9,7 +9,7 @@ use crate::metrics;
 use crate::numbering::Danger;
 
 /// The stable words for why, in the log and in the metric: those of the rules, then the keys of the caps.
-const REASONS: [&str; 17] = [
+const REASONS: [&str; 19] = [
     "not-a-number",
     "sip-uri",
     "no-rule",
@@ -27,6 +27,8 @@ const REASONS: [&str; 17] = [
     Cap::ALL[6].key(),
     Cap::ALL[7].key(),
     Cap::ALL[8].key(),
+    Cap::ALL[9].key(),
+    Cap::ALL[10].key(),
 ];
 
 /// So that each can be read before it has happened.

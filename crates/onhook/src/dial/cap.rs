@@ -16,11 +16,13 @@ pub(super) enum Cap {
     MinutesPerDayPerMailbox,
     StartsPerMinutePerAddress,
     StartsPerTenMinutesPerNumber,
+    StartsPerMinuteToOwnPhone,
+    MinutesPerDayToOwnPhone,
 }
 
 impl Cap {
     /// All of them.
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Live,
         Self::LivePerMailbox,
         Self::LivePerTrunk,
@@ -30,6 +32,8 @@ impl Cap {
         Self::MinutesPerDayPerMailbox,
         Self::StartsPerMinutePerAddress,
         Self::StartsPerTenMinutesPerNumber,
+        Self::StartsPerMinuteToOwnPhone,
+        Self::MinutesPerDayToOwnPhone,
     ];
 
     /// The key that sets it.
@@ -44,6 +48,8 @@ impl Cap {
             Self::MinutesPerDayPerMailbox => "minutes_per_day_per_mailbox",
             Self::StartsPerMinutePerAddress => "starts_per_minute_per_address",
             Self::StartsPerTenMinutesPerNumber => "starts_per_ten_minutes_per_number",
+            Self::StartsPerMinuteToOwnPhone => "starts_per_minute_to_own_phone",
+            Self::MinutesPerDayToOwnPhone => "minutes_per_day_to_own_phone",
         }
     }
 }
@@ -64,7 +70,7 @@ impl Capped {
 
     /// Whether the minutes of the day are spent, for which there is a response code of its own.
     pub fn is_quota(&self) -> bool {
-        self.cap == Cap::MinutesPerDayPerMailbox
+        matches!(self.cap, Cap::MinutesPerDayPerMailbox | Cap::MinutesPerDayToOwnPhone)
     }
 
     /// The key in `[calls]` that sets this cap.

@@ -3,6 +3,9 @@
 //!
 //! Counts live in memory, and are told again from the journal's records after a restart ([`Caps::remember`]); calls that a
 //! crash left hold their places until they are ended ([`Caps::hold`]).
+//!
+//! Caps on starts protect other people's phones. A call to the caller's own phone is none of theirs: it has minutes of its own, and
+//! of starts only so many in a minute that no person comes near, so that a client that has gone wild leaves the trunk to others.
 //! Memory is bounded: a window remembers no more starts than its cap, and what has run out is swept.
 
 mod window;
@@ -42,6 +45,10 @@ pub struct CapsSettings {
     pub time_per_day_per_mailbox: Duration,
     pub starts_per_minute_per_address: u32,
     pub starts_per_ten_minutes_per_number: u32,
+    /// Of one mailbox, instead of all other caps on its starts but the trunk's.
+    pub starts_per_minute_to_own_phone: u32,
+    /// In any 24 hours, beside `time_per_day_per_mailbox`.
+    pub time_per_day_to_own_phone: Duration,
 }
 
 /// What one call holds of the caps from before its INVITE until it is over.
@@ -55,6 +62,7 @@ pub struct Hold {
     time: Duration,
     /// What of it can be spent at most.
     most: Duration,
+    own_phone: bool,
 }
 
 /// The right to place one call to one number over one trunk: what an INVITE is printed from.
@@ -82,6 +90,11 @@ impl Grant {
         self.address
     }
 
+    /// Whether the number is the caller's own.
+    pub fn own_phone(&self) -> bool {
+        self.hold.own_phone
+    }
+
     /// The trunk it may be called over.
     pub fn trunk(&self) -> &str {
         &self.hold.trunk
@@ -105,6 +118,8 @@ pub struct Started<'a> {
     pub at: SystemTime,
     /// When it ended; `None` when it has not.
     pub ended: Option<SystemTime>,
+    /// Whether it was for a phone of the mailbox's own.
+    pub own_phone: bool,
     /// Nothing when it is too long ago to matter.
     pub whom: Option<Whom<'a>>,
 }
@@ -125,9 +140,30 @@ struct Mailbox {
     live: u32,
     minute: Window,
     hour: Window,
+    own_minute: Window,
+    /// With other people's phones.
+    time: Time,
+    /// With the own ones.
+    own_time: Time,
+}
+
+#[derive(Debug, Default)]
+struct Time {
     /// What live calls have set aside.
     aside: Duration,
     spent: Spent,
+}
+
+impl Time {
+    fn used(&mut self, now: SystemTime) -> Duration {
+        self.spent.within(DAY, now) + self.aside
+    }
+}
+
+impl Mailbox {
+    fn time(&mut self, own_phone: bool) -> &mut Time {
+        if own_phone { &mut self.own_time } else { &mut self.time }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -179,22 +215,25 @@ impl Caps {
         now: SystemTime,
     ) -> Result<Grant, Capped> {
         self.sweep(now);
-        let Permit { number, caller } = permit;
-        let address = caller.address.map(subscriber);
-        let request_uri = number.request_uri("");
-        match self.check(caller.key, address, &request_uri, trunks, now) {
+        match self.check(&permit, trunks, now) {
             Ok((trunk, left)) => {
+                let Permit {
+                    number,
+                    caller,
+                    own_phone,
+                } = permit;
+                let address = caller.address.map(subscriber);
                 let whom = Whom {
-                    request_uri: &request_uri,
+                    request_uri: &number.request_uri(""),
                     trunk,
                     address,
                 };
-                self.count(caller.key, now, Some(whom));
-                let hold = self.take(caller.key, trunk, now, longest.min(left), Duration::MAX);
+                self.count(caller.key, now, own_phone, Some(whom));
+                let hold = self.take(caller.key, trunk, now, longest.min(left), Duration::MAX, own_phone);
                 Ok(Grant { number, address, hold })
             }
             Err(capped) => {
-                audit::capped(&caller, &number, capped);
+                audit::capped(&permit.caller, &permit.number, capped);
                 Err(capped)
             }
         }
@@ -203,52 +242,41 @@ impl Caps {
     /// The trunk to take, and how much of the mailbox's time is left.
     fn check<'t>(
         &mut self,
-        mailbox: [u8; 32],
-        address: Option<IpAddr>,
-        request_uri: &str,
+        permit: &Permit,
         trunks: &[&'t str],
         now: SystemTime,
     ) -> Result<(&'t str, Duration), Capped> {
         let caps = self.settings;
-        let number = user_of(request_uri);
-        let is_new = |full: bool| {
-            if full {
-                Err(Capped::new(Cap::Live, SOME_END))
-            } else {
-                Ok(())
-            }
-        };
-        is_new(self.live >= caps.live)?;
-        is_new(is_full(&self.mailboxes, &mailbox) || is_full(&self.numbers, &number))?;
-        is_new(address.is_some_and(|address| is_full(&self.addresses, &address)))?;
-
+        let (mailbox, own_phone) = (permit.caller.key, permit.own_phone);
+        if self.live >= caps.live || is_full(&self.mailboxes, &mailbox) {
+            return Err(Capped::new(Cap::Live, SOME_END));
+        }
         let owner = self.mailboxes.entry(mailbox).or_default();
         if owner.live >= caps.live_per_mailbox {
             return Err(Capped::new(Cap::LivePerMailbox, SOME_END));
         }
-        owner
-            .minute
-            .room(now, MINUTE, caps.starts_per_minute_per_mailbox)
-            .map_err(|wait| Capped::new(Cap::StartsPerMinutePerMailbox, wait))?;
-        owner
-            .hour
-            .room(now, HOUR, caps.starts_per_hour_per_mailbox)
-            .map_err(|wait| Capped::new(Cap::StartsPerHourPerMailbox, wait))?;
-        let used = owner.spent.within(DAY, now) + owner.aside;
-        let left = caps.time_per_day_per_mailbox.saturating_sub(used);
+        let room = |window: &Window, span, cap: Cap, most| {
+            let room = window.room(now, span, most);
+            room.map_err(|wait| Capped::new(cap, wait))
+        };
+        let (time, spent) = if own_phone {
+            let most = caps.starts_per_minute_to_own_phone;
+            room(&owner.own_minute, MINUTE, Cap::StartsPerMinuteToOwnPhone, most)?;
+            (caps.time_per_day_to_own_phone, Cap::MinutesPerDayToOwnPhone)
+        } else {
+            let most = caps.starts_per_minute_per_mailbox;
+            room(&owner.minute, MINUTE, Cap::StartsPerMinutePerMailbox, most)?;
+            let most = caps.starts_per_hour_per_mailbox;
+            room(&owner.hour, HOUR, Cap::StartsPerHourPerMailbox, most)?;
+            (caps.time_per_day_per_mailbox, Cap::MinutesPerDayPerMailbox)
+        };
+        let left = time.saturating_sub(owner.time(own_phone).used(now));
         if left.is_zero() {
-            return Err(Capped::new(Cap::MinutesPerDayPerMailbox, SOME_END));
+            return Err(Capped::new(spent, SOME_END));
         }
-        if let Some(address) = address {
-            let window = self.addresses.entry(address).or_default();
-            window
-                .room(now, MINUTE, caps.starts_per_minute_per_address)
-                .map_err(|wait| Capped::new(Cap::StartsPerMinutePerAddress, wait))?;
+        if !own_phone {
+            self.check_client_and_number(permit, now)?;
         }
-        let window = self.numbers.entry(number).or_default();
-        window
-            .room(now, TEN_MINUTES, caps.starts_per_ten_minutes_per_number)
-            .map_err(|wait| Capped::new(Cap::StartsPerTenMinutesPerNumber, wait))?;
 
         let mut soonest: Option<Capped> = None;
         for trunk in trunks {
@@ -266,28 +294,63 @@ impl Caps {
         Err(soonest.unwrap_or(Capped::new(Cap::LivePerTrunk, SOME_END)))
     }
 
-    fn count(&mut self, mailbox: [u8; 32], at: SystemTime, whom: Option<Whom<'_>>) {
+    /// Whether this client may call once more, and this number be called.
+    fn check_client_and_number(&mut self, permit: &Permit, now: SystemTime) -> Result<(), Capped> {
+        let caps = self.settings;
+        let address = permit.caller.address.map(subscriber);
+        let number = user_of(&permit.number.request_uri(""));
+        if is_full(&self.numbers, &number) || address.is_some_and(|address| is_full(&self.addresses, &address)) {
+            return Err(Capped::new(Cap::Live, SOME_END));
+        }
+        if let Some(address) = address {
+            let window = self.addresses.entry(address).or_default();
+            window
+                .room(now, MINUTE, caps.starts_per_minute_per_address)
+                .map_err(|wait| Capped::new(Cap::StartsPerMinutePerAddress, wait))?;
+        }
+        let window = self.numbers.entry(number).or_default();
+        window
+            .room(now, TEN_MINUTES, caps.starts_per_ten_minutes_per_number)
+            .map_err(|wait| Capped::new(Cap::StartsPerTenMinutesPerNumber, wait))
+    }
+
+    fn count(&mut self, mailbox: [u8; 32], at: SystemTime, own_phone: bool, whom: Option<Whom<'_>>) {
         let caps = self.settings;
         let owner = self.mailboxes.entry(mailbox).or_default();
-        owner.minute.add(at, caps.starts_per_minute_per_mailbox);
-        owner.hour.add(at, caps.starts_per_hour_per_mailbox);
+        if own_phone {
+            owner.own_minute.add(at, caps.starts_per_minute_to_own_phone);
+        } else {
+            owner.minute.add(at, caps.starts_per_minute_per_mailbox);
+            owner.hour.add(at, caps.starts_per_hour_per_mailbox);
+        }
         let Some(whom) = whom else { return };
-        let numbers = self.numbers.entry(user_of(whom.request_uri)).or_default();
-        numbers.add(at, caps.starts_per_ten_minutes_per_number);
         let trunk = self.trunks.entry(whom.trunk.to_owned()).or_default();
         trunk.second.add(at, caps.starts_per_second_per_trunk);
+        if own_phone {
+            return;
+        }
+        let numbers = self.numbers.entry(user_of(whom.request_uri)).or_default();
+        numbers.add(at, caps.starts_per_ten_minutes_per_number);
         if let Some(address) = whom.address {
             let window = self.addresses.entry(address).or_default();
             window.add(at, caps.starts_per_minute_per_address);
         }
     }
 
-    fn take(&mut self, mailbox: [u8; 32], trunk: &str, started: SystemTime, time: Duration, most: Duration) -> Hold {
+    fn take(
+        &mut self,
+        mailbox: [u8; 32],
+        trunk: &str,
+        started: SystemTime,
+        time: Duration,
+        most: Duration,
+        own_phone: bool,
+    ) -> Hold {
         self.live += 1;
         metrics::calls_live(self.live);
         let owner = self.mailboxes.entry(mailbox).or_default();
         owner.live += 1;
-        owner.aside += time;
+        owner.time(own_phone).aside += time;
         self.trunks.entry(trunk.to_owned()).or_default().live += 1;
         Hold {
             mailbox,
@@ -295,13 +358,21 @@ impl Caps {
             started,
             time,
             most,
+            own_phone,
         }
     }
 
     /// A place for a call that is up already, whatever the caps say: one that a crash left, or that nobody placed. It
     /// spends no more than `longest`, however long nobody was there to end it.
-    pub fn hold(&mut self, mailbox: [u8; 32], trunk: &str, started: SystemTime, longest: Duration) -> Hold {
-        self.take(mailbox, trunk, started, Duration::ZERO, longest)
+    pub fn hold(
+        &mut self,
+        mailbox: [u8; 32],
+        trunk: &str,
+        started: SystemTime,
+        longest: Duration,
+        own_phone: bool,
+    ) -> Hold {
+        self.take(mailbox, trunk, started, Duration::ZERO, longest, own_phone)
     }
 
     /// The call is over: its places are free, and the time it took is spent.
@@ -312,14 +383,16 @@ impl Caps {
             started,
             time,
             most,
+            own_phone,
         } = hold;
         self.live -= 1;
         metrics::calls_live(self.live);
         let owner = self.mailboxes.entry(mailbox).or_default();
         owner.live -= 1;
-        owner.aside -= time;
         let lasted = now.duration_since(started).unwrap_or_default();
-        owner.spent.add(lasted.min(most), now);
+        let owners = owner.time(own_phone);
+        owners.aside -= time;
+        owners.spent.add(lasted.min(most), now);
         self.trunks.entry(trunk).or_default().live -= 1;
     }
 
@@ -327,11 +400,11 @@ impl Caps {
     pub fn remember(&mut self, call: Started<'_>, now: SystemTime) {
         // A clock that was set back must not keep a mailbox shut until it has caught up.
         let at = call.at.min(now);
-        self.count(call.mailbox, at, call.whom);
+        self.count(call.mailbox, at, call.own_phone, call.whom);
         if let Some(ended) = call.ended {
             let lasted = ended.duration_since(call.at).unwrap_or_default();
             let owner = self.mailboxes.entry(call.mailbox).or_default();
-            owner.spent.add(lasted, ended.min(now));
+            owner.time(call.own_phone).spent.add(lasted, ended.min(now));
         }
     }
 
@@ -345,7 +418,8 @@ impl Caps {
         self.addresses.retain(|_, window| !window.is_over(now, MINUTE));
         self.numbers.retain(|_, window| !window.is_over(now, TEN_MINUTES));
         self.mailboxes.retain(|_, owner| {
-            owner.live > 0 || !owner.hour.is_over(now, HOUR) || !owner.spent.within(DAY, now).is_zero()
+            let started = !owner.hour.is_over(now, HOUR) || !owner.own_minute.is_over(now, MINUTE);
+            owner.live > 0 || started || !(owner.time.used(now) + owner.own_time.used(now)).is_zero()
         });
     }
 }

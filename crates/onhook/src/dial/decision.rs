@@ -30,6 +30,13 @@ impl DialPolicy {
         self.rules.iter().any(|rule| rule.lets_call(dialler))
     }
 
+    /// Whether a dial string means the dialler's own extension or one of the registered phones, whichever rule covers it. A SIP
+    /// address never does.
+    pub(super) fn is_own_phone(&self, dialler: &Dialler, dial_string: &str) -> bool {
+        let dialled = DialString::parse(dial_string);
+        dialled.is_ok_and(|dialled| rules::is_own(dialler, &self.plan.read(&dialled), &self.plan))
+    }
+
     /// Decides. It counts nothing and reads no clock.
     pub fn decide(&self, dialler: &Dialler, dial_string: &str) -> Decision {
         let mut steps = Vec::new();

@@ -91,6 +91,8 @@ impl fmt::Debug for Number {
 pub struct Permit {
     number: Number,
     caller: Caller,
+    /// Whether it is the caller's own extension or phone: caps that protect others do not count it.
+    own_phone: bool,
 }
 
 impl Permit {
@@ -152,13 +154,15 @@ impl Gate {
     /// # Errors
     /// When the dial string is none, nothing allows it, or the user cannot be looked up.
     pub async fn permit(&self, caller: &Caller, dial_string: &str) -> Result<Permit, GateError> {
-        let decision = self.policy.decide(&self.dialler(caller).await?, dial_string);
+        let dialler = self.dialler(caller).await?;
+        let decision = self.policy.decide(&dialler, dial_string);
         match &decision.outcome {
             Ok(number) => {
                 metrics::dial_permitted();
                 Ok(Permit {
                     number: number.clone(),
                     caller: caller.clone(),
+                    own_phone: self.policy.is_own_phone(&dialler, dial_string),
                 })
             }
             Err(refusal) => {

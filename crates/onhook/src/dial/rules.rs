@@ -162,7 +162,7 @@ impl Rule {
 }
 
 /// Whether the target is the dialler's extension, or means what one of the registered phones means.
-fn is_own(dialler: &Dialler, target: &Target, plan: &Plan) -> bool {
+pub(super) fn is_own(dialler: &Dialler, target: &Target, plan: &Plan) -> bool {
     let own_extension = match target {
         Target::Extension(digits) | Target::Digits(digits) => dialler.extension.as_ref() == Some(digits),
         Target::Number(_) | Target::Uri(_) => false,

@@ -93,6 +93,8 @@ pub struct Ended {
     pub owner: [u8; 32],
     pub started: SystemTime,
     pub ended: SystemTime,
+    /// Whether it was for a phone of the caller's own.
+    pub own_phone: bool,
     /// A short word for statistics.
     pub cause: Cow<'static, str>,
     /// Everything that GetPhoneCallInformation needs later.

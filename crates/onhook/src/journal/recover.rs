@@ -26,6 +26,8 @@ pub struct Counted {
     pub owner: [u8; 32],
     pub started: SystemTime,
     pub ended: SystemTime,
+    /// Whether it was for a phone of the caller's own.
+    pub own_phone: bool,
 }
 
 /// How far back calls are counted.
@@ -58,7 +60,9 @@ pub(super) fn recover(connection: &Connection, remember_ended: Duration) -> rusq
 
     let since = |span| SystemTime::now().checked_sub(span).map_or(0, milliseconds);
     let ended = connection
-        .prepare("SELECT k, id_hash, owner, started, ended, cause, record FROM cdr WHERE ended >= ?1 ORDER BY k")?
+        .prepare(
+            "SELECT k, id_hash, owner, started, ended, cause, record, own_phone FROM cdr WHERE ended >= ?1 ORDER BY k",
+        )?
         .query_map(params![since(remember_ended)], |row| {
             let ended = Ended {
                 id_hash: IdHash(row.get(1)?),
@@ -67,18 +71,20 @@ pub(super) fn recover(connection: &Connection, remember_ended: Duration) -> rusq
                 ended: system_time(row.get(4)?),
                 cause: row.get::<_, String>(5)?.into(),
                 record: row.get(6)?,
+                own_phone: row.get(7)?,
             };
             Ok((CallKey(row.get(0)?), ended))
         })?
         .collect::<Result<_, _>>()?;
     let counted = connection
-        .prepare("SELECT k, owner, started, ended FROM cdr WHERE ended >= ?1 ORDER BY k")?
+        .prepare("SELECT k, owner, started, ended, own_phone FROM cdr WHERE ended >= ?1 ORDER BY k")?
         .query_map(params![since(DAY)], |row| {
             Ok(Counted {
                 key: CallKey(row.get(0)?),
                 owner: row.get(1)?,
                 started: system_time(row.get(2)?),
                 ended: system_time(row.get(3)?),
+                own_phone: row.get(4)?,
             })
         })?
         .collect::<Result<_, _>>()?;

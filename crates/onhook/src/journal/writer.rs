@@ -231,8 +231,8 @@ impl Writer {
                         .execute(params![key.0])?;
                     transaction
                         .prepare_cached(
-                            "INSERT OR REPLACE INTO cdr (k, id_hash, owner, started, ended, cause, record)
-                             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                            "INSERT OR REPLACE INTO cdr (k, id_hash, owner, started, ended, own_phone, cause, record)
+                             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
                         )?
                         .execute(params![
                             key.0,
@@ -240,6 +240,7 @@ impl Writer {
                             ended.owner,
                             milliseconds(ended.started),
                             milliseconds(ended.ended),
+                            ended.own_phone,
                             ended.cause,
                             ended.record,
                         ])?;

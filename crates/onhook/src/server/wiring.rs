@@ -153,6 +153,8 @@ fn caps(calls: &config::Calls) -> CapsSettings {
         time_per_day_per_mailbox: Duration::from_secs(60 * u64::from(calls.minutes_per_day_per_mailbox)),
         starts_per_minute_per_address: calls.starts_per_minute_per_address,
         starts_per_ten_minutes_per_number: calls.starts_per_ten_minutes_per_number,
+        starts_per_minute_to_own_phone: calls.starts_per_minute_to_own_phone,
+        time_per_day_to_own_phone: Duration::from_secs(60 * u64::from(calls.minutes_per_day_to_own_phone)),
     }
 }
 

@@ -11,6 +11,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/0001_users_messages_calls.sql"),
     include_str!("../../migrations/0002_numbers_of_users.sql"),
     include_str!("../../migrations/0003_changes_of_users_ids_of_ended_calls.sql"),
+    include_str!("../../migrations/0004_calls_to_own_phones.sql"),
 ];
 
 /// Marks the file as ours (`PRAGMA application_id`): "onhk".
@@ -74,6 +75,25 @@ mod tests {
                 .unwrap();
             assert_eq!(version as usize, STEPS.len());
         }
+    }
+
+    #[test]
+    fn calls_of_a_store_without_it_are_to_nobody_s_own_phone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("onhook.db");
+        let old = Connection::open(&path).unwrap();
+        for step in &STEPS[..3] {
+            old.execute_batch(step).unwrap();
+        }
+        old.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        old.pragma_update(None, "user_version", 3).unwrap();
+        old.execute_batch("INSERT INTO cdr VALUES (1, zeroblob(32), zeroblob(32), 1, 2, 'hang-up', x'00')")
+            .unwrap();
+        drop(old);
+        let store = Store::open(&path).unwrap();
+        let own_phone = "SELECT own_phone FROM cdr";
+        let of_old: bool = store.connection().query_row(own_phone, [], |row| row.get(0)).unwrap();
+        assert!(!of_old);
     }
 
     #[test]

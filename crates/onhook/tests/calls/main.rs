@@ -25,6 +25,7 @@ mod hang_up;
 mod late_answers;
 mod leftovers;
 mod metrics;
+mod own_phone;
 mod ownership;
 mod protection;
 mod reach;

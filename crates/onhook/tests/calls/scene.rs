@@ -40,7 +40,8 @@ pub(crate) async fn soon<T>(what: &str, wanted: impl Future<Output = T>) -> T {
 /// Caps that nothing here reaches.
 const NO_CAPS: &str = "max_live_per_trunk = 100000\nstarts_per_second_per_trunk = 100000\nstarts_per_minute_per_mailbox = 100000\n\
     starts_per_hour_per_mailbox = 100000\nminutes_per_day_per_mailbox = 1000000\n\
-    starts_per_minute_per_address = 100000\nstarts_per_ten_minutes_per_number = 100000";
+    starts_per_minute_per_address = 100000\nstarts_per_ten_minutes_per_number = 100000\n\
+    starts_per_minute_to_own_phone = 100000\nminutes_per_day_to_own_phone = 1000000";
 
 /// What differs between scenes: whole lines of TOML for a table each.
 #[derive(Clone)]

@@ -80,7 +80,7 @@ impl Owner {
             (Some(hold), true) => self.caps.give_back(hold, now),
             (None, false) => {
                 let trunk = &live.call.record().trunk;
-                live.hold = Some(self.caps.hold(live.owner, trunk, now, longest));
+                live.hold = Some(self.caps.hold(live.owner, trunk, now, longest, live.own_phone));
             }
             (held, _) => live.hold = held,
         }
@@ -281,6 +281,9 @@ pub(super) struct Intent {
     pub(super) started: SystemTime,
     #[serde(default)]
     pub(super) address: Option<IpAddr>,
+    /// Records of versions before this field count as calls to somebody else.
+    #[serde(default)]
+    pub(super) own_phone: bool,
     pub(super) record: Record,
 }
 
@@ -289,6 +292,7 @@ fn intent(live: &Live) -> Vec<u8> {
         owner: live.owner,
         started: live.started,
         address: live.address,
+        own_phone: live.own_phone,
         record: live.call.record().clone(),
     };
     serde_json::to_vec(&intent).unwrap_or_default()

@@ -126,6 +126,7 @@ impl Owner {
                 own_key: protection.map(|protection| protection.key),
             }),
             address: grant.address(),
+            own_phone: grant.own_phone(),
             ..Live::new(*grant.owner(), names.id.hash(), call, SystemTime::now())
         };
         self.admit(

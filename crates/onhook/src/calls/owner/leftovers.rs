@@ -121,7 +121,9 @@ impl Owner {
                 // A phone that speaks before the turn of its call has come is listened to, and not taken for a stranger's.
                 self.sip.begin(&dialog.call_id, trunk);
                 self.by_call_id.insert(dialog.call_id.clone(), key);
-                let hold = self.caps.hold(intent.owner, trunk, intent.started, longest);
+                let hold = self
+                    .caps
+                    .hold(intent.owner, trunk, intent.started, longest, intent.own_phone);
                 (intent, hold)
             });
             self.leftovers.insert(key, Waiting { leftover, known });
@@ -142,6 +144,7 @@ impl Owner {
             mailbox: intent.owner,
             at: intent.started,
             ended: None,
+            own_phone: intent.own_phone,
             whom: Some(Whom {
                 request_uri: &intent.record.request_uri,
                 trunk: &intent.record.trunk,
@@ -159,6 +162,7 @@ impl Owner {
             at: counted.started,
             // One that a crash left ended when somebody was there to end it.
             ended: Some(counted.ended.min(counted.started + longest)),
+            own_phone: counted.own_phone,
             whom: details.get(&counted.key).map(|detail| Whom {
                 request_uri: &detail.to,
                 trunk: &detail.trunk,
@@ -209,6 +213,7 @@ impl Owner {
                 let live = Live {
                     row: Row::Open,
                     address: intent.address,
+                    own_phone: intent.own_phone,
                     hold: Some(hold),
                     ..Live::new(intent.owner, leftover.id_hash, call, intent.started)
                 };

@@ -1,5 +1,7 @@
 //! Each cap alone, all together, and over a restart.
 
+mod own_phone;
+
 use std::time::UNIX_EPOCH;
 
 use proptest::prelude::*;
@@ -21,6 +23,8 @@ fn plenty() -> CapsSettings {
         time_per_day_per_mailbox: MINUTE * PLENTY,
         starts_per_minute_per_address: PLENTY,
         starts_per_ten_minutes_per_number: PLENTY,
+        starts_per_minute_to_own_phone: PLENTY,
+        time_per_day_to_own_phone: MINUTE * PLENTY,
     }
 }
 
@@ -39,6 +43,15 @@ fn permit(mailbox: u8, number: &str, address: u8) -> Permit {
             key: [mailbox; 32],
             name: None,
         },
+        own_phone: false,
+    }
+}
+
+/// To a phone of the mailbox's own.
+fn own(mailbox: u8, number: &str, address: u8) -> Permit {
+    Permit {
+        own_phone: true,
+        ..permit(mailbox, number, address)
     }
 }
 
@@ -232,11 +245,12 @@ fn a_restart_forgets_no_hour_and_no_day() {
             mailbox: [1; 32],
             at: ago(began),
             ended: ended.map(ago),
+            own_phone: false,
             whom: Some(whom("sip:4711@pbx")),
         };
         caps.remember(call, now);
     }
-    let leftover = caps.hold([1; 32], "a", ago(500), LONG);
+    let leftover = caps.hold([1; 32], "a", ago(500), LONG, false);
     assert_eq!(caps.live(), 1);
     let grant = caps.grant(permit(1, "4711", 1), &["a"], LONG, now).unwrap();
     assert_eq!(grant.longest(), MINUTE * 20, "thirty and ten are spent");
@@ -260,6 +274,7 @@ fn a_restart_forgets_no_minute_and_no_second() {
             mailbox: [1; 32],
             at: at(0.0),
             ended: Some(at(0.1)),
+            own_phone: false,
             whom: Some(whom("sip:4711@pbx")),
         };
         caps.remember(call, at(0.2));
@@ -349,6 +364,7 @@ fn a_clock_that_was_set_back_shuts_nobody_out() {
         mailbox: [1; 32],
         at: at(1_000_000.0),
         ended: Some(at(1_000_060.0)),
+        own_phone: false,
         whom: None,
     };
     caps.remember(call, at(0.0));
@@ -398,6 +414,7 @@ proptest! {
             time_per_day_per_mailbox: MINUTE * 60,
             starts_per_minute_per_address: 6,
             starts_per_ten_minutes_per_number: 3,
+            ..plenty()
         };
         let mut caps = Caps::new(settings);
         let mut now = at(0.0);
@@ -430,6 +447,6 @@ proptest! {
             caps.give_back(grant.into_hold(), now);
         }
         prop_assert_eq!(caps.live(), 0);
-        prop_assert!(caps.mailboxes.values().all(|owner| owner.live == 0 && owner.aside.is_zero()));
+        prop_assert!(caps.mailboxes.values().all(|owner| owner.live == 0 && owner.time.aside.is_zero()));
     }
 }
