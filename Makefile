@@ -18,12 +18,14 @@ RUNS ?=
 KILLS ?= 1000
 POINT_KILLS ?= 100
 CALLS ?= 100000
+# How many for each kind of client, for `make client-test`.
+REQUESTS ?= 20000
 REAL_CALLS ?= 2000
 # How many, for `make dial-strings`.
 STRINGS ?= 10000000
 SEED ?= 1
 
-.PHONY: help setup check test unit interop interop-baseline crash-test loss-test demo bench sim dial-strings fuzz clean
+.PHONY: help setup check test unit interop interop-baseline crash-test client-test loss-test demo bench sim dial-strings fuzz clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,7 +50,7 @@ unit: ## The Rust tests alone
 	then set -x; cargo nextest run --workspace --locked --no-fail-fast && cargo test --workspace --locked --doc --quiet; \
 	else set -x; cargo test --workspace --locked --no-fail-fast; fi
 
-interop: setup ## onhook against SIPp, Kamailio, baresip, zeep, exchangelib, node-ews (CASES='sipp/*' for some)
+interop: setup ## onhook against SIPp, Kamailio, baresip, EWS clients, curl and Java (CASES='sipp/*' for some)
 	cargo test --workspace --locked --no-run --quiet # the same features as `unit`: nothing is built twice
 	$(INTEROP) $(if $(CASES),'$(CASES)')
 
@@ -62,6 +64,11 @@ crash-test: ## kill -9 and restart: count phones off-hook (KILLS=1000 POINT_KILL
 	@failed=0; for at_once in 1 50; do \
 		$(PROVING) crash --at-once $$at_once --kills $(KILLS) --at-each-point $(POINT_KILLS) || failed=1; done; \
 	$(PROVING) restart --calls 10000 || failed=1; exit $$failed
+
+client-test: setup ## Clients that keep connections over a 401: count the requests that are lost (REQUESTS=20000)
+	cargo test --workspace --locked --no-run --quiet # the same features as `unit`: nothing is built twice
+	REUSE_REQUESTS=$(REQUESTS) cargo test --locked --package onhook --test http_door reuse -- --nocapture
+	REUSE_REQUESTS=$(REQUESTS) $(INTEROP) --jobs 2 'curl/*' 'java/*'
 
 loss-test: ## Hang up over a line that loses packets: count phones off-hook (CALLS=100000 REAL_CALLS=2000 SEED=1)
 	@scripts/setup build

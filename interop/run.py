@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from case import CASES, Case, Run
-import sipp, kamailio, baresip, phone, crash, published_requests, schema_cases, zeep_client, exchangelib_client, node_ews, documentation, by_hand  # noqa: E401,F401
+import sipp, kamailio, baresip, phone, crash, published_requests, schema_cases, zeep_client, exchangelib_client, node_ews, reuse, documentation, by_hand  # noqa: E401,F401
 
 HERE = Path(__file__).resolve().parent
 BASELINE = HERE / "baseline.txt"

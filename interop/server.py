@@ -15,7 +15,7 @@ SIP_LISTEN = 'listen = ["udp:127.0.0.1:0", "tcp:127.0.0.1:0"]'
 CONFIG = """\
 [http]
 listen = "127.0.0.1:0"
-
+{http}
 [sip]
 {sip_listen}
 
@@ -56,11 +56,12 @@ class Onhook:
         ring_limit: str = "30s",
         message: Path | None = None,
         calls: str = "",
+        http: str = "",
     ):
         self.run = run
         self.config = run.folder / "onhook.toml"
         self.config.write_text(
-            CONFIG.format(sip_listen=SIP_LISTEN, next_hop=next_hop, trunk=trunk, keepalive=keepalive, ring_limit=ring_limit, calls=calls)
+            CONFIG.format(sip_listen=SIP_LISTEN, next_hop=next_hop, trunk=trunk, keepalive=keepalive, ring_limit=ring_limit, calls=calls, http=http)
         )
         self.cli("user", "add", USER, given=f"{PASSWORD}\n")
         self.item = self.voicemail(message or sound.message(run.folder / "message.wav"))

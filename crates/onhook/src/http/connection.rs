@@ -209,8 +209,44 @@ fn fold_case<B>(request: &mut Request<B>) {
 #[cfg(test)]
 mod tests {
     use axum::body::Body;
+    use axum::routing::get;
+    use tokio::io::AsyncReadExt as _;
+    use tokio::task::yield_now;
 
+    use super::super::places::Places;
     use super::*;
+    use crate::config::Config;
+
+    /// Who has been quiet for longest is chosen at one moment, and may have sent a request by the next.
+    #[tokio::test]
+    async fn a_request_that_comes_as_its_connection_loses_its_place_is_answered() {
+        let config: Config = Config::parse("", std::path::Path::new("onhook.toml")).unwrap();
+        let peer: SocketAddr = "127.0.0.1:4711".parse().unwrap();
+        let places = Places::new(1, 1, Vec::new());
+        let connection = Connection {
+            peer,
+            is_tls: false,
+            taken: Taken::of(&config.http.login),
+            certificate: None,
+            place: Arc::new(places.take(peer.ip()).unwrap()),
+        };
+        let serving = Serving {
+            router: Router::new().route("/", get(yield_now)),
+            settings: Arc::new(Settings::from(&config.http)),
+            leaving: Leaving::new(),
+            shutdown: CancellationToken::new(),
+        };
+        let (mut client, server) = tokio::io::duplex(1024);
+        let serving = tokio::spawn(serve_http(server, connection, serving));
+        yield_now().await;
+        client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        let _other = places.take(peer.ip()).unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert!(answer.contains("connection: close\r\n"), "{answer}");
+        serving.await.unwrap();
+    }
 
     #[test]
     fn paths_are_folded_and_queries_are_not() {
