@@ -16,7 +16,7 @@ const ONHOOK: &str = env!("CARGO_BIN_EXE_onhook");
 fn broken(folder: &Path, before: &str) -> PathBuf {
     let path = folder.join("onhook");
     let script = format!(
-        "#!/bin/sh\nsite=$(dirname \"$2\")\ncase \"$3\" in serve)\n{before}\n;; esac\nexec '{ONHOOK}' \"$@\"\n"
+        "#!/bin/sh\nsite=$(dirname \"$3\")\ncase \"$1\" in serve)\n{before}\n;; esac\nexec '{ONHOOK}' \"$@\"\n"
     );
     fs::write(&path, script).unwrap();
     fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
@@ -65,6 +65,15 @@ fn fails_with(report: &Report, figure: &str) {
 async fn killed_servers_leave_no_phone_up() {
     let report = crash(ONHOOK.into()).run().await.unwrap();
     assert!(report.holds(), "{report}");
+}
+
+/// Or a thousand kills at points that are not in the binary would leave no phone up.
+#[tokio::test]
+#[cfg(not(feature = "crash-points"))]
+async fn points_that_were_not_compiled_in_are_found_out() {
+    let mut run = crash(ONHOOK.into());
+    (run.kills, run.kills_at_each_point, run.at_once) = (0, 1, 1);
+    fails_with(&run.run().await.unwrap(), "is onhook/crash-points in the binary?");
 }
 
 #[tokio::test]

@@ -52,6 +52,8 @@ struct Tally {
     ids: u64,
     ids_unknown: u64,
     not_reached: u64,
+    /// How often the server died at each of [`POINTS`].
+    reached: [u64; POINTS.len()],
     /// Calls with a phone that stayed up however long it was waited for.
     left_for_good: Vec<String>,
     invites_after_restart: u64,
@@ -70,6 +72,9 @@ impl Tally {
         self.ids += other.ids;
         self.ids_unknown += other.ids_unknown;
         self.not_reached += other.not_reached;
+        for (reached, more) in self.reached.iter_mut().zip(other.reached) {
+            *reached += more;
+        }
         self.left_for_good.extend_from_slice(&other.left_for_good);
         self.invites_after_restart += other.invites_after_restart;
         self.invites_after_hang_up += other.invites_after_hang_up;
@@ -106,7 +111,16 @@ impl CrashRun {
         ));
         report.tell("kills", tally.kills);
         report.tell("of these, points that were not reached", tally.not_reached);
-        report.tell("phones ringing or off-hook at the kills", tally.up_at_the_kill);
+        for (point, reached) in POINTS.iter().zip(tally.reached) {
+            if self.kills_at_each_point > 0 && reached == 0 {
+                report.hold("never reached (is onhook/crash-points in the binary?)", point, false);
+            }
+        }
+        report.hold(
+            "phones ringing or off-hook at the kills",
+            tally.up_at_the_kill,
+            tally.up_at_the_kill > 0,
+        );
         report.none("phones up 2 s after the restart", tally.left);
         report.none("kills that left one", tally.kills_with_phones_left);
         for call in &tally.left_for_good {

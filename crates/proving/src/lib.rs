@@ -8,6 +8,8 @@
 //! restart  kill it with many calls up, time its BYEs                phones  every phone, behind one bad line
 //! ```
 //!
+//! Tests of other rooms take `timing` from here, too: whether two things take the same time.
+//!
 //! Numbers are drawn from a seed. What a run does is the same again; what the network and the scheduler make of it is not.
 
 pub mod client;
@@ -18,6 +20,7 @@ pub mod random;
 pub mod report;
 pub mod restart;
 pub mod server;
+pub mod timing;
 
 use std::io;
 

@@ -115,7 +115,8 @@ mod tests {
     use super::*;
     use crate::store::Store;
 
-    #[tokio::test]
+    // The clock stands still while a hash is computed: one that did not wait for its turn is done before the time is up.
+    #[tokio::test(start_paused = true)]
     async fn few_are_hashed_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("onhook.db")).unwrap();

@@ -1,8 +1,7 @@
 //! Promise 7: a call id of someone else is indistinguishable from one that never was.
 
-use std::time::{Duration, Instant};
-
 use ews::{DisconnectPhoneCall, GetPhoneCallInformation, PhoneCallState, ServerVersion};
+use proving::timing;
 
 use crate::exchange::{self, PATIENT};
 use crate::scene::{PhoneCallId, Plan, Scene, post, soon};
@@ -63,8 +62,6 @@ async fn a_foreign_id_a_malformed_one_and_one_that_never_was_are_answered_alike(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_foreign_id_and_one_that_never_was_take_the_same_time() {
-    const ROUNDS: usize = 50;
-    const TRIES: usize = 6;
     let (next_hop, _exchange) = exchange::open().await;
     let scene = Scene::open(Plan::to(next_hop)).await;
     let anna = scene.anna();
@@ -74,25 +71,10 @@ async fn a_foreign_id_and_one_that_never_was_take_the_same_time() {
     answers(&scene, "berta", &id.0).await;
 
     let ids = [id.0.as_str(), "AAAAAAAAAAAAAAAAAAAAAA"];
-    // Once alike is enough: what takes longer does so every time, and what does not is sometimes held up by others.
-    let mut tried: Vec<[Duration; 2]> = Vec::new();
-    let is_alike = |[foreign, unknown]: [Duration; 2]| foreign.abs_diff(unknown) < foreign.min(unknown) / 3;
-    while !tried.last().copied().is_some_and(is_alike) {
-        assert!(tried.len() < TRIES, "foreign and unknown: {tried:?}");
-        let mut times = [Vec::new(), Vec::new()];
-        for round in 0..ROUNDS {
-            // Both in every round, and each as often first: what slows one down slows the other.
-            for which in [round % 2, 1 - round % 2] {
-                let started = Instant::now();
-                answers(&scene, "berta", ids[which]).await;
-                times[which].push(started.elapsed());
-            }
-        }
-        tried.push(times.map(|mut times| {
-            times.sort();
-            times[ROUNDS / 2]
-        }));
-    }
+    timing::assert_alike("foreign and unknown", 0.2, async |which| {
+        answers(&scene, "berta", ids[which]).await;
+    })
+    .await;
     anna.disconnect(&id).await.unwrap();
 }
 

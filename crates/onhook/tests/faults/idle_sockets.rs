@@ -22,8 +22,12 @@ async fn occupy(server: SocketAddr, wanted: usize) -> Vec<TcpStream> {
         setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
     }
     let room = usize::try_from(hard).unwrap_or(usize::MAX) - 500;
+    assert!(
+        wanted <= room,
+        "{hard} files may be open (ulimit -Hn): too few for {wanted} sockets"
+    );
     let mut idle = Vec::new();
-    for number in 0..wanted.min(room) {
+    for number in 0..wanted {
         // All of 127.0.0.0/8 is this machine.
         let from = number / FROM_ONE_ADDRESS;
         let from = Ipv4Addr::new(127, 1, (from >> 8) as u8, from as u8);

@@ -1,7 +1,7 @@
 //! The built server when something goes wrong around it, and when it is told to stop: full disks, failing ones, stores
 //! that cannot be used, signals (docs/durability.md), and clients that only take up room (docs/security.md).
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on ends")]
 
 mod failing_disk;
 mod full_disk;

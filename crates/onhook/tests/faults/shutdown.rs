@@ -8,7 +8,7 @@ const LONG: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn a_draining_server_takes_no_call_and_waits_for_the_running_one() {
-    let mut stage = stage(Duration::from_secs(4), None).await;
+    let mut stage = stage(Duration::from_secs(8), None).await;
     let mut server = stage.serve("ballast = \"0\"", "drain_timeout = \"30s\"").await;
     let call = server.play().await.unwrap();
     stage.answered().await;

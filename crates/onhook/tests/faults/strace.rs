@@ -40,7 +40,7 @@ impl Strace {
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .unwrap();
+            .expect("strace (`make setup` installs it)");
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let attached = lines.next_line().await.unwrap().unwrap_or_default();
         assert!(attached.contains("attached"), "{attached}");
