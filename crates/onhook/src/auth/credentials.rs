@@ -23,6 +23,11 @@ pub(super) struct Credentials {
 }
 
 impl Credentials {
+    /// The user as spelled, but for a Windows domain.
+    pub(super) fn spelled(&self) -> Option<&UserName> {
+        self.names.first()
+    }
+
     /// As whom a wrong password counts: the barest of the names, whoever of them exists. Otherwise a stranger could tell by
     /// who is throttled, and a new domain before each guess would be a new user.
     pub(super) fn counted(&self) -> Option<&UserName> {

@@ -187,8 +187,8 @@ impl Authenticator {
     /// RFC 7617: a user and a password.
     async fn basic(&self, encoded: &str, taken: Taken, client: IpAddr) -> Result<UserName, AuthError> {
         let given = Credentials::decode(encoded).ok_or(AuthError::Malformed)?;
-        let counted = given.counted().ok_or(AuthError::Rejected)?;
-        let mut attempt = self.throttle.attempt(client, counted);
+        let (spelled, counted) = given.spelled().zip(given.counted()).ok_or(AuthError::Rejected)?;
+        let mut attempt = self.throttle.attempt(client, spelled, counted);
         let judged = match &self.directory {
             Some(directory) if taken.ldap && taken.users => self.either(directory, &given, &mut attempt).await,
             Some(directory) if taken.ldap => directory.login(&given, &mut attempt).await,

@@ -94,8 +94,8 @@ impl Tokens {
             Ok(claims) => Ok(self.rules.user(&claims, SystemTime::now())?),
             Err(error) => {
                 if matches!(error, AuthError::Token(_)) {
-                    throttle.check_address(client)?;
-                    throttle.failed(client);
+                    throttle.check_tokens(client)?;
+                    throttle.bad_token(client);
                 }
                 Err(error)
             }

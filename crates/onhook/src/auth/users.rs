@@ -123,7 +123,8 @@ mod tests {
         let users = Users::new(UserCache::start(&store).unwrap(), "realm").unwrap();
         let throttle = Throttle::default();
         let given = Credentials::decode("bm9ib2R5OmEgcGFzc3dvcmQ=").unwrap();
-        let mut attempt = throttle.attempt([192, 0, 2, 1].into(), given.counted().unwrap());
+        let nobody = given.counted().unwrap();
+        let mut attempt = throttle.attempt([192, 0, 2, 1].into(), nobody, nobody);
 
         let others = users.hashing.acquire_many(2).await.unwrap();
         let waiting = timeout(Duration::from_millis(100), users.login(&given, None, &mut attempt)).await;

@@ -11,6 +11,7 @@ mod impersonation;
 mod issuer;
 mod ldap;
 mod listeners;
+mod lockout;
 mod oauth;
 mod own_mailbox;
 mod proxies;
