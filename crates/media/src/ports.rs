@@ -1,10 +1,18 @@
 //! RTP ports: an even one for RTP, the next for RTCP (RFC 3550 §11), from a bounded range, given back on drop.
+//!
+//! What comes to a port costs no more than is read of it: until somebody takes a receiver a socket has room for a few packets
+//! only, and once the pacer knows its listener the kernel keeps nothing at all.
+
+#[cfg(target_os = "linux")]
+mod filter;
 
 use std::collections::HashSet;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use socket2::SockRef;
 
 /// Where a [`PortPool`] takes its ports from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +85,14 @@ struct Pair {
     leased: Weak<Mutex<Leased>>,
 }
 
+/// A socket's buffer while nobody has a receiver; Linux doubles it, and counts some 800 bytes for a packet of 20 ms: ten packets,
+/// in which a listener can show itself.
+const UNREAD_BUFFER: usize = 4096;
+/// With a receiver: Linux's default, seconds of sound.
+const READ_BUFFER: usize = 106_496;
+/// More datagrams than [`UNREAD_BUFFER`] has room for.
+const UNREAD_DATAGRAMS: usize = 64;
+
 /// How often the system is asked for a port before its choice of even neighbours counts as exhausted.
 const EPHEMERAL_ATTEMPTS: usize = 64;
 
@@ -120,8 +136,10 @@ impl PortPool {
     }
 
     fn pair(&self, rtp: UdpSocket, rtcp: UdpSocket) -> io::Result<Arc<Pair>> {
-        rtp.set_nonblocking(true)?;
-        rtcp.set_nonblocking(true)?;
+        for socket in [&rtp, &rtcp] {
+            socket.set_nonblocking(true)?;
+            SockRef::from(socket).set_recv_buffer_size(UNREAD_BUFFER)?;
+        }
         let rtp_address = rtp.local_addr()?;
         let shared = self.options.calls_per_port > 1;
         Ok(Arc::new(Pair {
@@ -193,12 +211,12 @@ impl RtpPort {
     /// A second handle on the RTP socket, for receiving; inside a tokio runtime. It does not keep the claim: hold the
     /// `RtpPort` beside it.
     pub fn rtp_receiver(&self) -> io::Result<tokio::net::UdpSocket> {
-        tokio::net::UdpSocket::from_std(self.rtp().try_clone()?)
+        receiver(self.rtp())
     }
 
     /// The same for RTCP.
     pub fn rtcp_receiver(&self) -> io::Result<tokio::net::UdpSocket> {
-        tokio::net::UdpSocket::from_std(self.rtcp().try_clone()?)
+        receiver(self.rtcp())
     }
 
     pub(crate) fn rtp(&self) -> &UdpSocket {
@@ -209,10 +227,41 @@ impl RtpPort {
         &self.claim.pair.rtcp
     }
 
+    /// Throws away what has come, and what comes from now on: nobody reads it. Where there are no socket filters (elsewhere than
+    /// on Linux) what comes later is kept up to the small buffer's size.
+    pub(crate) fn keep_nothing(&self) {
+        for socket in [self.rtp(), self.rtcp()] {
+            #[cfg(target_os = "linux")]
+            if let Err(error) = filter::drop_all(socket) {
+                tracing::debug!(%error, "no socket filter for an RTP port");
+            }
+            for _ in 0..UNREAD_DATAGRAMS {
+                if socket.recv(&mut [0]).is_err() {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// What comes from now on can be read again.
+    pub(crate) fn keep_all(&self) {
+        #[cfg(target_os = "linux")]
+        for socket in [self.rtp(), self.rtcp()] {
+            if let Err(error) = filter::keep_all(socket) {
+                tracing::warn!(%error, "an RTP port stays closed to what comes");
+            }
+        }
+    }
+
     /// May other calls send from here too?
     pub(crate) fn is_shared(&self) -> bool {
         self.claim.pair.shared
     }
+}
+
+fn receiver(socket: &UdpSocket) -> io::Result<tokio::net::UdpSocket> {
+    SockRef::from(socket).set_recv_buffer_size(READ_BUFFER)?;
+    tokio::net::UdpSocket::from_std(socket.try_clone()?)
 }
 
 impl Drop for Pair {

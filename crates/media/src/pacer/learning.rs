@@ -2,25 +2,27 @@
 //! the sound at all.
 //!
 //! A phone behind NAT names an address that nobody can reach, and sends from one that works. For the first five seconds
-//! of a stream the port is read; what is believed is a packet from the host that the answer named, or, when it named
-//! none that we may send to, from any host that we may. Who comes later changes nothing.
+//! of a stream the port is read when it has something; what is believed is a packet from the host that the answer named, or,
+//! when it named none that we may send to, from any host that we may. Who comes later changes nothing.
 //!
 //! And an answer can name somebody who never asked for a call. Whoever listens to a call says something too, sound or
-//! RTCP: a host that the house does not know is listened to until it does, and then nothing is read any more.
+//! RTCP: a host that the house does not know is listened to until it does, and then nothing is read or kept any more.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use super::readiness::Readiness;
 use super::remote::Remote;
 use crate::ports::RtpPort;
 use crate::rtcp;
 use crate::rtp::RtpPacket;
 use crate::srtp::{Opener, Protection};
 
-/// Turns of 20 ms in which the listener may show itself.
-const TURNS: u32 = 250;
-/// Datagrams that are looked at in one turn; a flood waits in the socket, and is thrown away there.
+/// In which the listener may show itself.
+const TIME: Duration = Duration::from_secs(5);
+/// Datagrams that are looked at in one turn; a flood waits in the socket's small buffer, and is thrown away there.
 const A_TURN: usize = 4;
 
 /// Who may be sent to: the policy of the house.
@@ -55,7 +57,9 @@ impl fmt::Debug for Permits {
 
 pub(super) struct Learning {
     permits: Permits,
-    turns: u32,
+    until: Instant,
+    /// The port has had nothing more when it was last looked at, and [`Readiness`] tells when it has.
+    watched: bool,
     /// With the keys it was made from.
     opener: Option<(Protection, Opener)>,
 }
@@ -70,22 +74,50 @@ pub(super) enum Seen {
 }
 
 impl Learning {
-    pub(super) fn new(permits: Permits) -> Self {
+    pub(super) fn new(permits: Permits, now: Instant) -> Self {
         Self {
             permits,
-            turns: TURNS,
+            until: now + TIME,
+            watched: false,
             opener: None,
         }
     }
 
-    /// Whether the listener may still show itself elsewhere; one turn less from now on.
-    pub(super) fn goes_on(&mut self) -> bool {
-        self.turns = self.turns.saturating_sub(1);
-        self.turns > 0
+    /// Whoever shows itself now is no longer followed elsewhere.
+    pub(super) fn is_late(&self, now: Instant) -> bool {
+        now >= self.until
     }
 
-    /// One turn's look.
-    pub(super) fn look(&mut self, port: &RtpPort, named: Option<Remote>, protection: Option<&Protection>) -> Seen {
+    /// When this has something to do, if its port stays silent.
+    pub(super) fn next_look(&self, now: Instant) -> Option<Instant> {
+        if self.watched {
+            Some(self.until).filter(|&until| until > now)
+        } else {
+            Some(now)
+        }
+    }
+
+    pub(super) fn watch(&mut self, port: &RtpPort, key: usize, readiness: &Readiness) {
+        self.watched = self.watched || readiness.watch(port, key);
+    }
+
+    pub(super) fn unwatch(&mut self, port: &RtpPort, readiness: &Readiness) {
+        if std::mem::take(&mut self.watched) {
+            readiness.unwatch(port);
+        }
+    }
+
+    /// One turn's look, if there may be something.
+    pub(super) fn look(
+        &mut self,
+        port: &RtpPort,
+        named: Option<Remote>,
+        protection: Option<&Protection>,
+        now: Instant,
+    ) -> Seen {
+        if self.watched {
+            return Seen::Nothing;
+        }
         let mut bytes = [0; 2048];
         for _ in 0..A_TURN {
             let Ok((length, source)) = port.rtp().recv_from(&mut bytes) else {
@@ -96,10 +128,10 @@ impl Learning {
                 None => (self.permits.permits)(source.ip()),
             };
             if is_it && self.is_sound(&bytes[..length], protection) {
-                return if self.turns > 0 {
-                    Seen::Listener(source)
-                } else {
+                return if self.is_late(now) {
                     Seen::Host
+                } else {
+                    Seen::Listener(source)
                 };
             }
         }

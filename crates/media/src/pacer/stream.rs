@@ -1,17 +1,16 @@
-//! One stream: the clip, how far it has played, and the handle that steers it.
+//! One stream: the clip, how far it has played, and what it does next.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::oneshot;
 
 use super::batch::Batch;
 use super::learning::{Learning, Permits, Seen};
 use super::lock;
+use super::playing::{Finished, PlayEnd, Playing, Shared, Wish};
+use super::readiness::{Readiness, Wakeups};
 use super::remote::Remote;
 use crate::clip::{Clip, FRAME_BYTES, FRAME_DURATION};
 use crate::ports::RtpPort;
@@ -19,17 +18,14 @@ use crate::rtcp::{self, SenderReport};
 use crate::rtp::RtpHeader;
 use crate::srtp::{Protection, Protector};
 
-/// Samples of a frame on the RTP clock, the same in all our codecs.
-const FRAME_TICKS: u32 = 160;
-const TICKS_PER_MS: u64 = 8;
+/// Of the RTP clock, the same in all our codecs.
+const TICKS_PER_MS: u32 = 8;
 /// Turns after the last frame before the stream has ended: what follows is usually a BYE, and a phone throws away what
 /// its jitter buffer still holds.
 const TAIL_TURNS: u32 = 10;
 /// Frames for those who have never said anything and whom the house does not know, in one stream whatever it is moved to:
 /// ten seconds of sound. A receiver's first RTCP report comes within three (RFC 3550 §6.2, §6.3.1).
 const TRIAL_FRAMES: u32 = 500;
-/// Turns between sender reports.
-const REPORT_TURNS: u32 = (rtcp::REPORT_INTERVAL.as_millis() / FRAME_DURATION.as_millis()) as u32;
 
 /// What to play, from where to where. The numbers should be random (RFC 3550 §5.1).
 #[derive(Clone, Debug)]
@@ -38,8 +34,9 @@ pub struct Stream {
     pub port: RtpPort,
     /// `None` while the listener has to show itself first; without `learn` nothing is ever sent then.
     pub remote: Option<Remote>,
-    /// Looks for the listener in the first five seconds, among those who may be sent to, and whether it says anything. Not on a
-    /// shared port, and not where somebody else reads the port.
+    /// Looks for the listener in the first five seconds, among those who may be sent to, and whether it says anything; after that
+    /// the kernel keeps nothing that comes to the port. A shared port keeps nothing from the beginning. `None` where somebody else
+    /// reads the port.
     pub learn: Option<Permits>,
     /// SRTP, when it was agreed on.
     pub protection: Option<Protection>,
@@ -52,108 +49,6 @@ pub struct Stream {
     pub timestamp: u32,
 }
 
-/// How a stream ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PlayEnd {
-    /// The last frame was sent, and 200 ms have passed in which a jitter buffer has played it.
-    Played,
-    /// It was stopped, its handle dropped, or the pacer closed.
-    Stopped,
-    /// Nobody showed itself to send to.
-    NoListener,
-    /// It was sent to somebody who has not said anything for ten seconds of sound.
-    Unasked,
-}
-
-/// Steers a stream; dropping it stops the stream. Every wish takes effect within 20 ms and none blocks.
-#[derive(Debug)]
-pub struct Playing {
-    shared: Arc<Shared>,
-}
-
-/// Resolves when the stream has ended and given up its port.
-#[derive(Debug)]
-pub struct Finished {
-    ended: oneshot::Receiver<PlayEnd>,
-}
-
-#[derive(Debug)]
-struct Shared {
-    wish: Mutex<Wish>,
-    frames_played: AtomicU32,
-}
-
-#[derive(Debug)]
-struct Wish {
-    clip: Clip,
-    remote: Option<Remote>,
-    /// Raised when the listener is to be looked for anew.
-    moves: u32,
-    protection: Option<Protection>,
-    payload_type: u8,
-    held: bool,
-    stopped: bool,
-}
-
-impl Playing {
-    /// Stops sending for a while: the peer put us on hold. Progress stands still, RTP time runs on.
-    pub fn hold(&self) {
-        lock(&self.shared.wish).held = true;
-    }
-
-    /// Goes on where it was held.
-    pub fn resume(&self) {
-        lock(&self.shared.wish).held = false;
-    }
-
-    pub fn stop(&self) {
-        lock(&self.shared.wish).stopped = true;
-    }
-
-    /// Goes on to another address and other keys, after a re-INVITE. Our own key stays what it was, or begins here. The
-    /// listener is looked for again.
-    pub fn redirect(&self, remote: Option<Remote>, protection: Option<Protection>) {
-        let mut wish = lock(&self.shared.wish);
-        wish.remote = remote;
-        wish.protection = protection;
-        wish.moves = wish.moves.wrapping_add(1);
-    }
-
-    /// Goes on from the same moment of the message in another codec or under another payload type. `clip` must be the same
-    /// message.
-    pub fn switch(&self, clip: Clip, payload_type: u8) {
-        let mut wish = lock(&self.shared.wish);
-        wish.clip = clip;
-        wish.payload_type = payload_type;
-    }
-
-    /// How much of the message has been sent.
-    pub fn played(&self) -> Duration {
-        FRAME_DURATION * self.shared.frames_played.load(Ordering::Relaxed)
-    }
-
-    /// The whole message.
-    pub fn duration(&self) -> Duration {
-        lock(&self.shared.wish).clip.duration()
-    }
-}
-
-impl Drop for Playing {
-    fn drop(&mut self) {
-        self.stop();
-    }
-}
-
-impl Future for Finished {
-    type Output = PlayEnd;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<PlayEnd> {
-        Pin::new(&mut self.ended)
-            .poll(context)
-            .map(|ended| ended.unwrap_or(PlayEnd::Stopped))
-    }
-}
-
 fn is_known(permits: &Permits, remote: Option<Remote>) -> bool {
     remote.is_some_and(|remote| permits.knows(remote.rtp.ip()))
 }
@@ -164,16 +59,19 @@ pub(super) struct Active {
     port: RtpPort,
     ssrc: u32,
     sequence_number: u16,
+    /// Of the moment at `clock`.
     timestamp: u32,
+    clock: Option<Instant>,
     next_frame: u32,
     /// Turns left once the last frame is sent.
     tail: u32,
     /// The next packet is the first after silence.
     marker: bool,
     packets: u32,
-    turns_to_report: u32,
+    report_at: Instant,
     protector: Option<Protector>,
     learn: Option<Permits>,
+    /// While there is one, the port is open and read.
     learning: Option<Learning>,
     /// Whoever is sent to has said something, or is known to the house.
     is_welcome: bool,
@@ -183,14 +81,17 @@ pub(super) struct Active {
     ended: oneshot::Sender<PlayEnd>,
 }
 
-/// What came of a turn.
-pub(super) enum Turn {
-    GoesOn,
+/// What a stream does next.
+pub(super) enum Next {
+    /// A turn every 20 ms.
+    Sounds,
+    /// Nothing before that moment, unless somebody wishes something or its port has something to read.
+    Rests(Instant),
     Ends(PlayEnd),
 }
 
 impl Active {
-    pub(super) fn new(stream: Stream) -> (Self, Playing, Finished) {
+    pub(super) fn new(stream: Stream, wakeups: Arc<Wakeups>, now: Instant) -> (Self, Playing, Finished) {
         let Stream {
             clip,
             port,
@@ -202,6 +103,9 @@ impl Active {
             sequence_number,
             timestamp,
         } = stream;
+        if learn.is_some() && port.is_shared() {
+            port.keep_nothing();
+        }
         let learn = learn.filter(|_| !port.is_shared());
         let wish = Mutex::new(Wish {
             clip,
@@ -211,26 +115,30 @@ impl Active {
             payload_type,
             held: false,
             stopped: false,
+            rests: None,
         });
         let shared = Arc::new(Shared {
             wish,
             frames_played: AtomicU32::new(0),
+            wakeups,
         });
         let (ended, end) = oneshot::channel();
+        // Reports of many streams that began together are spread by their random SSRC (RFC 3550 §6.2).
+        let spread = Duration::from_millis(u64::from(ssrc) % rtcp::REPORT_INTERVAL.as_millis() as u64);
         let active = Self {
             shared: Arc::clone(&shared),
             port,
             ssrc,
             sequence_number,
             timestamp,
+            clock: None,
             next_frame: 0,
             tail: TAIL_TURNS,
             marker: true,
             packets: 0,
-            // Reports of many streams that began together are spread by their random SSRC (RFC 3550 §6.2).
-            turns_to_report: REPORT_TURNS / 2 + ssrc % REPORT_TURNS,
+            report_at: now + rtcp::REPORT_INTERVAL / 2 + spread,
             protector: None,
-            learning: learn.clone().map(Learning::new),
+            learning: learn.clone().map(|permits| Learning::new(permits, now)),
             is_welcome: learn.as_ref().is_none_or(|permits| is_known(permits, remote)),
             on_trial: 0,
             learn,
@@ -247,107 +155,138 @@ impl Active {
             .then(|| usize::from(self.port.address().port() / 2))
     }
 
-    /// Sends the frame that is due.
-    pub(super) fn turn(&mut self, batch: &mut Batch) -> Turn {
-        let shared = Arc::clone(&self.shared);
-        let mut wish = lock(&shared.wish);
-        if wish.stopped {
-            return Turn::Ends(PlayEnd::Stopped);
+    /// Its port has something to read: the next turn looks.
+    pub(super) fn is_ready(&mut self, readiness: &Readiness) {
+        if let Some(learning) = &mut self.learning {
+            learning.unwatch(&self.port, readiness);
         }
-        self.find_listener(&mut wish);
-        let Some(remote) = wish.remote else {
-            if self.learning.is_none() {
-                return Turn::Ends(PlayEnd::NoListener);
-            }
-            self.marker = true;
-            self.timestamp = self.timestamp.wrapping_add(FRAME_TICKS);
-            return Turn::GoesOn;
-        };
-        let protector = match &wish.protection {
-            Some(protection) => {
-                let made = self.protector.get_or_insert_with(|| Protector::new(&protection.own));
-                Some(made)
-            }
-            None => None,
-        };
-        if wish.held {
-            self.marker = true;
-        } else if let Some(frame) = wish.clip.frame(self.next_frame as usize) {
-            if !self.is_welcome {
-                if self.on_trial == TRIAL_FRAMES {
-                    return Turn::Ends(PlayEnd::Unasked);
-                }
-                self.on_trial += 1;
-            }
-            let header = RtpHeader {
-                marker: self.marker,
-                payload_type: wish.payload_type,
-                sequence_number: self.sequence_number,
-                timestamp: self.timestamp,
-                ssrc: self.ssrc,
-            };
-            batch.push(&self.port, remote.rtp, &header, frame, protector);
-            self.marker = false;
-            self.sequence_number = self.sequence_number.wrapping_add(1);
-            self.packets = self.packets.wrapping_add(1);
-            self.next_frame += 1;
-            self.shared.frames_played.store(self.next_frame, Ordering::Relaxed);
-        } else if self.tail == 0 {
-            return Turn::Ends(PlayEnd::Played);
-        } else {
-            self.tail -= 1;
-        }
-        let protected = wish.protection.is_some();
-        drop(wish);
-        self.timestamp = self.timestamp.wrapping_add(FRAME_TICKS);
-        self.turns_to_report -= 1;
-        if self.turns_to_report == 0 {
-            self.turns_to_report = REPORT_TURNS;
-            self.report(remote, protected, false);
-        }
-        Turn::GoesOn
     }
 
-    fn find_listener(&mut self, wish: &mut Wish) {
+    /// Sends the frame that is due.
+    pub(super) fn turn(&mut self, key: usize, now: Instant, readiness: &Readiness, batch: &mut Batch) -> Next {
+        let shared = Arc::clone(&self.shared);
+        let mut wish = lock(&shared.wish);
+        let next = self.look(&mut wish, key, now, readiness);
+        if let (Next::Sounds, Some(remote)) = (&next, wish.remote) {
+            self.send(&wish, remote, batch);
+        }
+        next
+    }
+
+    /// The same for one that rests: nothing is sent but reports.
+    pub(super) fn rest(&mut self, key: usize, now: Instant, readiness: &Readiness) -> Next {
+        let shared = Arc::clone(&self.shared);
+        let mut wish = lock(&shared.wish);
+        self.look(&mut wish, key, now, readiness)
+    }
+
+    /// Looks at what is wished, at who is there and at the time.
+    fn look(&mut self, wish: &mut Wish, key: usize, now: Instant, readiness: &Readiness) -> Next {
+        self.run_clock(now);
+        if wish.stopped {
+            return Next::Ends(PlayEnd::Stopped);
+        }
+        self.find_listener(wish, key, now, readiness);
+        if now >= self.report_at {
+            self.report_at = now + rtcp::REPORT_INTERVAL;
+            self.report(wish, false);
+        }
+        if wish.remote.is_none() && self.learning.is_none() {
+            return Next::Ends(PlayEnd::NoListener);
+        }
+        if wish.remote.is_none() || wish.held {
+            self.marker = true;
+            wish.rests = Some(key);
+            let look = self.learning.as_ref().and_then(|learning| learning.next_look(now));
+            return Next::Rests(look.map_or(self.report_at, |look| look.min(self.report_at)));
+        }
+        let is_over = wish.clip.frame(self.next_frame as usize).is_none();
+        if is_over && self.tail == 0 {
+            return Next::Ends(PlayEnd::Played);
+        }
+        if !is_over && !self.is_welcome && self.on_trial == TRIAL_FRAMES {
+            return Next::Ends(PlayEnd::Unasked);
+        }
+        Next::Sounds
+    }
+
+    /// RTP time runs on, with or without frames; it knows whole milliseconds.
+    fn run_clock(&mut self, now: Instant) {
+        let clock = self.clock.get_or_insert(now);
+        let passed = now.saturating_duration_since(*clock).as_millis();
+        // The thread was kept from running.
+        self.marker |= passed > FRAME_DURATION.as_millis();
+        *clock += Duration::from_millis(passed as u64);
+        self.timestamp = self.timestamp.wrapping_add((passed as u32).wrapping_mul(TICKS_PER_MS));
+    }
+
+    fn send(&mut self, wish: &Wish, remote: Remote, batch: &mut Batch) {
+        let Some(frame) = wish.clip.frame(self.next_frame as usize) else {
+            self.tail = self.tail.saturating_sub(1);
+            return;
+        };
+        if !self.is_welcome {
+            self.on_trial += 1;
+        }
+        let header = RtpHeader {
+            marker: self.marker,
+            payload_type: wish.payload_type,
+            sequence_number: self.sequence_number,
+            timestamp: self.timestamp,
+            ssrc: self.ssrc,
+        };
+        let protector = protector(&mut self.protector, wish);
+        batch.push(&self.port, remote.rtp, &header, frame, protector);
+        self.marker = false;
+        self.sequence_number = self.sequence_number.wrapping_add(1);
+        self.packets = self.packets.wrapping_add(1);
+        self.next_frame += 1;
+        self.shared.frames_played.store(self.next_frame, Ordering::Relaxed);
+    }
+
+    fn find_listener(&mut self, wish: &mut Wish, key: usize, now: Instant, readiness: &Readiness) {
         let Some(permits) = &self.learn else { return };
         if self.moves != wish.moves {
             self.moves = wish.moves;
-            self.learning = Some(Learning::new(permits.clone()));
+            match &mut self.learning {
+                Some(learning) => learning.unwatch(&self.port, readiness),
+                None => self.port.keep_all(),
+            }
+            self.learning = Some(Learning::new(permits.clone(), now));
             self.is_welcome = is_known(permits, wish.remote);
         }
         let Some(learning) = &mut self.learning else { return };
-        let seen = learning.look(&self.port, wish.remote, wish.protection.as_ref());
+        let seen = learning.look(&self.port, wish.remote, wish.protection.as_ref(), now);
         self.is_welcome |= !matches!(seen, Seen::Nothing);
-        let is_over = !learning.goes_on() && (self.is_welcome || wish.remote.is_none());
-        if let Seen::Listener(found) = seen {
-            wish.remote = Some(Remote::new(found));
+        let is_over = learning.is_late(now) && (self.is_welcome || wish.remote.is_none());
+        let found = match seen {
+            Seen::Listener(found) => Some(Remote::new(found)),
+            Seen::Host | Seen::Nothing => None,
+        };
+        if found.is_some() || is_over {
+            learning.unwatch(&self.port, readiness);
             self.learning = None;
-        } else if is_over {
-            self.learning = None;
+            self.port.keep_nothing();
+        } else {
+            learning.watch(&self.port, key, readiness);
         }
-    }
-
-    /// RTP time passed without a frame.
-    pub(super) fn skip(&mut self, milliseconds: u64) {
-        self.timestamp = self.timestamp.wrapping_add((milliseconds * TICKS_PER_MS) as u32);
-        self.marker = true;
+        wish.remote = found.or(wish.remote);
     }
 
     /// Says BYE on RTCP, gives the port back and tells who waits.
-    pub(super) fn end(mut self, end: PlayEnd) {
-        let (remote, protected) = {
-            let wish = lock(&self.shared.wish);
-            (wish.remote, wish.protection.is_some())
-        };
-        if let Some(remote) = remote.filter(|_| self.packets > 0) {
-            self.report(remote, protected, true);
+    pub(super) fn end(mut self, end: PlayEnd, readiness: &Readiness) {
+        self.is_ready(readiness);
+        if self.packets > 0 {
+            let shared = Arc::clone(&self.shared);
+            self.report(&lock(&shared.wish), true);
         }
         let Self { port, ended, .. } = self;
         drop(port);
         let _ = ended.send(end);
     }
 
-    fn report(&mut self, remote: Remote, protected: bool, bye: bool) {
+    fn report(&mut self, wish: &Wish, bye: bool) {
+        let Some(remote) = wish.remote else { return };
         let report = SenderReport {
             ssrc: self.ssrc,
             ntp_time: rtcp::ntp_time(SystemTime::now()),
@@ -358,12 +297,16 @@ impl Active {
         // A name that is unique to the stream and says nothing about the machine (RFC 7022 §4.2).
         let cname = format!("{:08x}@onhook", self.ssrc);
         let mut packet = rtcp::print(&report, &cname, bye);
-        match &mut self.protector {
-            Some(protector) if protected => protector.rtcp(self.ssrc, &mut packet),
-            None if protected => return, // nothing was sent that could be reported on
-            Some(_) | None => {}
+        if let Some(protector) = protector(&mut self.protector, wish) {
+            protector.rtcp(self.ssrc, &mut packet);
         }
         // RTCP is best effort.
         let _ = self.port.rtcp().send_to(&packet, remote.rtcp);
     }
+}
+
+/// Our side's, made when it is first needed: our key does not change within a stream.
+fn protector<'a>(made: &'a mut Option<Protector>, wish: &Wish) -> Option<&'a mut Protector> {
+    let protection = wish.protection.as_ref()?;
+    Some(made.get_or_insert_with(|| Protector::new(&protection.own)))
 }

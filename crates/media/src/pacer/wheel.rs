@@ -1,13 +1,11 @@
-//! The wheel of time: 20 slots, one due each millisecond. Pure: the present is an argument.
+//! The wheel of time: 20 slots with the keys of streams, one slot due each millisecond. Pure: the present is an argument.
 
 use std::time::{Duration, Instant};
-
-use super::stream::Active;
 
 const SLOTS: usize = 20;
 
 pub(super) struct Wheel {
-    slots: [Vec<Active>; SLOTS],
+    slots: [Vec<usize>; SLOTS],
     /// Ticks run since `origin`; the next to run is due at `origin` + `ticks` ms.
     ticks: u64,
     origin: Instant,
@@ -22,13 +20,14 @@ impl Wheel {
         }
     }
 
-    pub(super) fn insert(&mut self, active: Active, now: Instant) {
+    /// Into that slot, or wherever there is most room.
+    pub(super) fn insert(&mut self, key: usize, preferred_slot: Option<usize>, now: Instant) {
         if self.is_empty() {
             // An idle wheel stands still; it starts again from the present.
             self.origin = now;
             self.ticks = 0;
         }
-        let slot = match active.preferred_slot() {
+        let slot = match preferred_slot {
             Some(number) => number % SLOTS,
             // The emptiest, and of these the next that is due.
             None => (0..SLOTS)
@@ -36,7 +35,7 @@ impl Wheel {
                 .min_by_key(|&slot| self.slots[slot].len())
                 .unwrap_or(0),
         };
-        self.slots[slot].push(active);
+        self.slots[slot].push(key);
     }
 
     /// When the next slot that holds a stream is due.
@@ -48,7 +47,7 @@ impl Wheel {
     }
 
     /// The next slot, if it is due by `now`, with the moment it was due at; moves the wheel on.
-    pub(super) fn take_due(&mut self, now: Instant) -> Option<(Instant, &mut Vec<Active>)> {
+    pub(super) fn take_due(&mut self, now: Instant) -> Option<(Instant, &mut Vec<usize>)> {
         if self.is_empty() {
             return None;
         }
@@ -61,8 +60,7 @@ impl Wheel {
         Some((due, &mut self.slots[slot]))
     }
 
-    /// If the wheel is more than `max_behind` late, moves it to the present and every stream's clock with it. Returns the
-    /// milliseconds skipped.
+    /// If the wheel is more than `max_behind` late, moves it to the present. Returns the milliseconds skipped.
     pub(super) fn skip_beyond(&mut self, now: Instant, max_behind: Duration) -> u64 {
         let behind = now.saturating_duration_since(self.due(self.ticks));
         if self.is_empty() || behind <= max_behind {
@@ -70,14 +68,7 @@ impl Wheel {
         }
         let skipped = behind.as_millis() as u64;
         self.origin += Duration::from_millis(skipped);
-        for active in self.slots.iter_mut().flatten() {
-            active.skip(skipped);
-        }
         skipped
-    }
-
-    pub(super) fn drain(&mut self) -> impl Iterator<Item = Active> + '_ {
-        self.slots.iter_mut().flat_map(|slot| slot.drain(..))
     }
 
     fn is_empty(&self) -> bool {
@@ -92,37 +83,11 @@ impl Wheel {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clip::Clip;
-    use crate::codec::Codec;
-    use crate::pacer::{Finished, Playing, Remote, Stream};
-    use crate::ports::{PortPool, PortPoolOptions};
 
-    fn streams(count: usize, calls_per_port: usize) -> Vec<(Active, Playing, Finished)> {
-        let pool = PortPool::new(PortPoolOptions {
-            calls_per_port,
-            ..PortPoolOptions::default()
-        });
-        let stream = || {
-            let port = pool.lease().unwrap();
-            Active::new(Stream {
-                clip: Clip::from_samples(&[0; 1600], Codec::Pcmu),
-                remote: Some(Remote::new(port.address())),
-                learn: None,
-                protection: None,
-                port,
-                payload_type: 0,
-                ssrc: 1,
-                sequence_number: 0,
-                timestamp: 0,
-            })
-        };
-        (0..count).map(|_| stream()).collect()
-    }
-
-    fn wheel(count: usize, calls_per_port: usize, now: Instant) -> Wheel {
+    fn wheel(count: usize, preferred_slot: Option<usize>, now: Instant) -> Wheel {
         let mut wheel = Wheel::new(now);
-        for (active, ..) in streams(count, calls_per_port) {
-            wheel.insert(active, now);
+        for key in 0..count {
+            wheel.insert(key, preferred_slot, now);
         }
         wheel
     }
@@ -140,7 +105,7 @@ mod tests {
     #[test]
     fn streams_are_spread_and_each_has_one_turn_in_20_ms() {
         let now = Instant::now();
-        let mut wheel = wheel(40, 1, now);
+        let mut wheel = wheel(40, None, now);
         assert!(wheel.slots.iter().all(|slot| slot.len() == 2));
         assert_eq!(run(&mut wheel, now + Duration::from_millis(19)), (20, 40));
         assert_eq!(run(&mut wheel, now + Duration::from_millis(39)), (20, 40));
@@ -148,7 +113,7 @@ mod tests {
 
     #[test]
     fn streams_on_one_port_have_their_turn_together() {
-        let wheel = wheel(8, 8, Instant::now());
+        let wheel = wheel(8, Some(27), Instant::now());
         assert_eq!(wheel.slots.iter().filter(|slot| !slot.is_empty()).count(), 1);
     }
 
@@ -156,7 +121,7 @@ mod tests {
     fn a_short_delay_is_caught_up_and_a_long_one_skipped() {
         let start = Instant::now();
         let limit = Duration::from_millis(100);
-        let mut wheel = wheel(20, 1, start);
+        let mut wheel = wheel(20, None, start);
         let late = start + Duration::from_millis(99);
         assert_eq!(wheel.skip_beyond(late, limit), 0);
         assert_eq!(run(&mut wheel, late), (100, 100), "five turns each");
@@ -172,8 +137,7 @@ mod tests {
         let mut wheel = Wheel::new(start);
         assert_eq!(wheel.next_due(), None);
         let later = start + Duration::from_secs(3600);
-        let (active, ..) = streams(1, 1).remove(0);
-        wheel.insert(active, later);
+        wheel.insert(7, None, later);
         assert_eq!(wheel.skip_beyond(later, Duration::from_millis(100)), 0);
         assert_eq!(wheel.next_due(), Some(later));
     }

@@ -34,4 +34,5 @@ mod secrets;
 mod stop;
 mod transports;
 mod trunks;
+mod unread;
 mod write_ahead;

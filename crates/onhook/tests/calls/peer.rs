@@ -161,6 +161,16 @@ impl Peer {
             .await;
     }
 
+    /// A packet of sound comes.
+    pub(crate) async fn hears(&self) {
+        soon("sound", self.rtp.recv(&mut [0; 2048])).await.unwrap();
+    }
+
+    /// From where it hears.
+    pub(crate) async fn send_sound(&self, packet: &[u8], to: SocketAddr) {
+        self.rtp.send_to(packet, to).await.unwrap();
+    }
+
     /// Takes the call.
     pub(crate) async fn answer(&self, invite: &Message) {
         self.answer_as("phone", invite).await;
