@@ -8,6 +8,7 @@
 mod answer;
 mod body;
 mod connection;
+mod delivery;
 mod description;
 mod endpoint;
 mod forwarded;
@@ -27,18 +28,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::auth::Taken;
 use crate::config::{self, ClientCertificate, PlainBasic};
 use crate::reach::Network;
 use connection::Serving;
+use front::Front;
 use linger::Leaving;
 use listener::Listener;
 use places::Places;
 
 pub(crate) use linger::WITHOUT_PLACE;
-pub use service::{House, Service, Unauthenticated};
+pub use service::{Answer, Asked, House, Service, Unauthenticated};
 pub use tls::{Clients, Tls, TlsError};
 
 /// How the door behaves; made from `[http]`.
@@ -152,7 +156,7 @@ impl Door {
     }
 
     /// Serves until `shutdown`; then takes no new connections, lets requests under way be answered for up to `grace`,
-    /// and returns.
+    /// and returns. What was asked by clients that are gone has the same time.
     pub async fn serve<S: Service>(
         self,
         settings: Settings,
@@ -167,15 +171,25 @@ impl Door {
         );
         let settings = Arc::new(settings);
         let connections = Serving {
-            router: router::router(Arc::clone(&settings), service),
+            router: router::router(Front {
+                settings: Arc::clone(&settings),
+                service,
+            }),
             settings,
             leaving: Leaving::new(),
+            under_way: TaskTracker::new(),
             shutdown,
         };
         let mut serving = JoinSet::new();
         for listener in self.listeners {
             serving.spawn(listener.serve(Arc::clone(&places), connections.clone(), grace));
         }
+        connections.shutdown.cancelled().await;
+        let deadline = Instant::now() + grace;
         serving.join_all().await;
+        connections.under_way.close();
+        if timeout_at(deadline, connections.under_way.wait()).await.is_err() {
+            tracing::warn!("requests were cut whose clients are gone: they took too long");
+        }
     }
 }

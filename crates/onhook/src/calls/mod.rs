@@ -17,6 +17,7 @@ mod place;
 mod requests;
 mod schedule;
 mod sound;
+mod untold;
 
 use std::{sync::Arc, time::Duration};
 
@@ -39,6 +40,7 @@ use live::Settled;
 use owner::{Command, Owner};
 pub use place::{Srtp, TrunkRoute};
 pub use sound::Sounds;
+pub use untold::Untold;
 
 /// Commands that may wait for the owner; a further one waits at its sender.
 const INBOX: usize = 1024;
@@ -151,7 +153,7 @@ impl Calls {
     /// # Errors
     ///
     /// [`PlaceError`]; no INVITE has left or will leave then.
-    pub async fn place(&self, permit: Permit, message: Message) -> Result<PhoneCallId, PlaceError> {
+    pub async fn place(&self, permit: Permit, message: Message) -> Result<Untold, PlaceError> {
         self.sounds.clip(&message, self.likely_codec).await.map_err(|error| {
             if error.is_transient() {
                 PlaceError::NotInTime

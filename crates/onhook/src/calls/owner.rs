@@ -31,7 +31,7 @@ use tokio::{
 use leftovers::{Turns, Waiting};
 
 use super::{
-    Information, Key, PlaceError, Settings,
+    Information, Key, PhoneCallId, PlaceError, Settings, Untold,
     live::{Live, Placed, Settled},
     past::Past,
     place::Order,
@@ -101,6 +101,10 @@ pub(super) enum Note {
         request: Box<Request>,
     },
     NeverAcked {
+        key: Key,
+    },
+    /// Nobody holds the id of this call, and so nobody else can end it.
+    Untold {
         key: Key,
     },
 }
@@ -225,12 +229,17 @@ impl Owner {
             Note::NeverAcked { key } => {
                 self.with(key, |live| live.call.handle_never_acked(now));
             }
+            Note::Untold { key } => {
+                tracing::info!(call = %key, "whoever ordered the call could not be told its id: it is hung up");
+                self.with(key, |live| live.call.disconnect(now));
+            }
         }
     }
 
     fn handle_saved(&mut self, key: Key, save: Save, done: bool, now: Moment) {
         #[cfg(feature = "crash-points")]
         crate::calls::crash_points::after(save);
+        let notes = self.notes.clone();
         self.with(key, |live| {
             if save == Save::Intent && live.placed.as_ref().is_some_and(Placed::is_abandoned) {
                 tracing::info!(call = %key, "whoever ordered the call is gone: it is not sent");
@@ -245,7 +254,7 @@ impl Owner {
                 (Save::Intent, _) => {
                     if let Some(placed) = live.placed.take() {
                         let _ = placed.reply.send(if done {
-                            Ok(placed.id)
+                            Ok(untold(placed.id, key, notes))
                         } else {
                             Err(PlaceError::NotJournaled)
                         });
@@ -325,6 +334,17 @@ impl Owner {
         self.act(key);
         true
     }
+}
+
+/// The id to tell. That it never will be is told to the owner.
+fn untold(id: PhoneCallId, key: Key, notes: mpsc::Sender<Note>) -> Untold {
+    let (untold, is_told) = Untold::new(id);
+    tokio::spawn(async move {
+        if is_told.await.is_err() {
+            let _ = notes.send(Note::Untold { key }).await;
+        }
+    });
+    untold
 }
 
 async fn sleep_until(wake: Option<Instant>) {

@@ -1,5 +1,6 @@
 //! One connection: handshake, then requests until either side has enough.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,21 +8,25 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::header::CONNECTION;
-use axum::http::{HeaderName, HeaderValue, Version};
+use axum::http::{HeaderName, HeaderValue, StatusCode, Version};
+use ews::Fault;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use rustls_pki_types::CertificateDer;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use super::Settings;
+use super::answer::xml;
+use super::delivery::{Delivered, Outbox, Socket};
 use super::framing::HEAD_LIMIT;
 use super::linger::{self, Leaving};
 use super::places::Place;
@@ -34,7 +39,7 @@ const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const MADE_PLACE: &str = "its connection makes place for another";
 
 /// What handlers may know of the connection a request came in on.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Connection {
     pub(super) peer: SocketAddr,
     pub(super) is_tls: bool,
@@ -43,7 +48,12 @@ pub(super) struct Connection {
     /// What the client showed in the handshake, and was verified there.
     pub(super) certificate: Option<Arc<CertificateDer<'static>>>,
     pub(super) place: Arc<Place>,
+    pub(super) outbox: Arc<Outbox>,
 }
+
+/// Cancelled when the client of a request is gone: it can be told nothing any more.
+#[derive(Clone)]
+pub(super) struct Gone(pub(super) CancellationToken);
 
 /// What every connection is served with.
 #[derive(Clone)]
@@ -51,6 +61,8 @@ pub(super) struct Serving {
     pub(super) router: Router,
     pub(super) settings: Arc<Settings>,
     pub(super) leaving: Leaving,
+    /// Requests that are being carried out, with their client or without.
+    pub(super) under_way: TaskTracker,
     /// After it, the request under way is the last.
     pub(super) shutdown: CancellationToken,
 }
@@ -93,19 +105,26 @@ async fn shake_hands<'s>(
     None
 }
 
-async fn serve_http<S: AsyncRead + AsyncWrite + Unpin>(stream: S, connection: Connection, serving: Serving) {
+async fn serve_http<S: Socket>(stream: S, connection: Connection, serving: Serving) {
     let Serving {
         router,
         settings,
+        under_way,
         shutdown,
         ..
     } = serving;
     let (peer, place) = (connection.peer, &*connection.place);
-    let mut stream = Watched::new(stream, Arc::clone(&connection.place), Patience::from(&*settings));
+    let outbox = &connection.outbox;
+    let mut stream = Watched::new(
+        stream,
+        Arc::clone(&connection.place),
+        Arc::clone(outbox),
+        Patience::from(&*settings),
+    );
     let last = stream.last_request();
     let requests = AtomicU64::new(0);
     let service = service_fn(|request: Request<Incoming>| {
-        place.begin_answer();
+        let being_answered = connection.place.answer();
         let number = requests.fetch_add(1, Ordering::Relaxed) + 1;
         let wishes_to_stay = wishes_to_stay(&request);
         let (head, body) = request.into_parts();
@@ -113,20 +132,29 @@ async fn serve_http<S: AsyncRead + AsyncWrite + Unpin>(stream: S, connection: Co
         let mut request = Request::from_parts(head, body);
         fold_case(&mut request);
         request.extensions_mut().insert(connection.clone());
-        let answering = router.clone().oneshot(request);
+        let gone = CancellationToken::new();
+        request.extensions_mut().insert(Gone(gone.clone()));
+        let client = gone.drop_guard();
+        // hyper drops a request when its client closes, or closes one half, even before the first look at it: a task
+        // carries it out.
+        let answering = under_way.spawn(router.clone().oneshot(request));
         let (settings, last, shutdown) = (&settings, &last, &shutdown);
         async move {
-            let mut response = answering.await;
+            let Ok(mut response) = answering.await.unwrap_or_else(|error| {
+                tracing::error!(%peer, %error, "a request could not be answered");
+                let fault = Fault::InternalServerError.encode(&settings.version);
+                Ok(xml(StatusCode::INTERNAL_SERVER_ERROR, fault))
+            });
+            client.disarm();
             let is_read = unread.read_away(settings).await;
-            if let Ok(response) = &mut response {
-                if !is_read || last.is_reached(number) || shutdown.is_cancelled() || place.is_lost() {
-                    announce_close(response);
-                } else if wishes_to_stay {
-                    announce_idle_timeout(response, settings.idle_timeout);
-                }
+            if !is_read || last.is_reached(number) || shutdown.is_cancelled() || place.is_lost() {
+                announce_close(&mut response);
+            } else if wishes_to_stay {
+                announce_idle_timeout(&mut response, settings.idle_timeout);
             }
-            place.end_answer();
-            response
+            let left = Box::new(|| drop(being_answered));
+            let outbox = Arc::clone(outbox);
+            Ok::<_, Infallible>(response.map(|body| Delivered::new(body, outbox, left)))
         }
     });
     // hyper's header timeout is off: [`Watched`] has one that spares connections between two requests.
@@ -229,11 +257,13 @@ mod tests {
             taken: Taken::of(&config.http.login),
             certificate: None,
             place: Arc::new(places.take(peer.ip()).unwrap()),
+            outbox: Arc::default(),
         };
         let serving = Serving {
             router: Router::new().route("/", get(yield_now)),
             settings: Arc::new(Settings::from(&config.http)),
             leaving: Leaving::new(),
+            under_way: TaskTracker::new(),
             shutdown: CancellationToken::new(),
         };
         let (mut client, server) = tokio::io::duplex(1024);

@@ -2,25 +2,28 @@
 
 use std::time::Instant;
 
+use axum::body::Body;
 use axum::extract::{Extension, Request, State};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
 use ews::Operation;
+use tokio_util::sync::CancellationToken;
 
 use super::answer::{Refusal, refuse, xml};
 use super::body::{announced_length, read};
-use super::connection::Connection;
+use super::connection::{Connection, Gone};
+use super::delivery::{Delivered, OnLeft};
 use super::front::{Front, authenticate};
-use super::{Service, Settings};
+use super::{Answer, Asked, Service, Settings};
 
 pub(super) async fn serve<S: Service>(
     State(front): State<Front<S>>,
     Extension(connection): Extension<Connection>,
     request: Request,
 ) -> Response {
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
     let settings = &*front.settings;
     let caller = match authenticate(&front, &connection, &head.headers).await {
         Ok(caller) => caller,
@@ -35,11 +38,25 @@ pub(super) async fn serve<S: Service>(
     };
     // Where a chunked body ends is only known now.
     connection.place.keep();
-    answer(&front, &caller, &body).await
+    let gone = head
+        .extensions
+        .remove::<Gone>()
+        .map(|Gone(gone)| gone)
+        .unwrap_or_default();
+    let (response, on_told) = answer(&front, &caller, &body, &gone).await;
+    match on_told {
+        Some(on_told) => response.map(|body| Body::new(Delivered::new(body, connection.outbox, on_told))),
+        None => response,
+    }
 }
 
 /// Decodes, asks the service, encodes.
-async fn answer<S: Service>(front: &Front<S>, caller: &S::Caller, body: &Bytes) -> Response {
+async fn answer<S: Service>(
+    front: &Front<S>,
+    caller: &S::Caller,
+    body: &Bytes,
+    gone: &CancellationToken,
+) -> (Response, Option<OnLeft>) {
     let settings = &*front.settings;
     let started = Instant::now();
     let mut operation = "none";
@@ -49,23 +66,24 @@ async fn answer<S: Service>(front: &Front<S>, caller: &S::Caller, body: &Bytes) 
         Ok(request) => {
             operation = request.operation.name();
             is_poll = matches!(request.operation, Operation::GetPhoneCallInformation(_));
-            front.service.answer(caller, request).await
+            front.service.answer(Asked { caller, request, gone }).await
         }
         Err(fault) => Err(fault),
     };
     let took = started.elapsed();
     match result {
-        Ok(response) => {
+        Ok(Answer { response, on_told }) => {
             if is_poll {
                 tracing::debug!(operation, ?took, "answered");
             } else {
                 tracing::info!(operation, ?took, "answered");
             }
-            xml(StatusCode::OK, response.encode(&settings.version))
+            (xml(StatusCode::OK, response.encode(&settings.version)), on_told)
         }
         Err(fault) => {
             tracing::info!(operation, ?took, %fault, "answered with a fault");
-            xml(StatusCode::INTERNAL_SERVER_ERROR, fault.encode(&settings.version))
+            let fault = fault.encode(&settings.version);
+            (xml(StatusCode::INTERNAL_SERVER_ERROR, fault), None)
         }
     }
 }

@@ -100,6 +100,7 @@ mod tests {
     use super::super::places::Places;
     use super::*;
     use crate::config::Config;
+    use crate::http::{Answer, Asked};
 
     struct Anybody;
 
@@ -110,7 +111,7 @@ mod tests {
             Ok(())
         }
 
-        async fn answer(&self, (): &(), _: ews::Request) -> Result<ews::Response, ews::Fault> {
+        async fn answer(&self, _: Asked<'_, ()>) -> Result<Answer, ews::Fault> {
             Err(ews::Fault::InvalidRequest)
         }
     }
@@ -136,6 +137,7 @@ mod tests {
                 taken: Taken::of(&config.http.login),
                 certificate: None,
                 place: Arc::new(Places::new(1, 1, Vec::new()).take(peer.ip()).unwrap()),
+                outbox: Arc::default(),
             };
             let with = authenticate(&front, &connection, &given).await;
             assert_eq!(with.is_ok(), is_safe, "{peer}");

@@ -84,6 +84,7 @@ impl Listener {
                     taken: self.taken,
                     certificate: None,
                     place: Arc::new(place),
+                    outbox: Arc::default(),
                 };
                 let tls = self.tls.clone();
                 connections.spawn(connection::serve(stream, connection, tls, serving.clone()));

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
@@ -30,7 +30,8 @@ pub(super) struct Places {
 #[derive(Debug)]
 struct Seat {
     quiet_since: AtomicU64,
-    is_answering: AtomicBool,
+    /// Requests whose answers have not left yet.
+    answering: AtomicUsize,
     leave: CancellationToken,
 }
 
@@ -41,6 +42,10 @@ pub(super) struct Place {
     holder: IpAddr,
     seat: Arc<Seat>,
 }
+
+/// An answer that has not left yet.
+#[derive(Debug)]
+pub(super) struct Answering(Arc<Place>);
 
 impl Places {
     pub(super) fn new(max: usize, max_per_address: usize, proxies: Vec<Network>) -> Arc<Self> {
@@ -66,7 +71,7 @@ impl Places {
         }
         let seat = Arc::new(Seat {
             quiet_since: AtomicU64::new(self.now()),
-            is_answering: AtomicBool::new(false),
+            answering: AtomicUsize::new(0),
             leave: CancellationToken::new(),
         });
         taken.entry(holder).or_default().push(Arc::clone(&seat));
@@ -129,18 +134,24 @@ impl Place {
         self.seat.quiet_since.store(0, Ordering::Relaxed);
     }
 
-    /// A request has been understood and is being answered, if only slowly.
-    pub(super) fn begin_answer(&self) {
-        self.seat.is_answering.store(true, Ordering::Relaxed);
-    }
-
-    pub(super) fn end_answer(&self) {
-        self.seat.is_answering.store(false, Ordering::Relaxed);
-        self.seat.quiet_since.store(self.places.now(), Ordering::Relaxed);
+    /// A request has been understood and is being answered, if only slowly, until this is dropped.
+    pub(super) fn answer(self: &Arc<Self>) -> Answering {
+        self.seat.answering.fetch_add(1, Ordering::Relaxed);
+        Answering(Arc::clone(self))
     }
 
     pub(super) fn is_answering(&self) -> bool {
-        self.seat.is_answering.load(Ordering::Relaxed)
+        self.seat.answering.load(Ordering::Relaxed) > 0
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        let Self(place) = self;
+        // The next request may be under way already: clients need not wait for an answer.
+        if place.seat.answering.fetch_sub(1, Ordering::Relaxed) == 1 {
+            place.seat.quiet_since.store(place.places.now(), Ordering::Relaxed);
+        }
     }
 }
 
@@ -163,8 +174,8 @@ mod tests {
     const ALICE: &str = "192.0.2.1";
     const BOB: &str = "192.0.2.2";
 
-    fn take(places: &Arc<Places>, address: &str) -> Option<Place> {
-        places.take(address.parse().unwrap())
+    fn take(places: &Arc<Places>, address: &str) -> Option<Arc<Place>> {
+        places.take(address.parse().unwrap()).map(Arc::new)
     }
 
     fn was_sent_away(place: &Place) -> bool {
@@ -177,7 +188,7 @@ mod tests {
         let bob = take(&places, BOB).unwrap();
         let [first, second] = [ALICE; 2].map(|address| take(&places, address).unwrap());
         first.keep();
-        first.end_answer();
+        drop(first.answer());
         let _third = take(&places, ALICE).unwrap();
         assert!(
             was_sent_away(&second),
@@ -191,7 +202,7 @@ mod tests {
         let places = Places::new(10, 2, Vec::new());
         let [first, second] = [ALICE; 2].map(|address| take(&places, address).unwrap());
         second.keep();
-        second.end_answer();
+        drop(second.answer());
         second.give_up_first();
         let _third = take(&places, ALICE).unwrap();
         assert!(second.is_lost() && !first.is_lost());
@@ -233,7 +244,7 @@ mod tests {
     fn a_trusted_proxy_may_hold_all_places() {
         let places = Places::new(3, 1, vec!["192.0.2.0/28".parse().unwrap()]);
         let held = [ALICE; 3].map(|address| take(&places, address).unwrap());
-        assert!(!held.iter().any(was_sent_away));
+        assert!(!held.iter().any(|place| was_sent_away(place)));
         let _fourth = take(&places, ALICE).unwrap();
         assert!(was_sent_away(&held[0]), "and no more than that");
     }

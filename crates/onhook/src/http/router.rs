@@ -1,7 +1,5 @@
 //! Which path is whose, and what every answer carries.
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::CACHE_CONTROL;
@@ -14,7 +12,7 @@ use uuid::{Builder, Uuid};
 
 use super::answer::{Refusal, refuse};
 use super::front::Front;
-use super::{Service, Settings, description, endpoint};
+use super::{Service, description, endpoint};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
@@ -23,7 +21,7 @@ const RETURN_CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("return-cli
 const MAX_CLIENT_REQUEST_ID: usize = 128;
 
 /// All routes, in lower case: the connection has folded the path.
-pub(super) fn router<S: Service>(settings: Arc<Settings>, service: Arc<S>) -> Router {
+pub(super) fn router<S: Service>(front: Front<S>) -> Router {
     let endpoint = get(description::page::<S>).post(endpoint::serve::<S>);
     Router::new()
         .route("/ews/exchange.asmx", endpoint)
@@ -33,7 +31,7 @@ pub(super) fn router<S: Service>(settings: Arc<Settings>, service: Arc<S>) -> Ro
         .fallback(async |front, method| refused(Refusal::NotFound, &front, &method))
         .method_not_allowed_fallback(async |front, method| refused(Refusal::MethodNotAllowed, &front, &method))
         .layer(middleware::from_fn(identify))
-        .with_state(Front { settings, service })
+        .with_state(front)
 }
 
 fn refused<S: Service>(refusal: Refusal, front: &State<Front<S>>, method: &Method) -> Response {

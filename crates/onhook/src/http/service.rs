@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::auth::{AuthError, Authenticator, Caller, Presented, Taken};
 use crate::operations::Operations;
 
@@ -20,12 +22,43 @@ pub trait Service: Send + Sync + 'static {
         client: IpAddr,
     ) -> impl Future<Output = Result<Self::Caller, Unauthenticated>> + Send;
 
-    /// Does what the request asks for.
-    fn answer(
-        &self,
-        caller: &Self::Caller,
-        request: ews::Request,
-    ) -> impl Future<Output = Result<ews::Response, ews::Fault>> + Send;
+    /// Does what the request asks for. It is carried out to its end, also when the client is gone.
+    fn answer(&self, asked: Asked<'_, Self::Caller>) -> impl Future<Output = Result<Answer, ews::Fault>> + Send;
+}
+
+/// A request that was understood.
+pub struct Asked<'a, C> {
+    /// Who asks.
+    pub caller: &'a C,
+    pub request: ews::Request,
+    /// Cancelled when the client has gone: it can be told nothing any more.
+    pub gone: &'a CancellationToken,
+}
+
+/// What a request gets.
+pub struct Answer {
+    pub(super) response: ews::Response,
+    pub(super) on_told: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl From<ews::Response> for Answer {
+    fn from(response: ews::Response) -> Self {
+        Self {
+            response,
+            on_told: None,
+        }
+    }
+}
+
+impl Answer {
+    /// Calls this when the answer has left for a client that was there. It is dropped when that never happens.
+    #[must_use]
+    pub fn once_told(self, on_told: impl FnOnce() + Send + 'static) -> Self {
+        Self {
+            on_told: Some(Box::new(on_told)),
+            ..self
+        }
+    }
 }
 
 /// Why it is not known who is asking.
@@ -79,7 +112,12 @@ impl Service for House {
         })
     }
 
-    async fn answer(&self, caller: &Caller, request: ews::Request) -> Result<ews::Response, ews::Fault> {
-        self.operations.answer(caller, request).await
+    async fn answer(&self, asked: Asked<'_, Caller>) -> Result<Answer, ews::Fault> {
+        let outcome = self.operations.answer(asked.caller, asked.request, asked.gone).await?;
+        let answer = Answer::from(outcome.response);
+        Ok(match outcome.untold {
+            Some(untold) => answer.once_told(|| untold.told()),
+            None => answer,
+        })
     }
 }

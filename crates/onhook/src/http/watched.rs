@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 use super::Settings;
+use super::delivery::{Outbox, Socket};
 use super::framing::Framing;
 use super::places::Place;
 
@@ -67,6 +68,7 @@ pub(super) struct Watched<S> {
     framing: Framing,
     refused: bool,
     place: Arc<Place>,
+    outbox: Arc<Outbox>,
     patience: Patience,
     /// What the client is waited for, and until when.
     awaited: Option<(Awaited, Pin<Box<Sleep>>)>,
@@ -82,13 +84,14 @@ enum Awaited {
 }
 
 impl<S> Watched<S> {
-    pub(super) fn new(stream: S, place: Arc<Place>, patience: Patience) -> Self {
+    pub(super) fn new(stream: S, place: Arc<Place>, outbox: Arc<Outbox>, patience: Patience) -> Self {
         Self {
             stream,
             last: LastRequest::default(),
             framing: Framing::default(),
             refused: false,
             place,
+            outbox,
             patience,
             awaited: None,
             stalled: None,
@@ -132,7 +135,7 @@ impl<S> Watched<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+impl<S: Socket> AsyncRead for Watched<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.refused {
             return Poll::Ready(Ok(()));
@@ -159,8 +162,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: Socket> AsyncWrite for Watched<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.outbox.before_write(&self.stream);
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.unless_stalled(written, cx)
     }
@@ -170,6 +174,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.outbox.before_write(&self.stream);
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
         self.unless_stalled(written, cx)
     }
@@ -180,6 +185,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        if matches!(flushed, Poll::Ready(Ok(()))) && self.outbox.written() {
+            // From now on the client is waited for, by who reads.
+            cx.waker().wake_by_ref();
+        }
         self.unless_stalled(flushed, cx)
     }
 
@@ -205,7 +214,7 @@ mod tests {
             head: Duration::from_secs(1),
             idle: Duration::from_secs(1),
         };
-        let mut watched = Watched::new(near, Arc::new(place), patience);
+        let mut watched = Watched::new(near, Arc::new(place), Arc::default(), patience);
         let started = Instant::now();
         let written = watched.write_all(&[0; 100]).await;
         assert_eq!(written.unwrap_err().kind(), io::ErrorKind::TimedOut);

@@ -11,11 +11,12 @@ mod play_on_phone;
 
 use std::sync::Arc;
 
-use ews::{Fault, Operation, Request, Response, ResponseCode};
+use ews::{Fault, Operation, PhoneCallId, Request, Response, ResponseCode, ResponseError};
+use tokio_util::sync::CancellationToken;
 
 use crate::auth::Caller;
 use crate::auth::impersonation::{Impersonation, ImpersonationError};
-use crate::calls::Calls;
+use crate::calls::{Calls, Untold};
 use crate::dial::Gate;
 use crate::messages::Messages;
 use crate::store::StoreError;
@@ -29,6 +30,25 @@ pub struct Operations {
     impersonation: Arc<Impersonation>,
 }
 
+/// What became of a request.
+pub struct Outcome {
+    pub response: Response,
+    /// The call whose id is in the response.
+    pub untold: Option<Untold>,
+}
+
+impl Outcome {
+    fn of_call(placed: Result<Untold, ResponseError>) -> Self {
+        let id = placed
+            .as_ref()
+            .map(|untold| PhoneCallId(untold.id().as_str().to_owned()));
+        Self {
+            response: Response::PlayOnPhone(id.map_err(Clone::clone).into()),
+            untold: placed.ok(),
+        }
+    }
+}
+
 impl Operations {
     pub fn new(calls: Calls, messages: Arc<dyn Messages>, gate: Gate, impersonation: Impersonation) -> Self {
         Self {
@@ -39,11 +59,12 @@ impl Operations {
         }
     }
 
-    /// Does what a request asks for, on behalf of `caller`.
+    /// Does what a request asks for, on behalf of `caller`; `gone` is cancelled when nobody can be told any more. A call
+    /// is not placed then. All else is carried out.
     ///
     /// # Errors
     /// A fault when the caller may not ask on that behalf. What cannot be done otherwise is told in the response.
-    pub async fn answer(&self, caller: &Caller, request: Request) -> Result<Response, Fault> {
+    pub async fn answer(&self, caller: &Caller, request: Request, gone: &CancellationToken) -> Result<Outcome, Fault> {
         let acting_as;
         let caller = match &request.impersonation {
             None => caller,
@@ -54,9 +75,14 @@ impl Operations {
                 &acting_as
             }
         };
-        Ok(match request.operation {
+        let response = match request.operation {
             Operation::PlayOnPhone(operation) => {
-                Response::PlayOnPhone(self.play_on_phone(caller, &operation).await.into())
+                let placing = self.play_on_phone(caller, &operation);
+                let placed = gone.run_until_cancelled(placing).await;
+                return Ok(Outcome::of_call(placed.unwrap_or_else(|| {
+                    tracing::info!("no call is placed: the client is gone");
+                    Err(ResponseCode::UnifiedMessagingRequestFailed.into())
+                })));
             }
             Operation::GetPhoneCallInformation(operation) => {
                 let id = &operation.phone_call_id;
@@ -70,7 +96,8 @@ impl Operations {
                 Response::GetServiceConfiguration(self.get_service_configuration(caller, &operation).await.into())
             }
             Operation::ConvertId(operation) => Response::ConvertId(self.convert_id(caller, &operation).await),
-        })
+        };
+        Ok(Outcome { response, untold: None })
     }
 }
 

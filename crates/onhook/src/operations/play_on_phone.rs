@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use ews::{PhoneCallId, PlayOnPhone, ResponseCode, ResponseError};
+use ews::{PlayOnPhone, ResponseCode, ResponseError};
 
 use super::{Operations, of_store};
 use crate::auth::Caller;
-use crate::calls::PlaceError;
+use crate::calls::{PlaceError, Untold};
 use crate::dial::{GateError, Refusal};
 use crate::messages::MessageError;
 
@@ -19,14 +19,13 @@ impl Operations {
         &self,
         caller: &Caller,
         operation: &PlayOnPhone,
-    ) -> Result<PhoneCallId, ResponseError> {
+    ) -> Result<Untold, ResponseError> {
         let found = self.messages.find(caller, &operation.item_id.id).await;
         let message = found.map_err(|error| of_message(&error))?;
         let permitted = self.gate.permit(caller, &operation.dial_string).await;
         let permit = permitted.map_err(|error| ResponseError::from(of_gate(&error)))?;
         let placed = self.calls.place(permit, message).await;
-        let id = placed.map_err(|error| of_place(&error))?;
-        Ok(PhoneCallId(id.as_str().to_owned()))
+        placed.map_err(|error| of_place(&error))
     }
 }
 

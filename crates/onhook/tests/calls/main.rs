@@ -21,6 +21,7 @@ mod crash;
 mod endings;
 mod flood;
 mod gate;
+mod gone;
 mod hang_up;
 mod late_answers;
 mod leftovers;

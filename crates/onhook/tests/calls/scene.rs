@@ -216,6 +216,21 @@ impl Scene {
     }
 }
 
+/// Keeps the journal from writing until it is dropped.
+pub(crate) struct Lock(rusqlite::Connection);
+
+impl Lock {
+    pub(crate) fn take(house: &House) -> Self {
+        let connection = house.journal();
+        connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+        Self(connection)
+    }
+
+    pub(crate) fn release(self) {
+        self.0.execute_batch("COMMIT").unwrap();
+    }
+}
+
 /// `udp:127.0.0.1:5060` without its transport.
 pub(crate) fn sip_address(listener: &str) -> SocketAddr {
     listener.split_once(':').unwrap().1.parse().unwrap()
@@ -312,14 +327,19 @@ pub(crate) async fn post(server: SocketAddr, user: &str, document: &str) -> Stri
 
 /// The same by a connection that is there already.
 pub(crate) async fn post_by(mut stream: impl AsyncRead + AsyncWrite + Unpin, user: &str, document: &str) -> String {
-    let credentials = BASE64_STANDARD.encode(format!("{user}:{PASSWORD}"));
-    let request = format!(
-        "POST /EWS/Exchange.asmx HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Basic {credentials}\r\n\
-         Content-Type: text/xml; charset=utf-8\r\nContent-Length: {}\r\n\r\n{document}",
-        document.len()
-    );
+    let request = request(user, "Connection: close\r\n", document);
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     soon("an answer", stream.read_to_string(&mut answer)).await.unwrap();
     answer
+}
+
+/// A request for the endpoint.
+pub(crate) fn request(user: &str, headers: &str, document: &str) -> String {
+    let credentials = BASE64_STANDARD.encode(format!("{user}:{PASSWORD}"));
+    format!(
+        "POST /EWS/Exchange.asmx HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic {credentials}\r\n{headers}\
+         Content-Type: text/xml; charset=utf-8\r\nContent-Length: {}\r\n\r\n{document}",
+        document.len()
+    )
 }

@@ -3,33 +3,17 @@
 
 use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
 use tokio::time::timeout;
 
 use crate::peer::Peer;
-use crate::scene::{Plan, Scene};
-
-/// Keeps the journal from writing until it is dropped.
-struct Lock(Connection);
-
-impl Lock {
-    fn take(scene: &Scene) -> Self {
-        let connection = scene.house.journal();
-        connection.execute_batch("BEGIN IMMEDIATE").unwrap();
-        Self(connection)
-    }
-
-    fn release(self) {
-        self.0.execute_batch("COMMIT").unwrap();
-    }
-}
+use crate::scene::{Lock, Plan, Scene};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_invite_leaves_when_its_intent_is_durable_and_not_before() {
     let mut peer = Peer::bind().await;
     let scene = Scene::open(Plan::to(peer.uri())).await;
     let anna = scene.anna();
-    let lock = Lock::take(&scene);
+    let lock = Lock::take(&scene.house);
     let placing = tokio::spawn(async move { anna.try_play("4711").await });
     // The call is under way: it counts. Its INVITE waits.
     while scene.server.live_calls().await == 0 {
@@ -48,7 +32,7 @@ async fn without_a_durable_intent_there_is_no_call() {
     let mut peer = Peer::bind().await;
     let scene = Scene::open(Plan::to(peer.uri())).await;
     let anna = scene.anna();
-    let lock = Lock::take(&scene);
+    let lock = Lock::take(&scene.house);
     let refused = anna.try_play("4711").await;
     assert_eq!(refused.unwrap_err(), "ErrorInternalServerTransientError");
     lock.release();
@@ -71,7 +55,7 @@ async fn a_hang_up_is_sent_at_once_and_promised_when_it_is_durable() {
     let anna = scene.anna();
     let id = anna.play("4711").await;
     peer.take_call().await;
-    let lock = Lock::take(&scene);
+    let lock = Lock::take(&scene.house);
     let asked = Instant::now();
     let hanging_up = tokio::spawn(async move { anna.disconnect(&id).await });
     let bye = peer.expect("BYE").await;
@@ -97,7 +81,7 @@ async fn a_hang_up_that_cannot_be_made_durable_is_not_promised() {
     let anna = scene.anna();
     let id = anna.play("4711").await;
     peer.take_call().await;
-    let lock = Lock::take(&scene);
+    let lock = Lock::take(&scene.house);
     let refused = anna.disconnect(&id).await;
     assert_eq!(refused.unwrap_err(), "ErrorInternalServerTransientError");
     // It was tried all the same; and once the phone has confirmed there is nothing left to promise.
@@ -116,7 +100,7 @@ async fn a_confirmed_hang_up_waits_for_the_disk_too() {
     let anna = scene.anna();
     let id = anna.play("4711").await;
     peer.take_call().await;
-    let lock = Lock::take(&scene);
+    let lock = Lock::take(&scene.house);
     let (user, asked) = (anna.clone(), id.clone());
     let hanging_up = tokio::spawn(async move { user.disconnect(&asked).await });
     let bye = peer.expect("BYE").await;
@@ -137,7 +121,7 @@ async fn an_ack_leaves_when_the_answer_is_durable() {
     let anna = scene.anna();
     anna.play("4711").await;
     let invite = peer.expect("INVITE").await;
-    let lock = Lock::take(&scene);
+    let lock = Lock::take(&scene.house);
     peer.answer(&invite).await;
     peer.nothing_new(scene.sip()).await;
     lock.release();
@@ -153,7 +137,7 @@ async fn the_ack_of_another_fork_leaves_when_its_dialog_is_durable() {
     let anna = scene.anna();
     anna.play("4711").await;
     let invite = peer.take_call().await;
-    let lock = Lock::take(&scene);
+    let lock = Lock::take(&scene.house);
     peer.answer_as("other", &invite).await;
     peer.nothing_new(scene.sip()).await;
     lock.release();
@@ -176,7 +160,7 @@ async fn a_hang_up_waits_for_a_disk_that_takes_longer_than_a_transaction() {
     let anna = scene.anna();
     let id = anna.play("4711").await;
     peer.take_call().await;
-    let lock = Lock::take(&scene);
+    let lock = Lock::take(&scene.house);
     let mut hanging_up = tokio::spawn(async move { anna.disconnect(&id).await });
     let bye = peer.expect("BYE").await;
     peer.reply(&bye, 200).await;

@@ -5,6 +5,7 @@
 mod answers;
 mod closing;
 mod connections;
+mod gone;
 mod limits;
 mod reuse;
 mod smuggling;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use ews::{Fault, Operation, Response, ResponseCode, ResponseMessage};
 use onhook::auth::{Presented, Taken};
 use onhook::config::Config;
-use onhook::http::{Door, Service, Settings, Unauthenticated};
+use onhook::http::{self, Asked, Door, Service, Settings, Unauthenticated};
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::ServerName;
@@ -33,6 +33,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct OneCall {
     pub(crate) asked: Notify,
     pub(crate) let_go: Notify,
+    /// Notified at the end of every call.
+    pub(crate) ended: Notify,
     is_slow: bool,
 }
 
@@ -56,19 +58,23 @@ impl Service for OneCall {
         }
     }
 
-    async fn answer(&self, (): &(), request: ews::Request) -> Result<Response, Fault> {
+    async fn answer(&self, asked: Asked<'_, ()>) -> Result<http::Answer, Fault> {
         if self.is_slow {
             self.asked.notify_one();
             self.let_go.notified().await;
         }
-        match request.operation {
-            Operation::DisconnectPhoneCall(_) => Ok(Response::DisconnectPhoneCall(ResponseMessage::Success(()))),
+        let response = match asked.request.operation {
+            Operation::DisconnectPhoneCall(_) => {
+                self.ended.notify_one();
+                Response::DisconnectPhoneCall(ResponseMessage::Success(()))
+            }
             Operation::GetPhoneCallInformation(_) => {
                 let error = ResponseCode::InvalidPhoneCallId.into();
-                Ok(Response::GetPhoneCallInformation(ResponseMessage::Error(error)))
+                Response::GetPhoneCallInformation(ResponseMessage::Error(error))
             }
-            _ => Err(Fault::ImpersonateUserDenied),
-        }
+            _ => return Err(Fault::ImpersonateUserDenied),
+        };
+        Ok(response.into())
     }
 }
 

@@ -54,6 +54,9 @@ impl Owner {
             port,
             reply,
         } = order;
+        if reply.is_closed() {
+            return;
+        }
         match self.try_place(permit, message, port) {
             // The caller hears of it when the intent is durable.
             Ok((key, id)) => {
