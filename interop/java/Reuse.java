@@ -30,9 +30,9 @@ import org.apache.http.util.EntityUtils;
 
 /**
  * Posts a document again and again, each time without credentials first, as both clients do until they are challenged. Neither may
- * repeat what failed: a request that was lost is seen. Prints how many were answered with 200, and what became of the others.
+ * repeat what failed: a request that was lost is seen. Prints for each URL how many were answered with 200, and what became of the others.
  *
- * Arguments: url-connection or apache, the URL, user, password, the file with the document, how many, and the authority's certificate, if any.
+ * Arguments: url-connection or apache, user, password, the file with the document, how many, the authority's certificate, the URLs.
  */
 public class Reuse {
     private static final int CLIENTS = 4;
@@ -42,12 +42,17 @@ public class Reuse {
     }
 
     public static void main(String[] arguments) throws Exception {
-        String url = arguments[1], user = arguments[2], password = arguments[3];
-        byte[] document = Files.readAllBytes(Path.of(arguments[4]));
-        int each = (Integer.parseInt(arguments[5]) + CLIENTS - 1) / CLIENTS;
-        SSLContext tls = arguments.length > 6 ? trusting(Path.of(arguments[6])) : SSLContext.getDefault();
-        Client client = arguments[0].equals("apache") ? apache(url, user, password, tls) : urlConnection(url, user, password, tls);
+        String user = arguments[1], password = arguments[2];
+        byte[] document = Files.readAllBytes(Path.of(arguments[3]));
+        int each = (Integer.parseInt(arguments[4]) + CLIENTS - 1) / CLIENTS;
+        SSLContext tls = trusting(Path.of(arguments[5]));
+        for (String url : List.of(arguments).subList(6, arguments.length)) {
+            boolean isApache = arguments[0].equals("apache");
+            ask(isApache ? apache(url, user, password, tls) : urlConnection(url, user, password, tls), document, each);
+        }
+    }
 
+    static void ask(Client client, byte[] document, int each) throws Exception {
         var clients = Executors.newFixedThreadPool(CLIENTS);
         List<Future<List<String>>> running = new ArrayList<>();
         for (int at = 0; at < CLIENTS; at++) {
