@@ -36,11 +36,12 @@ impl Service for OneCall {
         let Presented::Authorization(authorization) = presented else {
             return Err(Unauthenticated::Rejected);
         };
-        // Basic of anna:pass:word
-        if authorization == "Basic YW5uYTpwYXNzOndvcmQ=" {
-            Ok(())
-        } else {
-            Err(Unauthenticated::Rejected)
+        match authorization {
+            // anna:pass:word
+            "Basic YW5uYTpwYXNzOndvcmQ=" => Ok(()),
+            // anna:again
+            "Basic YW5uYTphZ2Fpbg==" => Err(Unauthenticated::TryLater(Duration::from_secs(30))),
+            _ => Err(Unauthenticated::Rejected),
         }
     }
 
@@ -156,6 +157,15 @@ async fn each_way_to_fail_is_told_apart() {
         .await
         .unwrap_err();
     assert!(matches!(error, ClientError::Unauthorised), "{error}");
+
+    let too_often = client(&server.plain, "again", &Trust::Public);
+    let error = ask(too_often, |client| client.play_on_phone("-item", "4711"))
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("Try again later. (ErrorServerBusy)"),
+        "{error}"
+    );
 
     let no_endpoint = client(&server.plain.replace("Exchange.asmx", ""), "pass:word", &Trust::Public);
     let error = ask(no_endpoint, |client| client.play_on_phone("-item", "4711"))

@@ -65,7 +65,7 @@ section! {
         header_timeout: Period = default("5s"),
         /// How long a client may take to send the body of a request. One that sends hardly anything is not waited for.
         body_timeout: Period = default("15s"),
-        /// How long a connection is kept for a next request.
+        /// How long a connection is kept for a next request. Clients are told of a second less (Keep-Alive).
         idle_timeout: Period = default("60s"),
         /// How many connections there may be at once. When there are more, the quietest one is closed.
         max_connections: u32 = default(4096),
@@ -338,7 +338,7 @@ section! {
         /// How many of them over one trunk.
         max_live_per_trunk: u32 = default(10),
         /// How many calls may start over one trunk in a second. All of the caps from here on count over restarts.
-        starts_per_second_per_trunk: u32 = default(10),
+        starts_per_second_per_trunk: u32 = default(20),
         /// How many calls from one mailbox to its user's own extension and phones may start in a minute.
         starts_per_minute_to_own_phone: u32 = default(60),
         /// How many minutes these may last together in 24 hours.

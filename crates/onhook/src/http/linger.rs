@@ -136,6 +136,22 @@ mod tests {
         dripping.await.unwrap();
     }
 
+    #[tokio::test]
+    async fn a_client_that_sends_fast_is_not_listened_to_without_bound() {
+        let (server, mut client) = connected().await;
+        let sending = tokio::spawn(async move {
+            let block = vec![b'x'; 1024 * 1024];
+            let mut sent = 0;
+            while let Ok(written) = client.write(&block).await {
+                sent += written;
+            }
+            sent
+        });
+        end(server, &place(), &Leaving::new()).await;
+        let sent = sending.await.unwrap();
+        assert!((MOST_BYTES..2 * MOST_BYTES).contains(&sent), "{sent}");
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_connection_that_is_ending_leaves_its_place_to_who_needs_it() {
         let (server, client) = connected().await;
