@@ -58,17 +58,14 @@ impl Calls {
                 port: near.lease().unwrap(),
                 remote: Some(Remote::new(phone.address())),
                 learn: Some(Permits::new(|_| true, |_| true)),
+                held,
                 protection: None,
                 payload_type: 0,
                 ssrc: ssrc.wrapping_mul(2_654_435_761),
                 sequence_number: 0,
                 timestamp: 0,
             };
-            let (playing, finished) = pacer.play(stream).unwrap();
-            if held {
-                playing.hold();
-            }
-            (playing, finished)
+            pacer.play(stream).unwrap()
         };
         let streams = phones
             .iter()

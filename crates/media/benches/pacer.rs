@@ -44,6 +44,7 @@ fn pacer(clip: &Clip, calls_per_port: usize) {
                 port: near.lease().unwrap(),
                 remote: Some(Remote::new(phone.address())),
                 learn: None,
+                held: false,
                 protection: None,
                 payload_type: 0,
                 ssrc,

@@ -91,6 +91,7 @@ fn stream(clip: &Clip, port: RtpPort, remote: Remote) -> Stream {
         port,
         remote: Some(remote),
         learn: None,
+        held: false,
         protection: None,
         payload_type: 0,
         ssrc: 0xfeed,

@@ -41,6 +41,7 @@ fn play(frames: usize, remote: Option<SocketAddr>, permits: Option<Permits>, pro
         port,
         remote: remote.map(Remote::new),
         learn: permits,
+        held: false,
         protection,
         payload_type: 0,
         ssrc: 7,

@@ -81,6 +81,7 @@ fn play(pacer: &Pacer, port: RtpPort, remote: SocketAddr) -> (Playing, Finished)
         port,
         remote: Some(Remote::new(remote)),
         learn: Some(Permits::new(|_| true, |_| true)),
+        held: false,
         protection: None,
         payload_type: 0,
         ssrc: 7,

@@ -38,6 +38,8 @@ pub struct Stream {
     /// the kernel keeps nothing that comes to the port. A shared port keeps nothing from the beginning. `None` where somebody else
     /// reads the port.
     pub learn: Option<Permits>,
+    /// Begins on hold, until [`Playing::resume`].
+    pub held: bool,
     /// SRTP, when it was agreed on.
     pub protection: Option<Protection>,
     /// As the answer numbers the clip's codec; 0 to 127.
@@ -97,6 +99,7 @@ impl Active {
             port,
             remote,
             learn,
+            held,
             protection,
             payload_type,
             ssrc,
@@ -113,7 +116,7 @@ impl Active {
             moves: 0,
             protection,
             payload_type,
-            held: false,
+            held,
             stopped: false,
             rests: None,
         });

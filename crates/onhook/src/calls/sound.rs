@@ -118,6 +118,7 @@ impl Sounds {
                 move |host| stage.reach.permits(host),
                 move |host| known.knows(host),
             )),
+            held: !agreed.direction.sends(),
             protection,
             payload_type: agreed.payload_type,
             ssrc: u32::from_be_bytes([a, b, c, d]),

@@ -23,6 +23,7 @@ mod flood;
 mod gate;
 mod gone;
 mod hang_up;
+mod hold;
 mod late_answers;
 mod leftovers;
 mod metrics;

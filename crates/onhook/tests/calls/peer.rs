@@ -161,6 +161,32 @@ impl Peer {
             .await;
     }
 
+    /// A re-INVITE that says where and whether to hear, up to its ACK.
+    pub(crate) async fn change(&mut self, invite: &Message, number: u32, description: &str) {
+        let (own, contact) = (self.socket.local_addr().unwrap(), self.contact());
+        let request = |method: &str, body: &str| {
+            format!(
+                "{method} {} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK-{method}-{number}\r\nMax-Forwards: 70\r\n\
+                 From: {};tag=phone\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {number} {method}\r\nContact: <{}>\r\n\
+                 Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
+                invite.header("Contact").trim_matches(['<', '>']),
+                invite.header("To"),
+                invite.header("From"),
+                invite.header("Call-ID"),
+                contact,
+                body.len()
+            )
+        };
+        self.send(&request("INVITE", description), invite.from).await;
+        while self.next().await.status() != Some(200) {}
+        self.send(&request("ACK", ""), invite.from).await;
+    }
+
+    /// Whether sound has come that was not read.
+    pub(crate) fn has_heard(&self) -> bool {
+        self.rtp.try_recv(&mut [0; 2048]).is_ok()
+    }
+
     /// A packet of sound comes.
     pub(crate) async fn hears(&self) {
         soon("sound", self.rtp.recv(&mut [0; 2048])).await.unwrap();

@@ -262,6 +262,7 @@ impl Caller {
             port: self.rtp.clone(),
             remote: Some(Remote::new(to)),
             learn: None,
+            held: false,
             protection: None,
             payload_type,
             ssrc: 7,
