@@ -93,13 +93,19 @@ impl Counters {
 impl Pacer {
     /// Starts the thread.
     pub fn start() -> io::Result<Self> {
+        Self::start_watched(|| {})
+    }
+
+    /// The same, with a witness: the thread calls it for each stream that it takes, and drops it at its own end, also when
+    /// that is a panic.
+    pub fn start_watched(witness: impl Fn() + Send + 'static) -> io::Result<Self> {
         let (inbox, incoming) = sync_channel(INBOX);
         let (readiness, wakeups) = Readiness::new()?;
         let (wakeups, counters) = (Arc::new(wakeups), Arc::<Counters>::default());
         let run = Run::new(incoming, readiness, Arc::clone(&wakeups), Arc::clone(&counters));
         let thread = std::thread::Builder::new()
             .name("rtp-pacer".to_owned())
-            .spawn(move || run.run())?;
+            .spawn(move || run.run(witness))?;
         Ok(Self {
             inbox: Some(inbox),
             wakeups,

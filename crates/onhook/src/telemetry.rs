@@ -10,11 +10,12 @@ use tracing_subscriber::fmt::Subscriber;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 
 use crate::config::{Level, Log, LogFormat};
+use crate::panics;
 
 /// Overrides `[log] level` for parts of the program: `ONHOOK_LOG=onhook::sip=debug`.
 const VARIABLE: &str = "ONHOOK_LOG";
 
-/// Starts logging for the whole process.
+/// Starts logging for the whole process, of panics too.
 ///
 /// # Errors
 /// When logging has been started before.
@@ -30,6 +31,7 @@ pub fn start(log: &Log) -> Result<(), TryInitError> {
     let subscriber = Subscriber::builder()
         .with_env_filter(filter(level, &overrides))
         .with_writer(io::stderr);
+    panics::log();
     match log.format {
         LogFormat::Text => subscriber.with_ansi(io::stderr().is_terminal()).finish().try_init(),
         LogFormat::Json => subscriber.json().finish().try_init(),

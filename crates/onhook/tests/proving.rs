@@ -69,9 +69,9 @@ async fn killed_servers_leave_no_phone_up() {
 
 /// Or a thousand kills at points that are not in the binary would leave no phone up.
 #[tokio::test]
-#[cfg(not(feature = "crash-points"))]
 async fn points_that_were_not_compiled_in_are_found_out() {
-    let mut run = crash(ONHOOK.into());
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = crash(broken(folder.path(), "unset ONHOOK_CRASH_POINT"));
     (run.kills, run.kills_at_each_point, run.at_once) = (0, 1, 1);
     fails_with(&run.run().await.unwrap(), "is onhook/crash-points in the binary?");
 }

@@ -9,8 +9,9 @@ use tokio::task::JoinSet;
 use crate::{ProvingError, report::Report};
 use round::Lane;
 
-/// Both sides of every entry that the journal is given (onhook's feature `crash-points`).
-pub const POINTS: [&str; 10] = [
+/// Both sides of every entry that the journal is given, and a panic in each of the threads and tasks that keep, write and play
+/// calls (onhook's feature `crash-points`).
+pub const POINTS: [&str; 13] = [
     "before-intent",
     "after-intent",
     "before-answer",
@@ -21,6 +22,9 @@ pub const POINTS: [&str; 10] = [
     "after-wish",
     "before-end",
     "after-end",
+    "panic-owner",
+    "panic-journal",
+    "panic-pacer",
 ];
 
 #[derive(Clone, Debug)]

@@ -58,7 +58,7 @@ impl Run {
         }
     }
 
-    pub(super) fn run(mut self) {
+    pub(super) fn run(mut self, witness: impl Fn()) {
         loop {
             let now = Instant::now();
             self.catch_up(now);
@@ -76,7 +76,10 @@ impl Run {
             }
             loop {
                 match self.incoming.try_recv() {
-                    Ok(active) => self.begin(active, now),
+                    Ok(active) => {
+                        witness();
+                        self.begin(active, now);
+                    }
                     Err(TryRecvError::Empty) => break,
                     Err(TryRecvError::Disconnected) => return self.end_all(),
                 }

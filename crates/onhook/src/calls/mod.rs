@@ -6,8 +6,6 @@
 //!
 //! A call belongs to the key of who placed it: for anyone else it does not exist (promise 7).
 
-#[cfg(feature = "crash-points")]
-mod crash_points;
 mod id;
 mod information;
 mod live;
@@ -32,6 +30,7 @@ use crate::{
     dial::{Capped, CapsSettings, Permit},
     journal::{CallKey as Key, IdHash, Journal, Recovered},
     messages::Message,
+    panics::vital,
     sip::{Sip, SipEvent},
 };
 pub use id::PhoneCallId;
@@ -69,6 +68,9 @@ pub enum PlaceError {
     Capped(#[from] Capped),
     #[error("no trunk is up")]
     NoTrunk,
+    /// The message could not be made ready, for a fault of onhook's own.
+    #[error("the message could not be made ready")]
+    Interrupted,
     /// The message cannot be played.
     #[error("the message cannot be played")]
     NotPlayable(#[source] sound::SoundUnavailable),
@@ -137,7 +139,7 @@ impl Calls {
             .copied()
             .unwrap_or(Codec::Pcmu);
         let owner = Owner::new(settings, sip, Arc::clone(&sounds), journal, recovered);
-        tokio::spawn(owner.run(commands, events));
+        tokio::spawn(vital("the owner of the calls", owner.run(commands, events)));
         Self {
             inbox,
             sounds,
@@ -157,6 +159,8 @@ impl Calls {
         self.sounds.clip(&message, self.likely_codec).await.map_err(|error| {
             if error.is_transient() {
                 PlaceError::NotInTime
+            } else if error.is_interrupted() {
+                PlaceError::Interrupted
             } else {
                 PlaceError::NotPlayable(error)
             }

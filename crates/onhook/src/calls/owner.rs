@@ -7,12 +7,14 @@
 //! ```text
 //! commands   what operations ask for       events     what peers say
 //! act        what a machine says           leftovers  what a crash left
+//!                                          turns      in which order that is ended
 //! ```
 
 mod act;
 mod commands;
 mod events;
 mod leftovers;
+mod turns;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -28,7 +30,8 @@ use tokio::{
     time::Instant,
 };
 
-use leftovers::{Turns, Waiting};
+use leftovers::Waiting;
+use turns::Turns;
 
 use super::{
     Information, Key, PhoneCallId, PlaceError, Settings, Untold,
@@ -39,8 +42,9 @@ use super::{
     sound::{SoundUnavailable, Sounds},
 };
 use crate::{
+    crash_points,
     dial::Caps,
-    journal::{IdHash, Journal, Recovered},
+    journal::{IdHash, Journal, Recovered, TakingUp},
     sip::{Sip, SipEvent},
 };
 
@@ -132,6 +136,7 @@ pub(super) struct Owner {
     /// Calls of an earlier server that wait for their turn to be ended.
     leftovers: BTreeMap<Key, Waiting>,
     turns: Turns,
+    taking_up: TakingUp,
 }
 
 impl Owner {
@@ -164,8 +169,9 @@ impl Owner {
             draining: false,
             leftovers: BTreeMap::new(),
             turns: Turns::default(),
+            taking_up: recovered.taking_up,
         };
-        owner.remember(recovered);
+        owner.remember(recovered.leftovers, &recovered.ended, &recovered.counted);
         owner
     }
 
@@ -237,8 +243,7 @@ impl Owner {
     }
 
     fn handle_saved(&mut self, key: Key, save: Save, done: bool, now: Moment) {
-        #[cfg(feature = "crash-points")]
-        crate::calls::crash_points::after(save);
+        crash_points::after(save);
         let notes = self.notes.clone();
         self.with(key, |live| {
             if save == Save::Intent && live.placed.as_ref().is_some_and(Placed::is_abandoned) {
@@ -317,7 +322,7 @@ impl Owner {
     /// Which call a peer's message is for. A leftover that waits does so no longer.
     fn by_call_id(&mut self, call_id: &CallIdHeader) -> Option<Key> {
         let key = self.by_call_id.get(call_id).copied()?;
-        self.take_up(key);
+        self.take_up_early(key);
         Some(key)
     }
 

@@ -27,6 +27,11 @@ pub enum SoundUnavailable {
 }
 
 impl SoundUnavailable {
+    /// Whether nothing is known to be wrong with the message: its decoder panicked.
+    pub(super) fn is_interrupted(&self) -> bool {
+        matches!(self, Self::Clip(ClipError::Interrupted))
+    }
+
     /// Whether the same may well work a little later.
     pub(super) fn is_transient(&self) -> bool {
         matches!(self, Self::Clip(ClipError::Load(MessageError::Store(error))) if error.is_transient())

@@ -17,6 +17,7 @@ use super::connection::{Connection, Gone};
 use super::delivery::{Delivered, OnLeft};
 use super::front::{Front, authenticate};
 use super::{Answer, Asked, Service, Settings};
+use crate::crash_points;
 
 pub(super) async fn serve<S: Service>(
     State(front): State<Front<S>>,
@@ -62,6 +63,7 @@ async fn answer<S: Service>(
     let mut operation = "none";
     // Clients ask every second how a call goes.
     let mut is_poll = false;
+    crash_points::panic_at("request");
     let result = match ews::decode(body, &settings.decode) {
         Ok(request) => {
             operation = request.operation.name();

@@ -12,6 +12,7 @@ mod checkpoint;
 mod failure;
 mod gate;
 mod recover;
+mod taking_up;
 mod upkeep;
 mod writer;
 
@@ -36,6 +37,7 @@ use crate::store::{Store, StoreError};
 use ballast::Ballast;
 use gate::Gate;
 pub use recover::{Counted, Leftover, Recovered};
+pub use taking_up::TakingUp;
 
 /// How many entries may wait for the disk.
 const QUEUE: usize = 16_384;
@@ -208,7 +210,7 @@ impl Journal {
         let lock = lock(path)?;
         let connection = crate::store::connect(path)?;
         let (recovered, incarnation) =
-            take_over(&connection, settings.remember_ended).map_err(|error| StoreError::from(error).at(path))?;
+            take_over(&connection, path, settings.remember_ended).map_err(|error| StoreError::from(error).at(path))?;
 
         let ballast = Ballast::beside(path, settings.ballast);
         if let Err(error) = ballast.keep() {
@@ -311,8 +313,12 @@ impl Journal {
 
 /// What the last server left, and the number of this one. Nothing is written and no flush waited for: on a disk that is
 /// busy or full, phones are to be hung up all the same. The writer puts the number down with its first entries.
-fn take_over(connection: &rusqlite::Connection, remember_ended: Duration) -> rusqlite::Result<(Recovered, i64)> {
-    let recovered = recover::recover(connection, remember_ended)?;
+fn take_over(
+    connection: &rusqlite::Connection,
+    store: &Path,
+    remember_ended: Duration,
+) -> rusqlite::Result<(Recovered, i64)> {
+    let recovered = recover::recover(connection, store, remember_ended)?;
     let last: i64 = connection.query_row("SELECT last FROM incarnation", [], |row| row.get(0))?;
     // Fails when the file cannot be written: better told now than by the first call.
     connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK")?;

@@ -1,17 +1,20 @@
 //! What an earlier server left in the journal.
 
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use rusqlite::{Connection, params};
 
-use super::{CallKey, CallState, Ended, IdHash};
+use super::{CallKey, CallState, Ended, IdHash, TakingUp};
 use crate::store::{milliseconds, system_time};
 
 /// What is found when the journal is opened, each in the order the calls were placed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Recovered {
     /// Calls that were alive when the last server stopped.
     pub leftovers: Vec<Leftover>,
+    /// Where it is written which of them are being taken up.
+    pub taking_up: TakingUp,
     /// Calls that ended a short time ago, so that their ids can still be answered.
     pub ended: Vec<(CallKey, Ended)>,
     /// Every call that ended within the last day, without its record.
@@ -43,8 +46,8 @@ pub struct Leftover {
     pub state: Option<CallState>,
 }
 
-pub(super) fn recover(connection: &Connection, remember_ended: Duration) -> rusqlite::Result<Recovered> {
-    let leftovers = connection
+pub(super) fn recover(connection: &Connection, store: &Path, remember_ended: Duration) -> rusqlite::Result<Recovered> {
+    let leftovers: Vec<Leftover> = connection
         .prepare(
             "SELECT call.k, id_hash, intent, phase, wish, dialog FROM call LEFT JOIN call_state USING (k) ORDER BY call.k",
         )?
@@ -57,6 +60,9 @@ pub(super) fn recover(connection: &Connection, remember_ended: Duration) -> rusq
             Ok(Leftover { key: CallKey(row.get(0)?), id_hash: IdHash(row.get(1)?), intent: row.get(2)?, state })
         })?
         .collect::<Result<_, _>>()?;
+    // They are in the order of their keys.
+    let is_left = |key| leftovers.binary_search_by_key(&key, |leftover| leftover.key).is_ok();
+    let taking_up = TakingUp::read(store, is_left);
 
     let since = |span| SystemTime::now().checked_sub(span).map_or(0, milliseconds);
     let ended = connection
@@ -90,6 +96,7 @@ pub(super) fn recover(connection: &Connection, remember_ended: Duration) -> rusq
         .collect::<Result<_, _>>()?;
     Ok(Recovered {
         leftovers,
+        taking_up,
         ended,
         counted,
     })

@@ -15,6 +15,7 @@ use super::ballast::Ballast;
 use super::checkpoint::checkpoint;
 use super::gate::Gate;
 use super::{Entry, Write};
+use crate::panics::Vital;
 
 /// How often each thing is done.
 #[derive(Clone, Copy, Debug)]
@@ -53,9 +54,8 @@ impl Upkeep {
     /// Ends the thread and waits until it has gone: two checkpoints at a time do not work.
     pub(super) fn stop(self) {
         drop((self.written, self.alive));
-        if self.thread.join().is_err() {
-            warn!("the journal's upkeep thread panicked");
-        }
+        // It does not end by a panic.
+        let _ = self.thread.join();
     }
 }
 
@@ -80,6 +80,7 @@ fn start_with(
     let mut next_sweep = Instant::now() + rhythm.sweep;
     let mut next_look = Instant::now();
     let thread = thread::Builder::new().name("upkeep".to_owned()).spawn(move || {
+        let _held = Vital("the journal's upkeep");
         loop {
             match has_written.recv_timeout(rhythm.look) {
                 Ok(()) => checkpoint(&connection, &gate),

@@ -15,6 +15,8 @@ use super::failure::{classify, fail};
 use super::gate::Gate;
 use super::upkeep::Upkeep;
 use super::{Entry, JournalError, Write, WriteError};
+use crate::crash_points;
+use crate::panics::Vital;
 use crate::store::milliseconds;
 
 /// How many entries one transaction takes at most.
@@ -55,7 +57,10 @@ pub(super) fn start(
 ) -> Result<(), JournalError> {
     thread::Builder::new()
         .name("journal".to_owned())
-        .spawn(move || writer.run(entries, upkeep, lock))
+        .spawn(move || {
+            let _held = Vital("the journal");
+            writer.run(entries, upkeep, lock);
+        })
         .map_err(JournalError::Thread)?;
     Ok(())
 }
@@ -215,6 +220,9 @@ impl Writer {
                         .execute(params![key.0, id_hash.0, intent])?;
                 }
                 Write::State { key, state } => {
+                    if state.wish {
+                        crash_points::panic_at("journal");
+                    }
                     transaction
                         .prepare_cached(
                             "INSERT OR REPLACE INTO call_state (k, phase, wish, dialog) VALUES (?1, ?2, ?3, ?4)",

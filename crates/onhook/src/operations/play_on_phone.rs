@@ -74,7 +74,7 @@ fn of_place(error: &PlaceError) -> ResponseError {
             tracing::error!(cause, "no call was placed");
             ResponseCode::InternalServerTransientError
         }
-        PlaceError::NoRandomness(_) => {
+        PlaceError::NoRandomness(_) | PlaceError::Interrupted => {
             tracing::error!(cause, "no call was placed");
             ResponseCode::InternalServerError
         }

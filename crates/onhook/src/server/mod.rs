@@ -17,12 +17,14 @@ use crate::{
     auth::{AuthError, Authenticator, impersonation::Impersonation},
     calls::{Calls, Sounds},
     config::Config,
+    crash_points,
     dial::{DialPolicy, Gate},
     http::{self, Door, House, Tls},
     journal::{Journal, JournalError},
     messages::StoredMessages,
     metrics,
     operations::Operations,
+    panics::{Vital, vital},
     sip::{Sip, SipError},
     store::{Reader, Store, StoreError, UserCache},
 };
@@ -96,7 +98,7 @@ impl Server {
         let sounds = Sounds::new(
             messages.clone(),
             ClipCache::new(CLIP_CACHE_BYTES, media::Limits::default()),
-            Pacer::start().map_err(ServerError::Pacer)?,
+            start_pacer().map_err(ServerError::Pacer)?,
             PortPool::new(PortPoolOptions {
                 address: wiring::media_address(config),
                 range: Some(config.media.rtp_ports.0.clone()),
@@ -134,15 +136,12 @@ impl Server {
             tokio::spawn(readers.serve(closing.clone()));
         }
         let certificates = door.certificates();
-        let door = tokio::spawn(door.serve(
-            http,
-            Arc::new(House {
-                authenticator,
-                operations,
-            }),
-            closing.clone(),
-            HTTP_GRACE,
-        ));
+        let house = Arc::new(House {
+            authenticator,
+            operations,
+        });
+        let serving = door.serve(http, house, closing.clone(), HTTP_GRACE);
+        let door = tokio::spawn(vital("the HTTP door", serving));
         Ok(Self {
             addresses,
             calls,
@@ -198,6 +197,15 @@ impl Server {
             tracing::error!(%error, "the journal did not close cleanly");
         }
     }
+}
+
+fn start_pacer() -> io::Result<Pacer> {
+    let held = Vital("the RTP pacer");
+    Pacer::start_watched(move || {
+        // With it the thread holds what tells of its panic.
+        let _ = &held;
+        crash_points::panic_at("pacer");
+    })
 }
 
 fn addresses(door: &Door, sip: &Sip, readers: Option<&metrics::Listener>) -> Addresses {

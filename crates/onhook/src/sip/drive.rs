@@ -32,6 +32,7 @@ use super::{
     trunk::Kept,
     wire,
 };
+use crate::panics::{Panicked, caught, vital};
 
 /// Puts messages at the end of a call's queue.
 pub(super) fn send(core: &Arc<Core>, call_id: &CallIdHeader, messages: Vec<Outgoing>, resumed: bool) {
@@ -51,7 +52,7 @@ pub(super) fn send(core: &Arc<Core>, call_id: &CallIdHeader, messages: Vec<Outgo
                 Entry::Vacant(free) => {
                     free.insert(steps.collect());
                     let (sender, call_id) = (core.clone(), call_id.clone());
-                    core.spawn(async move { run(&sender, &call_id).await });
+                    core.spawn(vital("what a call sends", async move { run(&sender, &call_id).await }));
                 }
             }
         }
@@ -100,29 +101,38 @@ async fn run(core: &Arc<Core>, call_id: &CallIdHeader) {
             tracing::debug!(%call_id, method = %tx.method, "a request that is on its way was given again");
             continue;
         }
-        let sent = if tx.method == Method::Ack {
-            acknowledge(core, call_id, &step.outgoing).await
-        } else {
-            open(core, Some(call_id), &step.outgoing, step.resumed)
-                .await
-                .map(|transaction| {
-                    let stop = (transaction.key.clone(), transaction.tu_sender.clone());
-                    core.chains.live().insert(live.clone(), stop);
-                    let listener = core.clone();
-                    core.spawn(async move {
-                        listen(&listener, &live, transaction).await;
-                        listener.chains.live().remove(&live);
-                    });
-                })
-        };
+        let sending = caught(async {
+            if tx.method == Method::Ack {
+                return acknowledge(core, call_id, &step.outgoing).await;
+            }
+            let transaction = open(core, Some(call_id), &step.outgoing, step.resumed).await?;
+            let stop = (transaction.key.clone(), transaction.tu_sender.clone());
+            core.chains.live().insert(live.clone(), stop);
+            let listener = core.clone();
+            core.spawn(async move {
+                let listened = caught(listen(&listener, &live, transaction)).await;
+                listener.chains.live().remove(&live);
+                if let Err(panicked) = listened {
+                    listener.emit(no_response(live, panicked.into())).await;
+                }
+            });
+            Ok(())
+        });
+        // A call whose request cannot be sent for a fault of ours has to know it: the others go on.
+        let sent = sending.await.unwrap_or_else(|panicked| Err(panicked.into()));
         if let Err(why) = sent {
-            core.emit(SipEvent::NoResponse {
-                call_id: call_id.clone(),
-                tx,
-                why,
-            })
-            .await;
+            core.emit(no_response((call_id.clone(), tx), why)).await;
         }
+    }
+}
+
+fn no_response((call_id, tx): (CallIdHeader, Tx), why: NoResponse) -> SipEvent {
+    SipEvent::NoResponse { call_id, tx, why }
+}
+
+impl From<Panicked> for NoResponse {
+    fn from(panicked: Panicked) -> Self {
+        Self::Unreachable(panicked.to_string())
     }
 }
 

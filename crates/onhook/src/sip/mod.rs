@@ -73,10 +73,12 @@ use shared::Core;
 use tap::{Allowance, Load};
 use trunk::Kept;
 
-use crate::reach::Reach;
+use crate::{panics, reach::Reach};
 
 /// Events that wait for the owner of the calls.
 const EVENTS: usize = 4096;
+/// Between a panic and a new beginning.
+const AFTER_A_PANIC: Duration = Duration::from_secs(1);
 /// How long closing waits for the library's own tasks.
 const CLOSE: Duration = Duration::from_secs(2);
 
@@ -253,20 +255,24 @@ impl Sip {
         });
         core.check_trunks().await?;
 
-        tracker.spawn(async move {
-            if let Err(error) = endpoint.serve().await {
-                tracing::error!(%error, "the SIP library stopped");
+        let until = closing.clone();
+        tracker.spawn(panics::vital("the SIP library", async move {
+            let ended = endpoint.serve().await;
+            if !until.is_cancelled() {
+                tracing::error!(?ended, "the SIP library stopped");
+                panics::died("the SIP library");
             }
-        });
+        }));
         for socket in core.net.udp() {
             reader.datagrams(socket);
         }
         let places = Places::default();
         for acceptor in acceptors {
-            tracker.spawn(acceptor.run(closing.clone(), tracker.clone(), reader.clone(), places.clone()));
+            let accepting = acceptor.run(closing.clone(), tracker.clone(), reader.clone(), places.clone());
+            tracker.spawn(panics::vital("a SIP listener", accepting));
         }
         let answering = core.clone();
-        tracker.spawn(async move {
+        tracker.spawn(panics::vital("the SIP server transactions", async move {
             while let Some(Some(transaction)) = answering.closing.run_until_cancelled(requests.recv()).await {
                 let (core, counted) = (answering.clone(), answering.load.answering());
                 answering.tracker.spawn(async move {
@@ -274,7 +280,7 @@ impl Sip {
                     drop(counted);
                 });
             }
-        });
+        }));
         tend_trunks(&core);
         Ok((Self { core }, receiver))
     }
@@ -412,17 +418,24 @@ impl Sip {
 fn tend_trunks(core: &Arc<Core>) {
     for kept in &core.trunks {
         if let Some(interval) = kept.trunk.keepalive {
-            let (leaving, asking) = (
-                core.leaving.clone(),
-                keep_alive::keep_alive(core.clone(), kept.clone(), interval),
-            );
-            core.trunk_tasks.spawn(async move {
+            let (leaving, core, kept) = (core.leaving.clone(), core.clone(), kept.clone());
+            let trunk_tasks = core.trunk_tasks.clone();
+            trunk_tasks.spawn(async move {
+                let asking = again(|| keep_alive::keep_alive(core.clone(), kept.clone(), interval));
                 leaving.run_until_cancelled(asking).await;
             });
         }
         if let Some(registration) = kept.trunk.register {
-            core.trunk_tasks
-                .spawn(register::keep(core.clone(), kept.clone(), registration));
+            let (core, kept) = (core.clone(), kept.clone());
+            let trunk_tasks = core.trunk_tasks.clone();
+            trunk_tasks.spawn(async move { again(|| register::keep(core.clone(), kept.clone(), registration)).await });
         }
+    }
+}
+
+/// Begins anew whenever it panics: an answer of one trunk is no reason to end the calls of all.
+async fn again<F: Future<Output = ()>>(tend: impl Fn() -> F) {
+    while panics::caught(tend()).await.is_err() {
+        tokio::time::sleep(AFTER_A_PANIC).await;
     }
 }

@@ -26,11 +26,14 @@ use super::{
     tap::{Counted, Tap},
     wire,
 };
+use crate::panics;
 
 /// How long a stream may be silent between two messages, keep-alives counted. Peers open another when they need it.
 const IDLE: Duration = Duration::from_secs(300);
 /// How long one message may take from its first byte to its last.
 const MESSAGE_TIME: Duration = Duration::from_secs(10);
+/// Before a socket whose reading ended is read again.
+const READ_AGAIN: Duration = Duration::from_millis(10);
 /// Read at once.
 const CHUNK: usize = 4096;
 
@@ -75,7 +78,14 @@ impl Reader {
         let reader = self.clone();
         self.tracker.spawn(async move {
             let closing = reader.closing.clone();
-            closing.run_until_cancelled(datagrams(&reader.tap, socket)).await;
+            // Whatever one datagram did: there are others.
+            let reading = async {
+                loop {
+                    let _ = panics::caught(datagrams(&reader.tap, socket.clone())).await;
+                    tokio::time::sleep(READ_AGAIN).await;
+                }
+            };
+            closing.run_until_cancelled(reading).await;
         });
     }
 
@@ -107,9 +117,7 @@ async fn datagrams(tap: &Tap, socket: UdpConnection) {
                 None => return,
             },
             ended = &mut reading => {
-                if let Err(error) = ended {
-                    tracing::error!(%error, "a SIP socket is not read any more");
-                }
+                tracing::error!(?ended, "a SIP socket was not read for a moment");
                 return;
             }
         }
@@ -118,7 +126,9 @@ async fn datagrams(tap: &Tap, socket: UdpConnection) {
 
 async fn read(tap: &Tap, stream: Stream, place: Option<Place>, counted: Counted) {
     let (connection, token, from) = (stream.connection.clone(), stream.token.clone(), stream.from);
-    if let Some(Err(why)) = token.run_until_cancelled(messages(tap, stream)).await {
+    // A message that it panics of ends the connection, which nobody would read any more.
+    let ended = panics::caught(token.run_until_cancelled(messages(tap, stream))).await;
+    if let Ok(Some(Err(why))) = ended {
         match why {
             StreamEnd::TooLong => tap.peers.turn_away("a message that is too long", from.ip()),
             StreamEnd::NoLength => tap.peers.turn_away("a message without an end", from.ip()),

@@ -6,6 +6,7 @@
 mod failing_disk;
 mod full_disk;
 mod idle_sockets;
+mod panics;
 mod shutdown;
 mod stage;
 mod stalled_disk;

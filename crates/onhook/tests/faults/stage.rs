@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -23,6 +24,8 @@ use tokio::time::timeout;
 const PASSWORD: &str = "secret";
 /// No step takes this long unless something is broken.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// What a process that aborts ends by.
+const SIGABRT: i32 = 6;
 const BINARY: &str = env!("CARGO_BIN_EXE_onhook");
 
 /// What a server is started with.
@@ -98,28 +101,7 @@ impl Stage {
 
     /// The same, started by another program, which is told the command after its own arguments.
     pub(crate) async fn serve_by(&self, starter: &[&str], store: &str, calls: &str) -> Serving {
-        let phone = self.phone.address(Transport::Udp).unwrap();
-        let config = self.folder.path().join("onhook.toml");
-        let toml = format!(
-            "[http]\nlisten = \"127.0.0.1:0\"\n{}\n[sip]\nlisten = [\"udp:127.0.0.1:0\"]\n[sip.timers]\nt1 = \"100ms\"\n\
-             [store]\npath = {:?}\n{store}\n[calls]\nmax_live = 1000\nmax_live_per_mailbox = 1000\n{CAPS}\n{calls}\n\
-             [[trunk]]\nname = \"phone\"\nnext_hop = \"sip:{phone}\"\nkeepalive = \"0s\"\n\
-             [dial]\nallow = [\"^[0-9]{{2,6}}$\"]\n",
-            self.http, self.store
-        );
-        fs::write(&config, toml).unwrap();
-        let ready_file = self.folder.path().join("ready.json");
-        let serve = ["serve", "--config", config.to_str().unwrap(), "--ready-file"];
-        let mut command: Vec<&str> = starter.to_vec();
-        command.push(BINARY);
-        command.extend(serve);
-        command.push(ready_file.to_str().unwrap());
-        let mut child = Command::new(command[0])
-            .args(&command[1..])
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
+        let mut child = self.start(starter, store, calls);
 
         let (told, log) = mpsc::channel(10_000);
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -138,10 +120,48 @@ impl Stage {
             item_id: self.item_id.clone(),
         };
         serving.tells(" ready").await;
-        let addresses: serde_json::Value = serde_json::from_slice(&fs::read(&ready_file).unwrap()).unwrap();
+        let addresses: serde_json::Value = serde_json::from_slice(&fs::read(self.ready_file()).unwrap()).unwrap();
         serving.http = addresses["http"][0].as_str().unwrap().parse().unwrap();
         serving.log_in("anna", PASSWORD);
         serving
+    }
+
+    /// Starts a server that dies before long, and waits for its end; returns what it logged.
+    pub(crate) async fn dies(&self, starter: &[&str], store: &str, calls: &str) -> String {
+        let child = self.start(starter, store, calls);
+        let ended = timeout(PATIENCE, child.wait_with_output()).await.unwrap().unwrap();
+        let log = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.signal(), Some(SIGABRT), "{log}");
+        log
+    }
+
+    fn ready_file(&self) -> PathBuf {
+        self.folder.path().join("ready.json")
+    }
+
+    fn start(&self, starter: &[&str], store: &str, calls: &str) -> Child {
+        let phone = self.phone.address(Transport::Udp).unwrap();
+        let config = self.folder.path().join("onhook.toml");
+        let toml = format!(
+            "[http]\nlisten = \"127.0.0.1:0\"\n{}\n[sip]\nlisten = [\"udp:127.0.0.1:0\"]\n[sip.timers]\nt1 = \"100ms\"\n\
+             [store]\npath = {:?}\n{store}\n[calls]\nmax_live = 1000\nmax_live_per_mailbox = 1000\n{CAPS}\n{calls}\n\
+             [[trunk]]\nname = \"phone\"\nnext_hop = \"sip:{phone}\"\nkeepalive = \"0s\"\n\
+             [dial]\nallow = [\"^[0-9]{{2,6}}$\"]\n",
+            self.http, self.store
+        );
+        fs::write(&config, toml).unwrap();
+        let ready_file = self.ready_file();
+        let serve = ["serve", "--config", config.to_str().unwrap(), "--ready-file"];
+        let mut command: Vec<&str> = starter.to_vec();
+        command.push(BINARY);
+        command.extend(serve);
+        command.push(ready_file.to_str().unwrap());
+        Command::new(command[0])
+            .args(&command[1..])
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap()
     }
 
     /// Another process adds a user, with the password of everybody here.
@@ -192,6 +212,10 @@ impl Stage {
             assert!(!matches!(event.what, What::Message(Direction::Received, text) if text.starts_with("CANCEL")));
         }
         invited
+    }
+
+    pub(crate) fn store(&self) -> &Path {
+        &self.store
     }
 
     /// Why each recorded call ended, in the order in which they were placed.
@@ -261,6 +285,12 @@ impl Serving {
     /// `TERM`, `INT` or `KILL`.
     pub(crate) async fn signal(&self, name: &str) {
         run("sh", &["-c", &format!("kill -{name} {}", self.pid())]).await;
+    }
+
+    /// Waits for the abort of a server that could not go on.
+    pub(crate) async fn aborts(mut self) {
+        let status = timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap();
+        assert_eq!(status.signal(), Some(SIGABRT));
     }
 
     /// Waits for its end, and returns the exit code; a killed server has none, and counts as -1.

@@ -6,7 +6,7 @@ use call::{
     MediaCommand, Moment, Output, Phase, Record, Reply, Save,
     sdp::{Agreed, Codec},
 };
-use media::{Clip, PlayEnd, Playing};
+use media::{Clip, ClipError, PlayEnd, Playing};
 use serde::{Deserialize, Serialize};
 
 use super::{Key, Note, Owner, SoundUnavailable};
@@ -15,7 +15,9 @@ use crate::{
         live::{Live, Row, Stage},
         past,
     },
+    crash_points,
     journal::{CallState, Journal, Written},
+    panics::{caught, vital},
     sip::InviteProgress,
 };
 
@@ -88,11 +90,10 @@ impl Owner {
 
     fn save(&mut self, key: Key, save: Save) {
         let Some(live) = self.live.get_mut(&key) else { return };
-        #[cfg(feature = "crash-points")]
-        crate::calls::crash_points::before(save);
+        crash_points::before(save);
         let durable = write(&self.journal, key, live, save);
         let notes = self.notes.clone();
-        tokio::spawn(async move {
+        report(async move {
             let done = match durable.await {
                 Ok(()) => true,
                 Err(error) => {
@@ -113,7 +114,7 @@ impl Owner {
         incoming.reply(None, &reply);
         if awaits_ack {
             let notes = self.notes.clone();
-            tokio::spawn(async move {
+            report(async move {
                 let note = loop {
                     match incoming.next().await {
                         Some(InviteProgress::Acked(request)) => {
@@ -167,9 +168,10 @@ impl Owner {
             return;
         };
         let (sounds, notes) = (self.sounds.clone(), self.notes.clone());
-        tokio::spawn(async move {
+        report(async move {
             let codec = agreed.codec;
-            let clip = sounds.clip(&message, codec).await;
+            let clip = caught(sounds.clip(&message, codec)).await;
+            let clip = clip.unwrap_or(Err(SoundUnavailable::Clip(ClipError::Interrupted)));
             let _ = notes
                 .send(Note::Clip {
                     key,
@@ -219,7 +221,7 @@ impl Owner {
             None => {
                 let (playing, finished) = self.sounds.play(clip, stage, &agreed)?;
                 let notes = self.notes.clone();
-                tokio::spawn(async move {
+                report(async move {
                     let note = match finished.await {
                         PlayEnd::Played => Note::Played { key, stream },
                         PlayEnd::NoListener => Note::Unheard { key, stream },
@@ -247,6 +249,11 @@ impl Owner {
         live.playing = Some(playing);
         Ok(())
     }
+}
+
+/// A task that brings the owner a [`Note`]: a call waits for it, and would for ever.
+fn report(task: impl Future<Output = ()> + Send + 'static) {
+    tokio::spawn(vital("a report to the owner of the calls", task));
 }
 
 /// The stream goes on elsewhere, or as it was: a session that is only refreshed does not look for its listener again.

@@ -13,6 +13,7 @@ use crate::{
         live::{Placed, Stage},
         place::{Names, Order},
     },
+    crash_points,
     dial::Permit,
     journal::IdHash,
     messages::Message,
@@ -160,7 +161,7 @@ impl Owner {
         if of_live.or_else(of_leftover).or_else(of_past) != Some(owner) {
             return None;
         }
-        self.take_up(key);
+        self.take_up_early(key);
         // A leftover without a way to its phone is still waiting.
         (self.live.contains_key(&key) || self.past.contains_key(&key)).then_some(key)
     }
@@ -175,6 +176,7 @@ impl Owner {
 
     fn disconnect(&mut self, owner: [u8; 32], id: IdHash) -> Option<watch::Receiver<Settled>> {
         let key = self.find(owner, id)?;
+        crash_points::panic_at("owner");
         let now = self.now();
         self.with(key, |live| live.call.disconnect(now));
         match self.live.get(&key) {

@@ -1,26 +1,24 @@
 //! What an earlier server left: ids that can still be asked about, and calls whose phones may be off-hook.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     time::{Duration, SystemTime},
 };
 
-use call::{Call, Moment, Record, Response, Surroundings, sdp::LocalMedia};
+use call::{Call, Record, Response, Surroundings, sdp::LocalMedia};
 
 use super::{
     Key, Live, Owner, Past,
     act::{Intent, is_answered},
     local_ip,
+    turns::Turn,
 };
 use crate::{
     calls::{PhoneCallId, TrunkRoute, live::Row, past::Detail},
+    crash_points,
     dial::{Hold, Started, Whom},
-    journal::{Leftover, Recovered},
+    journal::{Counted, Ended, Leftover},
 };
-
-/// Leftovers whose ending begins within one T1, less those that are over. More at once would overrun the peer, and what it
-/// drops is lost time. New calls are not counted: however many there are, the phones of old ones are hung up.
-const AT_ONCE: usize = 128;
 
 /// When to look again for a way to a phone.
 const RETRY: Duration = Duration::from_secs(1);
@@ -31,38 +29,6 @@ enum Stuck {
     ForNow,
     /// Its record cannot be read, or there is no trunk at all.
     ForGood,
-}
-
-/// In which order leftovers are ended.
-#[derive(Default)]
-pub(super) struct Turns {
-    /// Whose turn has not come: first those whose phones are known to be up, then the newest.
-    waiting: VecDeque<Key>,
-    /// Whose turn has come within the last T1. Not longer: a far end that says nothing keeps a call for a minute, and
-    /// must not keep all others waiting.
-    lately: VecDeque<(Key, Moment)>,
-}
-
-impl Turns {
-    /// When there is room for another turn, once there is none.
-    pub(super) fn next(&self, t1: Duration) -> Option<Moment> {
-        let (_, since) = self.lately.front()?;
-        (!self.waiting.is_empty() && self.is_full()).then(|| *since + t1)
-    }
-
-    pub(super) fn over(&mut self, key: Key) {
-        self.lately.retain(|(other, _)| *other != key);
-    }
-
-    fn is_full(&self) -> bool {
-        self.lately.len() >= AT_ONCE
-    }
-
-    fn pass(&mut self, t1: Duration, now: Moment) {
-        while self.lately.front().is_some_and(|(_, since)| *since + t1 <= now) {
-            self.lately.pop_front();
-        }
-    }
 }
 
 /// A call of an earlier server that waits for its turn.
@@ -88,15 +54,15 @@ const NOBODY: [u8; 32] = [0; 32];
 
 impl Owner {
     /// From here on every call that is known can be asked about.
-    pub(super) fn remember(&mut self, recovered: Recovered) {
-        let intents = recovered.leftovers.iter().filter_map(|leftover| {
+    pub(super) fn remember(&mut self, leftovers: Vec<Leftover>, ended: &[(Key, Ended)], counted: &[Counted]) {
+        let intents = leftovers.iter().filter_map(|leftover| {
             let intent: Intent = serde_json::from_slice(&leftover.intent).ok()?;
             Some((leftover.key, intent))
         });
         let mut intents: HashMap<Key, Intent> = intents.collect();
-        self.count(&recovered, &intents);
+        self.count(ended, counted, &intents);
         let (now, today) = (self.now(), SystemTime::now());
-        for (key, ended) in &recovered.ended {
+        for (key, ended) in ended {
             let age = today.duration_since(ended.ended).unwrap_or_default();
             if let Some(left) = self.settings.ended_retention.checked_sub(age)
                 && let Some(past) = Past::recovered(ended)
@@ -106,15 +72,20 @@ impl Owner {
                 self.schedule.set(*key, Some(now + left));
             }
         }
-        if !recovered.leftovers.is_empty() {
+        if !leftovers.is_empty() {
             tracing::warn!(
-                calls = recovered.leftovers.len(),
+                calls = leftovers.len(),
                 "calls were up when the last server stopped: hanging up"
             );
         }
         let longest = self.longest();
-        for leftover in recovered.leftovers {
+        for leftover in leftovers {
             let key = leftover.key;
+            if Turn::after(self.taking_up.deaths(key)) == Turn::Never {
+                tracing::error!(call = %key, file = %self.taking_up.path().display(),
+                    "three starts in a row died when this call was taken up: it is left alone, and its phone may be off-hook; with a newer onhook, remove the file to have it tried again");
+                continue;
+            }
             self.by_id.insert(leftover.id_hash, key);
             let known = intents.remove(&key).map(|intent| {
                 let Record { trunk, dialog, .. } = &intent.record;
@@ -130,13 +101,14 @@ impl Owner {
         }
         let (up, others): (Vec<_>, Vec<_>) = self.leftovers.iter().partition(|(_, waiting)| waiting.is_up());
         // Of the others the newest may still ring; who rang long ago does no more.
-        let others = others.into_iter().rev();
-        self.turns.waiting = up.into_iter().chain(others).map(|(key, _)| *key).collect();
+        for (key, _) in up.into_iter().chain(others.into_iter().rev()) {
+            self.turns.add(*key, Turn::after(self.taking_up.deaths(*key)));
+        }
     }
 
     /// The caps go on counting where the last server stopped.
-    fn count(&mut self, recovered: &Recovered, intents: &HashMap<Key, Intent>) {
-        let details = recovered.ended.iter();
+    fn count(&mut self, ended: &[(Key, Ended)], counted: &[Counted], intents: &HashMap<Key, Intent>) {
+        let details = ended.iter();
         let details: HashMap<Key, Detail> = details
             .filter_map(|(key, ended)| Some((*key, Detail::of(ended)?)))
             .collect();
@@ -152,10 +124,7 @@ impl Owner {
             }),
         });
         // One that has ended and was answered once more, by another fork, is one call.
-        let over = recovered
-            .counted
-            .iter()
-            .filter(|counted| !intents.contains_key(&counted.key));
+        let over = counted.iter().filter(|counted| !intents.contains_key(&counted.key));
         let longest = self.longest();
         let over = over.map(|counted| Started {
             mailbox: counted.owner,
@@ -185,31 +154,51 @@ impl Owner {
 
     /// Ends leftovers, as many at a time as may be.
     pub(super) fn take_up_leftovers(&mut self) {
-        self.turns.pass(self.settings.limits.t1, self.now());
-        while !self.turns.is_full()
-            && let Some(key) = self.turns.waiting.pop_front()
-        {
-            self.take_up(key);
-            if self.leftovers.contains_key(&key) {
-                self.turns.waiting.push_back(key);
-                break;
+        loop {
+            let is_up = |key| self.live.get(&key).is_some_and(|live| !live.call.is_drained());
+            let last = self.turns.last_of_all();
+            let batch = self.turns.take(self.settings.limits.t1, self.now(), is_up);
+            if batch.is_empty() {
+                return;
+            }
+            if batch.first() == last.as_ref() {
+                tracing::error!(call = %batch[0], "two starts in a row died when this call was taken up: it is taken up last, now");
+            }
+            self.taking_up.begin(&batch);
+            let stuck = batch.iter().position(|key| {
+                self.take_up(*key);
+                self.leftovers.contains_key(key)
+            });
+            self.taking_up.done(&batch);
+            if let Some(stuck) = stuck {
+                return self.turns.again(batch[stuck..].iter().copied());
             }
         }
     }
 
-    /// Ends this call now if it is a leftover that waits: its turn has come, its phone speaks, or somebody asks
-    /// about it.
-    pub(super) fn take_up(&mut self, key: Key) {
+    /// Ends this call now if it is a leftover that waits: its phone speaks, or somebody asks about it. Of what the last two
+    /// starts died, its turn comes when all others are down.
+    pub(super) fn take_up_early(&mut self, key: Key) {
+        if self.leftovers.contains_key(&key) && !self.turns.comes_last(key) {
+            self.taking_up.begin(&[key]);
+            self.take_up(key);
+            self.taking_up.done(&[key]);
+        }
+    }
+
+    /// Ends this call if it is a leftover that waits.
+    fn take_up(&mut self, key: Key) {
         let Some(Waiting { leftover, known }) = self.leftovers.remove(&key) else {
             return;
         };
+        crash_points::taking_up(&key);
         let call = match &known {
             Some((intent, _)) => self.leftover(&leftover, intent),
             None => Err(Stuck::ForGood),
         };
         match (call, known) {
             (Ok(call), Some((intent, hold))) => {
-                self.turns.lately.push_back((key, self.now()));
+                self.turns.begun(key, self.now());
                 let live = Live {
                     row: Row::Open,
                     address: intent.address,
@@ -269,7 +258,7 @@ impl Owner {
             return;
         };
         tracing::warn!(call = %key, sip.call_id = %response.call_id, "a call was answered after it was forgotten: hanging up");
-        self.turns.lately.push_back((key, self.now()));
+        self.turns.begun(key, self.now());
         self.admit(key, live);
         self.act(key);
     }
