@@ -14,6 +14,7 @@ mod endpoint;
 mod forwarded;
 mod framing;
 mod front;
+pub mod fuzzed;
 mod linger;
 mod listener;
 mod places;

@@ -4,7 +4,7 @@
 //! an address. Nothing is counted unless `[metrics] listen` is set; then everybody who reaches that address may read, and
 //! there is nothing but `GET /metrics`.
 
-use std::{convert::Infallible, fmt, io, net::SocketAddr, sync::Arc, sync::OnceLock, time::Duration};
+use std::{convert::Infallible, fmt, future::ready, io, net::SocketAddr, sync::Arc, sync::OnceLock, time::Duration};
 
 use http_body_util::Full;
 use hyper::{
@@ -164,7 +164,7 @@ impl Listener {
 
 /// One connection, one answer.
 async fn read(stream: TcpStream) {
-    let service = service_fn(async |request| Ok::<_, Infallible>(answer(&request)));
+    let service = service_fn(|request| ready(Ok::<_, Infallible>(answer(&request))));
     // Whatever goes wrong is the reader's to tell.
     let _ = http1::Builder::new()
         .keep_alive(false)

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use rustls_pki_types::CertificateDer;
-use x509_parser::asn1_rs::{Any, FromDer as _, Oid, oid};
+use x509_parser::asn1_rs::{Any, FromDer as _, Oid, Tag, oid};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 
@@ -37,10 +37,10 @@ impl Certificates {
         let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
         let names = &certificate.subject_alternative_name().ok()??.value.general_names;
         for kind in &self.kinds {
-            let mut of_kind = names.iter().filter_map(|name| text_of(name, *kind));
+            let mut of_kind = names.iter().filter(|name| is_of(name, *kind));
             match (of_kind.next(), of_kind.next()) {
                 (None, _) => {}
-                (Some(name), None) => return self.domains.user(name),
+                (Some(name), None) => return self.domains.user(text_of(name)?),
                 (Some(_), Some(_)) => return None,
             }
         }
@@ -48,12 +48,22 @@ impl Certificates {
     }
 }
 
-fn text_of<'n>(name: &GeneralName<'n>, kind: CertificateName) -> Option<&'n str> {
+/// Also when it cannot be read: by its tag (RFC 5280 §4.2.1.6). Whoever reads it otherwise would see a second name.
+fn is_of(name: &GeneralName<'_>, kind: CertificateName) -> bool {
     match (kind, name) {
-        (CertificateName::Email, GeneralName::RFC822Name(text))
-        | (CertificateName::Dns, GeneralName::DNSName(text)) => Some(text),
-        (CertificateName::Upn, GeneralName::OtherName(kind, value)) if *kind == UPN => {
-            // otherName holds its value in a tag [0] of its own (RFC 5280 §4.2.1.6).
+        (CertificateName::Email, GeneralName::RFC822Name(_) | GeneralName::Invalid(Tag(1), _))
+        | (CertificateName::Dns, GeneralName::DNSName(_) | GeneralName::Invalid(Tag(2), _))
+        | (CertificateName::Upn, GeneralName::Invalid(Tag(0), _)) => true,
+        (CertificateName::Upn, GeneralName::OtherName(kind, _)) => *kind == UPN,
+        _ => false,
+    }
+}
+
+fn text_of<'n>(name: &GeneralName<'n>) -> Option<&'n str> {
+    match name {
+        GeneralName::RFC822Name(text) | GeneralName::DNSName(text) => Some(text),
+        GeneralName::OtherName(_, value) => {
+            // otherName holds its value in a tag [0] of its own.
             let (_, explicit) = Any::from_der(value).ok()?;
             let (_, text) = Any::from_der(explicit.data).ok()?;
             std::str::from_utf8(text.data).ok()
@@ -64,7 +74,7 @@ fn text_of<'n>(name: &GeneralName<'n>, kind: CertificateName) -> Option<&'n str>
 
 #[cfg(test)]
 mod tests {
-    use rcgen::{CertificateParams, KeyPair, OtherNameValue, SanType};
+    use rcgen::{CertificateParams, CustomExtension, KeyPair, OtherNameValue, SanType};
 
     use super::*;
 
@@ -84,6 +94,10 @@ mod tests {
     fn user(kinds: &[CertificateName], names: Vec<SanType>) -> Option<String> {
         let mut params = CertificateParams::default();
         params.subject_alt_names = names;
+        user_of(kinds, params)
+    }
+
+    fn user_of(kinds: &[CertificateName], params: CertificateParams) -> Option<String> {
         let certificate = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
         let certificates = Certificates {
             kinds: kinds.to_vec(),
@@ -139,6 +153,22 @@ mod tests {
             assert_eq!(user(&[Upn], vec![upn(nobody)]), None, "{nobody:?}");
         }
         assert_eq!(user(&[Email], vec![email("alice\0@evil.example")]), None);
+    }
+
+    #[test]
+    fn a_second_name_that_cannot_be_read_is_a_second_name() {
+        use CertificateName::{Dns, Email};
+        let user = |kinds: &[CertificateName], names: &[&[u8]]| {
+            let names = names.concat();
+            let mut params = CertificateParams::default();
+            let content = [&[0x30, names.len() as u8], names.as_slice()].concat();
+            params.custom_extensions = vec![CustomExtension::from_oid_content(&[2, 5, 29, 17], content)];
+            user_of(kinds, params)
+        };
+        let (good, bad): (&[u8], &[u8]) = (b"\x81\x05a@b.c", b"\x81\x05c@b.\xff");
+        assert_eq!(user(&[Email], &[good]).as_deref(), Some("a@b.c"));
+        assert_eq!(user(&[Email], &[good, bad]), None);
+        assert_eq!(user(&[Email, Dns], &[bad, b"\x82\x03pc7"]), None);
     }
 
     #[test]

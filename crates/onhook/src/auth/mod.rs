@@ -8,6 +8,7 @@
 mod certificate;
 mod credentials;
 mod domains;
+pub mod fuzzed;
 pub mod impersonation;
 mod ldap;
 mod oauth;

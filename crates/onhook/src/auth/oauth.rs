@@ -110,6 +110,18 @@ impl Tokens {
     }
 }
 
+/// The algorithm of a token, and its claims if a key of this JWKS has signed them.
+pub(super) fn read(
+    token: &str,
+    jwks: &[u8],
+    allowed: &[SigningAlgorithm],
+) -> Option<(SigningAlgorithm, Option<Map<String, Value>>)> {
+    let signed = Signed::parse(token, allowed).ok()?;
+    let key = keys::parse(jwks).ok().and_then(|keys| keys::pick(&keys, &signed));
+    let claims = key.and_then(|key| signed.claims(&key).ok());
+    Some((signed.algorithm, claims))
+}
+
 impl Rules {
     /// Whom the claims name, if they are as they must be.
     fn user(&self, claims: &Map<String, Value>, now: SystemTime) -> Result<UserName, TokenError> {

@@ -43,7 +43,9 @@ impl<'t> Signed<'t> {
         let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
         let (header, payload) = message.split_once('.').ok_or(TokenError::Malformed)?;
         let decoded = |text: &str| BASE64.decode(text).map_err(|_| TokenError::Malformed);
-        let header: Header = serde_json::from_slice(&decoded(header)?).map_err(|_| TokenError::Malformed)?;
+        // All of it is UTF-8 (RFC 7515 §5.2), also what is passed over: there are readers that would not take it.
+        let header = String::from_utf8(decoded(header)?).map_err(|_| TokenError::Malformed)?;
+        let header: Header = serde_json::from_str(&header).map_err(|_| TokenError::Malformed)?;
         // Extensions that have to be understood are not (RFC 7515 §4.1.11).
         let is_jwt = header.typ.as_deref().is_none_or(|typ| {
             let typ = typ.strip_prefix("application/").unwrap_or(typ);
@@ -195,4 +197,25 @@ fn rsa(algorithm: SigningAlgorithm) -> Option<&'static RsaParameters> {
 /// SEC 1 §2.3.3, without compression.
 fn point(x: &[u8], y: &[u8], length: usize) -> Option<Vec<u8>> {
     (x.len() == length && y.len() == length).then(|| [&[4], x, y].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_utf_8_as_a_whole() {
+        let parsed = |header: &[u8]| {
+            let token = format!("{}.e30.AAAA", BASE64.encode(header));
+            Signed::parse(&token, &[SigningAlgorithm::Es256]).map(|signed| signed.algorithm)
+        };
+        assert_eq!(
+            parsed("{\"alg\":\"ES256\",\"x\":\"é\"}".as_bytes()),
+            Ok(SigningAlgorithm::Es256)
+        );
+        assert_eq!(
+            parsed(b"{\"alg\":\"ES256\",\"x\":\"\xe9\"}"),
+            Err(TokenError::Malformed)
+        );
+    }
 }

@@ -160,7 +160,7 @@ impl fmt::Debug for Keys {
 }
 
 /// The key with the token's id, or, when it names none, the only one there is for its algorithm.
-fn pick(keys: &[Key], token: &Signed<'_>) -> Option<Key> {
+pub(super) fn pick(keys: &[Key], token: &Signed<'_>) -> Option<Key> {
     let mut candidates = keys
         .iter()
         .filter(|key| key.is_for(token.algorithm) && (token.key_id.is_none() || key.id == token.key_id));
@@ -184,7 +184,7 @@ fn fetch(agent: &Agent, url: &str) -> Result<Arc<[Key]>, KeysError> {
     parse(&document.map_err(Box::new)?)
 }
 
-fn parse(document: &[u8]) -> Result<Arc<[Key]>, KeysError> {
+pub(super) fn parse(document: &[u8]) -> Result<Arc<[Key]>, KeysError> {
     let jwks: Jwks = serde_json::from_slice(document)?;
     // One that cannot be read is passed over (RFC 7517 §5): issuers publish kinds that we do not know.
     let jwks = jwks.keys.into_iter().take(MOST_KEYS);
