@@ -79,7 +79,7 @@ async fn every_refusal_is_counted_by_its_reason_and_nothing_names_a_number_or_a_
     for secret in ["4711", "anna", "881612345678", PATIENT] {
         assert!(!all.contains(secret), "{secret}: {all}");
     }
-    assert_eq!(all.matches("onhook_dial_refused_total{").count(), 17, "{all}");
+    assert_eq!(all.matches("onhook_dial_refused_total{").count(), 19, "{all}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
