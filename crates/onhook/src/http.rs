@@ -17,6 +17,9 @@ mod front;
 pub mod fuzzed;
 mod linger;
 mod listener;
+#[cfg(test)]
+mod long_answers;
+mod page;
 mod places;
 mod router;
 mod service;
@@ -28,6 +31,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -171,11 +175,12 @@ impl Door {
             settings.trusted_proxies.clone(),
         );
         let settings = Arc::new(settings);
+        let router = router::router(Front {
+            settings: Arc::clone(&settings),
+            service,
+        });
         let connections = Serving {
-            router: router::router(Front {
-                settings: Arc::clone(&settings),
-                service,
-            }),
+            routes: Arc::new(move || router.clone().layer(Extension(Arc::new(S::Connection::default())))),
             settings,
             leaving: Leaving::new(),
             under_way: TaskTracker::new(),

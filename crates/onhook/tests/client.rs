@@ -31,8 +31,15 @@ struct OneCall;
 
 impl Service for OneCall {
     type Caller = ();
+    type Connection = ();
 
-    async fn authenticate(&self, presented: Presented<'_>, _: Taken, _: IpAddr) -> Result<(), Unauthenticated> {
+    async fn authenticate(
+        &self,
+        presented: Presented<'_>,
+        _: Taken,
+        _: IpAddr,
+        (): &(),
+    ) -> Result<(), Unauthenticated> {
         let Presented::Authorization(authorization) = presented else {
             return Err(Unauthenticated::Rejected);
         };
@@ -45,7 +52,7 @@ impl Service for OneCall {
         }
     }
 
-    async fn answer(&self, asked: Asked<'_, ()>) -> Result<Answer, Fault> {
+    async fn answer(&self, asked: Asked<'_, Self>) -> Result<Answer, Fault> {
         let response = match asked.request.operation {
             Operation::PlayOnPhone(operation) if operation.dial_string == "fault" => {
                 return Err(Fault::InternalServerError);

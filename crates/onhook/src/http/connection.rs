@@ -58,7 +58,8 @@ pub(super) struct Gone(pub(super) CancellationToken);
 /// What every connection is served with.
 #[derive(Clone)]
 pub(super) struct Serving {
-    pub(super) router: Router,
+    /// The routes for one connection, which share what is kept for it.
+    pub(super) routes: Arc<dyn Fn() -> Router + Send + Sync>,
     pub(super) settings: Arc<Settings>,
     pub(super) leaving: Leaving,
     /// Requests that are being carried out, with their client or without.
@@ -105,15 +106,15 @@ async fn shake_hands<'s>(
     None
 }
 
-async fn serve_http<S: Socket>(stream: S, connection: Connection, serving: Serving) {
+pub(super) async fn serve_http<S: Socket>(stream: S, connection: Connection, serving: Serving) {
     let Serving {
-        router,
+        routes,
         settings,
         under_way,
         shutdown,
         ..
     } = serving;
-    let (peer, place) = (connection.peer, &*connection.place);
+    let (peer, place, router) = (connection.peer, &*connection.place, routes());
     let outbox = &connection.outbox;
     let mut stream = Watched::new(
         stream,
@@ -260,7 +261,7 @@ mod tests {
             outbox: Arc::default(),
         };
         let serving = Serving {
-            router: Router::new().route("/", get(yield_now)),
+            routes: Arc::new(|| Router::new().route("/", get(yield_now))),
             settings: Arc::new(Settings::from(&config.http)),
             leaving: Leaving::new(),
             under_way: TaskTracker::new(),

@@ -5,16 +5,19 @@
 //! connection that the client has closed succeeds, so the socket itself is asked before. Who closes from then on counts as
 //! told: it may have read the answer, and so may a proxy that resets its connection.
 
+use std::io;
 use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 use tokio_rustls::server::TlsStream;
 
 /// Called when an answer has left. Dropped instead, it has not: its client is gone, or has not read it.
@@ -101,6 +104,18 @@ impl<B: Body + Unpin> Body for Delivered<B> {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+/// A body of parts that are made while it is sent.
+pub(super) struct Parts(pub(super) mpsc::Receiver<io::Result<Bytes>>);
+
+impl Body for Parts {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        self.0.poll_recv(cx).map_ok(Frame::data)
     }
 }
 

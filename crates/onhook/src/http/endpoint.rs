@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use axum::body::Body;
-use axum::extract::{Extension, Request, State};
+use axum::extract::Request;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -13,23 +13,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::answer::{Refusal, refuse, xml};
 use super::body::{announced_length, read};
-use super::connection::{Connection, Gone};
-use super::delivery::{Delivered, OnLeft};
-use super::front::{Front, authenticate};
+use super::connection::Gone;
+use super::delivery::{Delivered, OnLeft, Parts};
+use super::front::Known;
+use super::service::Content;
 use super::{Answer, Asked, Service, Settings};
 use crate::crash_points;
 
-pub(super) async fn serve<S: Service>(
-    State(front): State<Front<S>>,
-    Extension(connection): Extension<Connection>,
-    request: Request,
-) -> Response {
+pub(super) async fn serve<S: Service>(known: Known<S>, request: Request) -> Response {
     let (mut head, body) = request.into_parts();
-    let settings = &*front.settings;
-    let caller = match authenticate(&front, &connection, &head.headers).await {
-        Ok(caller) => caller,
-        Err(refused) => return refused.into_response(&head.method, settings, None),
-    };
+    let settings = &*known.front.settings;
     if let Err(refusal) = check_head(&head.headers, settings) {
         return refuse(refusal, &head.method, settings);
     }
@@ -38,49 +31,56 @@ pub(super) async fn serve<S: Service>(
         Err(refusal) => return refuse(refusal, &head.method, settings),
     };
     // Where a chunked body ends is only known now.
-    connection.place.keep();
-    let gone = head
-        .extensions
-        .remove::<Gone>()
-        .map(|Gone(gone)| gone)
-        .unwrap_or_default();
-    let (response, on_told) = answer(&front, &caller, &body, &gone).await;
+    known.connection.place.keep();
+    let gone = head.extensions.remove::<Gone>();
+    let gone = gone.map(|Gone(gone)| gone).unwrap_or_default();
+    let (response, on_told) = answer(&known, body, &gone).await;
     match on_told {
-        Some(on_told) => response.map(|body| Body::new(Delivered::new(body, connection.outbox, on_told))),
+        Some(on_told) => {
+            let outbox = known.connection.outbox;
+            response.map(|body| Body::new(Delivered::new(body, outbox, on_told)))
+        }
         None => response,
     }
 }
 
 /// Decodes, asks the service, encodes.
-async fn answer<S: Service>(
-    front: &Front<S>,
-    caller: &S::Caller,
-    body: &Bytes,
-    gone: &CancellationToken,
-) -> (Response, Option<OnLeft>) {
-    let settings = &*front.settings;
+async fn answer<S: Service>(known: &Known<S>, body: Bytes, gone: &CancellationToken) -> (Response, Option<OnLeft>) {
+    let settings = &*known.front.settings;
     let started = Instant::now();
     let mut operation = "none";
     // Clients ask every second how a call goes.
     let mut is_poll = false;
     crash_points::panic_at("request");
-    let result = match ews::decode(body, &settings.decode) {
+    let decoded = ews::decode(&body, &settings.decode);
+    drop(body);
+    let result = match decoded {
         Ok(request) => {
             operation = request.operation.name();
             is_poll = matches!(request.operation, Operation::GetPhoneCallInformation(_));
-            front.service.answer(Asked { caller, request, gone }).await
+            let asked = Asked {
+                caller: &known.caller,
+                connection: &*known.kept,
+                request,
+                gone,
+            };
+            known.front.service.answer(asked).await
         }
         Err(fault) => Err(fault),
     };
     let took = started.elapsed();
     match result {
-        Ok(Answer { response, on_told }) => {
+        Ok(Answer { content, on_told }) => {
             if is_poll {
                 tracing::debug!(operation, ?took, "answered");
             } else {
                 tracing::info!(operation, ?took, "answered");
             }
-            (xml(StatusCode::OK, response.encode(&settings.version)), on_told)
+            let document = match content {
+                Content::Response(response) => response.encode(&settings.version).into(),
+                Content::Parts(parts) => Body::new(Parts(parts)),
+            };
+            (xml(StatusCode::OK, document), on_told)
         }
         Err(fault) => {
             tracing::info!(operation, ?took, %fault, "answered with a fault");

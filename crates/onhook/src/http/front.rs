@@ -5,13 +5,15 @@
 
 use std::sync::Arc;
 
+use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 
 use super::answer::{Refusal, challenge, refuse};
 use super::connection::Connection;
-use super::{Service, Settings, Unauthenticated, forwarded};
+use super::{Service, Settings, Unauthenticated, forwarded, page};
 use crate::auth::{Presented, Taken, takes_secrets};
 use crate::metrics;
 
@@ -26,6 +28,41 @@ impl<S> Clone for Front<S> {
         Self {
             settings: Arc::clone(&self.settings),
             service: Arc::clone(&self.service),
+        }
+    }
+}
+
+/// Whose request it is. Routes are made of handlers that take it first, so that none answers a stranger.
+pub(super) struct Known<S: Service> {
+    pub(super) caller: S::Caller,
+    pub(super) connection: Connection,
+    /// What the service keeps for the connection.
+    pub(super) kept: Arc<S::Connection>,
+    pub(super) front: Front<S>,
+}
+
+impl<S: Service> FromRequestParts<Front<S>> for Known<S> {
+    type Rejection = Response;
+
+    async fn from_request_parts(head: &mut Parts, front: &Front<S>) -> Result<Self, Response> {
+        let (Some(connection), Some(kept)) = (
+            head.extensions.get::<Connection>().cloned(),
+            head.extensions.get::<Arc<S::Connection>>().cloned(),
+        ) else {
+            // There is no request without a connection.
+            return Err(refuse(Refusal::Unavailable, &head.method, &front.settings));
+        };
+        match authenticate(front, &connection, &kept, &head.headers).await {
+            Ok(caller) => Ok(Self {
+                caller,
+                connection,
+                kept,
+                front: front.clone(),
+            }),
+            Err(refused) => {
+                let page = page::for_strangers(&head.method, &head.uri);
+                Err(refused.into_response(&head.method, &front.settings, page))
+            }
         }
     }
 }
@@ -48,9 +85,10 @@ impl Refused {
 }
 
 /// Finds out who is asking, by what is taken on this connection.
-pub(super) async fn authenticate<S: Service>(
+async fn authenticate<S: Service>(
     front: &Front<S>,
     connection: &Connection,
+    kept: &S::Connection,
     headers: &HeaderMap,
 ) -> Result<S::Caller, Refused> {
     let peer = connection.peer.ip();
@@ -63,7 +101,7 @@ pub(super) async fn authenticate<S: Service>(
         return Err(Refused::Challenge(taken));
     };
     let client = forwarded::client(peer, headers, &front.settings.trusted_proxies);
-    let authenticated = front.service.authenticate(presented, taken, client).await;
+    let authenticated = front.service.authenticate(presented, taken, client, kept).await;
     authenticated.map_err(|unauthenticated| {
         let peer = connection.peer;
         match unauthenticated {
@@ -106,12 +144,13 @@ mod tests {
 
     impl Service for Anybody {
         type Caller = ();
+        type Connection = ();
 
-        async fn authenticate(&self, _: Presented<'_>, _: Taken, _: IpAddr) -> Result<(), Unauthenticated> {
+        async fn authenticate(&self, _: Presented<'_>, _: Taken, _: IpAddr, (): &()) -> Result<(), Unauthenticated> {
             Ok(())
         }
 
-        async fn answer(&self, _: Asked<'_, ()>) -> Result<Answer, ews::Fault> {
+        async fn answer(&self, _: Asked<'_, Self>) -> Result<Answer, ews::Fault> {
             Err(ews::Fault::InvalidRequest)
         }
     }
@@ -139,9 +178,9 @@ mod tests {
                 place: Arc::new(Places::new(1, 1, Vec::new()).take(peer.ip()).unwrap()),
                 outbox: Arc::default(),
             };
-            let with = authenticate(&front, &connection, &given).await;
+            let with = authenticate(&front, &connection, &(), &given).await;
             assert_eq!(with.is_ok(), is_safe, "{peer}");
-            let without = authenticate(&front, &connection, &HeaderMap::new()).await;
+            let without = authenticate(&front, &connection, &(), &HeaderMap::new()).await;
             assert_eq!(matches!(without, Err(Refused::Challenge(_))), is_safe, "{peer}");
         }
     }

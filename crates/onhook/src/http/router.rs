@@ -2,6 +2,7 @@
 
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::handler::Handler;
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::{self, Next};
@@ -11,7 +12,7 @@ use tracing::Instrument as _;
 use uuid::{Builder, Uuid};
 
 use super::answer::{Refusal, refuse};
-use super::front::Front;
+use super::front::{Front, Known};
 use super::{Service, description, endpoint};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
@@ -22,16 +23,28 @@ const MAX_CLIENT_REQUEST_ID: usize = 128;
 
 /// All routes, in lower case: the connection has folded the path.
 pub(super) fn router<S: Service>(front: Front<S>) -> Router {
-    let endpoint = get(description::page::<S>).post(endpoint::serve::<S>);
     Router::new()
-        .route("/ews/exchange.asmx", endpoint)
-        .route("/ews/services.wsdl", get(description::services_wsdl::<S>))
-        .route("/ews/messages.xsd", get(description::messages_xsd::<S>))
-        .route("/ews/types.xsd", get(description::types_xsd::<S>))
+        .route(
+            "/ews/exchange.asmx",
+            get(known(description::page)).post(known(endpoint::serve)),
+        )
+        .route("/ews/services.wsdl", get(known(description::services_wsdl)))
+        .route("/ews/messages.xsd", get(known(description::messages_xsd)))
+        .route("/ews/types.xsd", get(known(description::types_xsd)))
+        // Only what is not there is anybody's.
         .fallback(async |front, method| refused(Refusal::NotFound, &front, &method))
         .method_not_allowed_fallback(async |front, method| refused(Refusal::MethodNotAllowed, &front, &method))
         .layer(middleware::from_fn(identify))
         .with_state(front)
+}
+
+/// A handler that routes are made of: it says whose request it answers, or does not compile.
+fn known<S, H, M>(handler: H) -> impl Handler<(M, Known<S>, Request), Front<S>>
+where
+    S: Service,
+    H: Handler<(M, Known<S>, Request), Front<S>>,
+{
+    handler
 }
 
 fn refused<S: Service>(refusal: Refusal, front: &State<Front<S>>, method: &Method) -> Response {

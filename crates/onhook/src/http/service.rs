@@ -1,8 +1,11 @@
 //! What stands behind the door: who may come in, and who answers.
 
+use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use bytes::Bytes;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::{AuthError, Authenticator, Caller, Presented, Taken};
@@ -12,6 +15,8 @@ use crate::operations::Operations;
 pub trait Service: Send + Sync + 'static {
     /// Who is asking.
     type Caller: Send + Sync;
+    /// What is kept for a client's connection: made with it, and dropped when it has ended and its requests are done.
+    type Connection: Default + Send + Sync;
 
     /// Finds out who presents this, by what is taken where it was presented. `client` is the address that wrong ones
     /// are counted for.
@@ -20,16 +25,19 @@ pub trait Service: Send + Sync + 'static {
         presented: Presented<'_>,
         taken: Taken,
         client: IpAddr,
+        connection: &Self::Connection,
     ) -> impl Future<Output = Result<Self::Caller, Unauthenticated>> + Send;
 
     /// Does what the request asks for. It is carried out to its end, also when the client is gone.
-    fn answer(&self, asked: Asked<'_, Self::Caller>) -> impl Future<Output = Result<Answer, ews::Fault>> + Send;
+    fn answer(&self, asked: Asked<'_, Self>) -> impl Future<Output = Result<Answer, ews::Fault>> + Send;
 }
 
 /// A request that was understood.
-pub struct Asked<'a, C> {
+pub struct Asked<'a, S: Service + ?Sized> {
     /// Who asks.
-    pub caller: &'a C,
+    pub caller: &'a S::Caller,
+    /// What is kept for the connection the request came in on.
+    pub connection: &'a S::Connection,
     pub request: ews::Request,
     /// Cancelled when the client has gone: it can be told nothing any more.
     pub gone: &'a CancellationToken,
@@ -37,20 +45,35 @@ pub struct Asked<'a, C> {
 
 /// What a request gets.
 pub struct Answer {
-    pub(super) response: ews::Response,
+    pub(super) content: Content,
     pub(super) on_told: Option<Box<dyn FnOnce() + Send>>,
+}
+
+pub(super) enum Content {
+    Response(ews::Response),
+    Parts(mpsc::Receiver<io::Result<Bytes>>),
 }
 
 impl From<ews::Response> for Answer {
     fn from(response: ews::Response) -> Self {
         Self {
-            response,
+            content: Content::Response(response),
             on_told: None,
         }
     }
 }
 
 impl Answer {
+    /// A document that is passed on part by part, as fast as the client takes it and for as long as parts come. After an
+    /// error the connection ends early, so that no client takes what it has for the whole. `parts` is dropped when the
+    /// client is gone, or has taken nothing for too long.
+    pub fn in_parts(parts: mpsc::Receiver<io::Result<Bytes>>) -> Self {
+        Self {
+            content: Content::Parts(parts),
+            on_told: None,
+        }
+    }
+
     /// Calls this when the answer has left for a client that was there. It is dropped when that never happens.
     #[must_use]
     pub fn once_told(self, on_told: impl FnOnce() + Send + 'static) -> Self {
@@ -83,12 +106,14 @@ pub struct House {
 
 impl Service for House {
     type Caller = Caller;
+    type Connection = ();
 
     async fn authenticate(
         &self,
         presented: Presented<'_>,
         taken: Taken,
         client: IpAddr,
+        (): &(),
     ) -> Result<Caller, Unauthenticated> {
         let authenticated = self.authenticator.authenticate(presented, taken, client).await;
         if let Ok(Caller { name: Some(name), .. }) = &authenticated {
@@ -112,7 +137,7 @@ impl Service for House {
         })
     }
 
-    async fn answer(&self, asked: Asked<'_, Caller>) -> Result<Answer, ews::Fault> {
+    async fn answer(&self, asked: Asked<'_, Self>) -> Result<Answer, ews::Fault> {
         let outcome = self.operations.answer(asked.caller, asked.request, asked.gone).await?;
         let answer = Answer::from(outcome.response);
         Ok(match outcome.untold {

@@ -6,6 +6,7 @@ mod answers;
 mod closing;
 mod connections;
 mod gone;
+mod kept;
 mod limits;
 mod reuse;
 mod smuggling;

@@ -40,8 +40,15 @@ pub(crate) struct OneCall {
 
 impl Service for OneCall {
     type Caller = ();
+    type Connection = ();
 
-    async fn authenticate(&self, presented: Presented<'_>, _: Taken, _: IpAddr) -> Result<(), Unauthenticated> {
+    async fn authenticate(
+        &self,
+        presented: Presented<'_>,
+        _: Taken,
+        _: IpAddr,
+        (): &(),
+    ) -> Result<(), Unauthenticated> {
         let Presented::Authorization(authorization) = presented else {
             return Err(Unauthenticated::Rejected);
         };
@@ -58,7 +65,7 @@ impl Service for OneCall {
         }
     }
 
-    async fn answer(&self, asked: Asked<'_, ()>) -> Result<http::Answer, Fault> {
+    async fn answer(&self, asked: Asked<'_, Self>) -> Result<http::Answer, Fault> {
         if self.is_slow {
             self.asked.notify_one();
             self.let_go.notified().await;
@@ -78,15 +85,15 @@ impl Service for OneCall {
     }
 }
 
-pub(crate) struct Server {
+pub(crate) struct Server<S = OneCall> {
     /// Of plain HTTP, then of TLS.
     addresses: Vec<SocketAddr>,
-    pub(crate) service: Arc<OneCall>,
+    pub(crate) service: Arc<S>,
     pub(crate) shutdown: CancellationToken,
     pub(crate) serving: JoinHandle<()>,
 }
 
-impl Server {
+impl<S> Server<S> {
     pub(crate) fn address(&self) -> SocketAddr {
         self.addresses[0]
     }
@@ -97,7 +104,7 @@ impl Server {
 }
 
 /// Opens the door; `http` is what follows `[http] listen`.
-fn open(http: &str, service: OneCall) -> Server {
+pub(crate) fn open<S: Service>(http: &str, service: S) -> Server<S> {
     let toml = format!("[http]\nlisten = \"127.0.0.1:0\"\nrealm = \"a realm\"\n{http}\n");
     let config: Config = Config::parse(&toml, Path::new("onhook.toml")).unwrap();
     let door = Door::open(&config.http).unwrap();
