@@ -63,7 +63,7 @@ crash-test: ## kill -9 and restart: count phones off-hook (KILLS=1000 POINT_KILL
 	cargo build --locked --release --package onhook --package proving --features onhook/crash-points
 	@failed=0; for at_once in 1 50; do \
 		$(PROVING) crash --at-once $$at_once --kills $(KILLS) --at-each-point $(POINT_KILLS) || failed=1; done; \
-	$(PROVING) restart --calls 10000 || failed=1; exit $$failed
+	$(PROVING) restart --calls 10000 || failed=1; $(PROVING) restart --calls 10000 --old-records 2000000 || failed=1; exit $$failed
 
 client-test: setup ## Clients that keep connections over a 401: count the requests that are lost (REQUESTS=20000)
 	cargo test --workspace --locked --no-run --quiet # the same features as `unit`: nothing is built twice

@@ -14,7 +14,6 @@ use rusqlite::Connection;
 
 const SETTINGS: Settings = Settings {
     keep_records: Duration::from_secs(86_400),
-    remember_ended: Duration::from_secs(900),
     ballast: 0,
 };
 

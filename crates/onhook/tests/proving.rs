@@ -95,6 +95,7 @@ async fn a_restart_with_calls_up_ends_them_all() {
         onhook: ONHOOK.into(),
         seed: 1,
         calls: 30,
+        old_records: 1000,
     };
     let report = restart.run().await.unwrap();
     assert!(report.holds(), "{report}");

@@ -61,6 +61,9 @@ enum Command {
     Restart {
         #[arg(long, default_value_t = 1000)]
         calls: u64,
+        /// Records of calls that ended long ago, in the store at the restart
+        #[arg(long, default_value_t = 0)]
+        old_records: u64,
     },
 }
 
@@ -126,6 +129,14 @@ async fn prove(args: Args) -> Result<Report, ProvingError> {
             };
             run.run().await
         }
-        Command::Restart { calls } => RestartRun { onhook, seed, calls }.run().await,
+        Command::Restart { calls, old_records } => {
+            let run = RestartRun {
+                onhook,
+                seed,
+                calls,
+                old_records,
+            };
+            run.run().await
+        }
     }
 }

@@ -34,6 +34,8 @@ pub struct RestartRun {
     pub onhook: PathBuf,
     pub seed: u64,
     pub calls: u64,
+    /// Records of calls that ended long ago, in the store at the restart.
+    pub old_records: u64,
 }
 
 impl RestartRun {
@@ -78,6 +80,9 @@ impl RestartRun {
             }
         }
 
+        if self.old_records > 0 {
+            site.add_old_records(self.old_records)?;
+        }
         phones.server_starts();
         let serving = site.serve(None).await?;
         let ready = serving.started.elapsed();
@@ -88,8 +93,8 @@ impl RestartRun {
         let (first, last) = (after(facts.first_bye), after(facts.last_bye));
 
         let mut report = Report::new(format!(
-            "restart with {} calls up, times from the start of the process",
-            self.calls
+            "restart with {} calls up and {} old records, times from the start of the process",
+            self.calls, self.old_records
         ));
         let seconds = |duration: Duration| format!("{:.2} s", duration.as_secs_f64());
         report.tell("ready", seconds(ready));

@@ -148,6 +148,26 @@ impl Site {
         Ok(())
     }
 
+    /// Puts so many records of calls into the store that ended long ago, within the time for which records are kept.
+    ///
+    /// # Errors
+    /// When the store cannot be used.
+    pub fn add_old_records(&self, records: u64) -> Result<(), ProvingError> {
+        let connection = Connection::open(self.path("onhook.db"))?;
+        connection.pragma_update(None, "synchronous", "OFF")?;
+        connection.execute(
+            "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?1)
+             INSERT INTO cdr (k, id_hash, owner, started, ended, cause, record)
+                 SELECT n - 1 - ?1, randomblob(32), randomblob(32), at - 30000, at, 'finished', CAST(printf(
+                     '{\"trunk\":\"phones\",\"to\":\"sip:%d@127.0.0.1\",\"call_id\":\"%s\",\"rang\":true,\"answered\":true,'
+                     || '\"end\":{\"cause\":{\"Wished\":\"Finished\"},\"confirmed\":true},\"refusal\":null}', n, hex(randomblob(16))) AS BLOB)
+                 FROM (SELECT n, (unixepoch() - 86400 * 2 - (?1 - n) * 86400 * 80 / ?1) * 1000 AS at FROM n)",
+            [i64::try_from(records).unwrap_or(i64::MAX)],
+        )?;
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(())
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

@@ -17,7 +17,10 @@ mod schedule;
 mod sound;
 mod untold;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use call::{Limits, sdp::Codec};
 use tokio::{
@@ -28,15 +31,17 @@ use tokio::{
 use crate::{
     auth::Caller,
     dial::{Capped, CapsSettings, Permit},
-    journal::{CallKey as Key, IdHash, Journal, Recovered},
+    journal::{CallKey as Key, History, IdHash, Journal, Recovered},
     messages::Message,
     panics::vital,
     sip::{Sip, SipEvent},
+    store::StoreError,
 };
 pub use id::PhoneCallId;
 pub use information::{Information, State};
 use live::Settled;
 use owner::{Command, Owner};
+use past::Past;
 pub use place::{Srtp, TrunkRoute};
 pub use sound::Sounds;
 pub use untold::Untold;
@@ -96,6 +101,8 @@ pub enum DisconnectError {
     /// No such call, or not of this caller: both alike (promise 7).
     #[error("no such call")]
     Unknown,
+    #[error("whether there is such a call cannot be looked up")]
+    Store(#[from] StoreError),
     /// The phone is being hung up, but the journal did not take the wish and the far end has not confirmed: a crash
     /// now would forget it (promise 3).
     #[error("the journal did not take the wish to end")]
@@ -114,6 +121,11 @@ pub struct Calls {
     sounds: Arc<Sounds>,
     disconnect_wait: Duration,
     disk_wait: Duration,
+    ended_retention: Duration,
+    /// Calls that the owner does not remember.
+    history: History,
+    /// What earlier servers' calls count for the caps has been read.
+    caps_are_known: watch::Receiver<bool>,
     /// What the first trunk is offered first: the message is made ready in it before anything rings.
     likely_codec: Codec,
 }
@@ -126,10 +138,12 @@ impl Calls {
         sip: Sip,
         events: mpsc::Receiver<SipEvent>,
         sounds: Sounds,
-        journal: Journal,
+        (journal, history): (Journal, History),
         recovered: Recovered,
     ) -> Self {
         let (inbox, commands) = mpsc::channel(INBOX);
+        let (counted, caps_are_known) = watch::channel(false);
+        let ended_retention = settings.ended_retention;
         let sounds = Arc::new(sounds);
         let (disconnect_wait, disk_wait) = (settings.disconnect_wait, settings.disk_wait);
         let likely_codec = settings
@@ -139,12 +153,16 @@ impl Calls {
             .copied()
             .unwrap_or(Codec::Pcmu);
         let owner = Owner::new(settings, sip, Arc::clone(&sounds), journal, recovered);
+        owner.read_last_day(history.clone(), counted);
         tokio::spawn(vital("the owner of the calls", owner.run(commands, events)));
         Self {
             inbox,
             sounds,
             disconnect_wait,
             disk_wait,
+            ended_retention,
+            history,
+            caps_are_known,
             likely_codec,
         }
     }
@@ -165,6 +183,13 @@ impl Calls {
                 PlaceError::NotPlayable(error)
             }
         })?;
+        // The calls of the last server count, too; how many there were is still being read for a moment after a start.
+        let mut known = self.caps_are_known.clone();
+        let known = timeout(self.disk_wait, known.wait_for(|known| *known));
+        known
+            .await
+            .map_err(|_| PlaceError::NotInTime)?
+            .map_err(|_| PlaceError::Draining)?;
         let port = self.sounds.lease_port()?;
         let (reply, placed) = oneshot::channel();
         let order = place::Order {
@@ -184,15 +209,30 @@ impl Calls {
     }
 
     /// How a call is going; `None` when the caller has no such call.
-    pub async fn information(&self, caller: &Caller, id: &str) -> Option<Information> {
+    ///
+    /// # Errors
+    /// When the call is none of this server's, and the store cannot be read.
+    pub async fn information(&self, caller: &Caller, id: &str) -> Result<Option<Information>, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let command = Command::Information {
-            owner: caller.key,
-            id: IdHash::of(id),
-            reply,
-        };
-        self.inbox.send(command).await.ok()?;
-        answer.await.ok()?
+        let (owner, id) = (caller.key, IdHash::of(id));
+        let command = Command::Information { owner, id, reply };
+        if self.inbox.send(command).await.is_err() {
+            return Ok(None);
+        }
+        match answer.await {
+            Ok(None) => Ok(self.past(owner, id).await?.map(|past| past.information)),
+            Ok(known) => Ok(known),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// The caller's call of an earlier server, as long as it can be asked about.
+    async fn past(&self, owner: [u8; 32], id: IdHash) -> Result<Option<Past>, StoreError> {
+        let ended = self.history.ended(id).await?.filter(|ended| ended.owner == owner);
+        Ok(ended.and_then(|ended| {
+            let age = SystemTime::now().duration_since(ended.ended).unwrap_or_default();
+            Past::recovered(&ended).filter(|_| age < self.ended_retention)
+        }))
     }
 
     /// Ends a call. Returns when the far end has confirmed, or after the configured wait; the wish to end, or the end, is
@@ -203,14 +243,14 @@ impl Calls {
     /// [`DisconnectError`].
     pub async fn disconnect(&self, caller: &Caller, id: &str) -> Result<(), DisconnectError> {
         let (reply, answer) = oneshot::channel();
-        let command = Command::Disconnect {
-            owner: caller.key,
-            id: IdHash::of(id),
-            reply,
-        };
+        let (owner, id) = (caller.key, IdHash::of(id));
+        let command = Command::Disconnect { owner, id, reply };
         self.inbox.send(command).await.map_err(|_| DisconnectError::Draining)?;
-        let settled = answer.await.map_err(|_| DisconnectError::Draining)?;
-        self.settle(settled.ok_or(DisconnectError::Unknown)?).await
+        match answer.await.map_err(|_| DisconnectError::Draining)? {
+            Some(settled) => self.settle(settled).await,
+            None if self.past(owner, id).await?.is_some() => Ok(()),
+            None => Err(DisconnectError::Unknown),
+        }
     }
 
     async fn settle(&self, mut settled: watch::Receiver<Settled>) -> Result<(), DisconnectError> {

@@ -30,6 +30,7 @@ use tokio::{
     time::Instant,
 };
 
+use act::Intent;
 use leftovers::Waiting;
 use turns::Turns;
 
@@ -44,7 +45,7 @@ use super::{
 use crate::{
     crash_points,
     dial::Caps,
-    journal::{IdHash, Journal, Recovered, TakingUp},
+    journal::{Counted, IdHash, Journal, Recovered, TakingUp},
     sip::{Sip, SipEvent},
 };
 
@@ -107,6 +108,11 @@ pub(super) enum Note {
     NeverAcked {
         key: Key,
     },
+    /// What calls of earlier servers count for the caps.
+    LastDay {
+        calls: Vec<Counted>,
+        counted: watch::Sender<bool>,
+    },
     /// Nobody holds the id of this call, and so nobody else can end it.
     Untold {
         key: Key,
@@ -137,6 +143,8 @@ pub(super) struct Owner {
     leftovers: BTreeMap<Key, Waiting>,
     turns: Turns,
     taking_up: TakingUp,
+    /// Those that were found at the start, until they are counted.
+    uncounted: HashMap<Key, Intent>,
 }
 
 impl Owner {
@@ -170,8 +178,9 @@ impl Owner {
             leftovers: BTreeMap::new(),
             turns: Turns::default(),
             taking_up: recovered.taking_up,
+            uncounted: HashMap::new(),
         };
-        owner.remember(recovered.leftovers, &recovered.ended, &recovered.counted);
+        owner.remember(recovered.leftovers);
         owner
     }
 
@@ -231,6 +240,10 @@ impl Owner {
             }
             Note::Acked { key, request } => {
                 self.with(key, |live| live.call.handle_ack(&request));
+            }
+            Note::LastDay { calls, counted } => {
+                self.count(&calls);
+                let _ = counted.send(true);
             }
             Note::NeverAcked { key } => {
                 self.with(key, |live| live.call.handle_never_acked(now));

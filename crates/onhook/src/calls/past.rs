@@ -67,7 +67,7 @@ impl Past {
 
     /// A call that an earlier server ended; nothing when its record is of a form that this program does not know.
     pub(super) fn recovered(ended: &Ended) -> Option<Self> {
-        let detail = Detail::of(ended)?;
+        let detail = Detail::read(&ended.record)?;
         let information = Information {
             state: State::Disconnected,
             end: Some(detail.end),
@@ -82,9 +82,9 @@ impl Past {
 }
 
 impl Detail {
-    /// Of an ended call, while its record can be read.
-    pub(super) fn of(ended: &Ended) -> Option<Self> {
-        serde_json::from_slice(&ended.record).ok()
+    /// From the record of an ended call, while it can be read.
+    pub(super) fn read(record: &[u8]) -> Option<Self> {
+        serde_json::from_slice(record).ok()
     }
 }
 

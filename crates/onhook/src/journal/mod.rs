@@ -11,6 +11,7 @@ mod ballast;
 mod checkpoint;
 mod failure;
 mod gate;
+mod history;
 mod recover;
 mod taking_up;
 mod upkeep;
@@ -32,11 +33,12 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
 
-use crate::store::{Store, StoreError};
+use crate::store::{Reader, Store, StoreError};
 
 use ballast::Ballast;
 use gate::Gate;
-pub use recover::{Counted, Leftover, Recovered};
+pub use history::{Counted, History};
+pub use recover::{Leftover, Recovered};
 pub use taking_up::TakingUp;
 
 /// How many entries may wait for the disk.
@@ -51,8 +53,6 @@ const MAX_RECORD: usize = 64 * 1024;
 pub struct Settings {
     /// Records that are older are swept.
     pub keep_records: Duration,
-    /// Records that are younger are returned on opening.
-    pub remember_ended: Duration,
     /// Bytes of disk kept for calls that are up when the rest of the disk is full; 0 for none.
     pub ballast: u64,
 }
@@ -166,6 +166,8 @@ pub struct Journal {
     queue: mpsc::Sender<Entry>,
     gate: Gate,
     last_key: Arc<AtomicI64>,
+    /// The keys of calls of earlier servers are not above it.
+    before: CallKey,
 }
 
 #[derive(Debug)]
@@ -210,7 +212,7 @@ impl Journal {
         let lock = lock(path)?;
         let connection = crate::store::connect(path)?;
         let (recovered, incarnation) =
-            take_over(&connection, path, settings.remember_ended).map_err(|error| StoreError::from(error).at(path))?;
+            take_over(&connection, path).map_err(|error| StoreError::from(error).at(path))?;
 
         let ballast = Ballast::beside(path, settings.ballast);
         if let Err(error) = ballast.keep() {
@@ -240,9 +242,15 @@ impl Journal {
             queue,
             gate,
             last_key: Arc::new(AtomicI64::new(incarnation << 40)),
+            before: CallKey(incarnation << 40),
         };
         drop(journal.sweep());
         Ok((journal, recovered))
+    }
+
+    /// The calls that have ended, as `reader` finds them.
+    pub fn history(&self, reader: Reader) -> History {
+        History::new(reader, self.before)
     }
 
     /// The key of a new call, above all earlier ones.
@@ -313,12 +321,8 @@ impl Journal {
 
 /// What the last server left, and the number of this one. Nothing is written and no flush waited for: on a disk that is
 /// busy or full, phones are to be hung up all the same. The writer puts the number down with its first entries.
-fn take_over(
-    connection: &rusqlite::Connection,
-    store: &Path,
-    remember_ended: Duration,
-) -> rusqlite::Result<(Recovered, i64)> {
-    let recovered = recover::recover(connection, store, remember_ended)?;
+fn take_over(connection: &rusqlite::Connection, store: &Path) -> rusqlite::Result<(Recovered, i64)> {
+    let recovered = recover::recover(connection, store)?;
     let last: i64 = connection.query_row("SELECT last FROM incarnation", [], |row| row.get(0))?;
     // Fails when the file cannot be written: better told now than by the first call.
     connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK")?;

@@ -3,7 +3,7 @@
 
 use ews::{PhoneCallId, ResponseCode, ResponseError};
 
-use super::Operations;
+use super::{Operations, of_store};
 use crate::auth::Caller;
 use crate::calls::DisconnectError;
 
@@ -17,6 +17,10 @@ impl Operations {
 fn of_disconnect(error: &DisconnectError) -> ResponseCode {
     match error {
         DisconnectError::Unknown => ResponseCode::InvalidPhoneCallId,
+        DisconnectError::Store(cause) => {
+            tracing::error!(%error, "a call cannot be looked up");
+            of_store(cause)
+        }
         DisconnectError::NotJournaled | DisconnectError::NotInTime => {
             tracing::error!(%error, "a hang-up cannot be promised");
             ResponseCode::InternalServerTransientError

@@ -5,7 +5,7 @@ use ews::{
     ConnectionFailureCause, PhoneCallId, PhoneCallInformation, PhoneCallState, ResponseCode, ResponseError, SipResponse,
 };
 
-use super::Operations;
+use super::{Operations, of_store};
 use crate::auth::Caller;
 use crate::calls::{Information, State};
 
@@ -16,8 +16,12 @@ impl Operations {
         id: &PhoneCallId,
     ) -> Result<PhoneCallInformation, ResponseError> {
         match self.calls.information(caller, &id.0).await {
-            Some(information) => Ok(told(information)),
-            None => Err(ResponseCode::InvalidPhoneCallId.into()),
+            Ok(Some(information)) => Ok(told(information)),
+            Err(error) => {
+                tracing::error!(%error, "a call cannot be looked up");
+                Err(of_store(&error).into())
+            }
+            Ok(None) => Err(ResponseCode::InvalidPhoneCallId.into()),
         }
     }
 }

@@ -124,7 +124,15 @@ impl Server {
         let addresses = addresses(&door, &sip, readers.as_ref());
 
         let settings = wiring::calls(config, branch_key);
-        let calls = Calls::start(settings, sip.clone(), events, sounds, journal.clone(), recovered);
+        let history = journal.history(rows.clone());
+        let calls = Calls::start(
+            settings,
+            sip.clone(),
+            events,
+            sounds,
+            (journal.clone(), history),
+            recovered,
+        );
 
         let gate = Gate::new(DialPolicy::from_config(&config.dial), users.clone());
         let impersonation = Impersonation::new(users, rows, &config.login);

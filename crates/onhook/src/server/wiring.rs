@@ -6,7 +6,7 @@ use call::{BranchKey, Limits, digest::Credentials, sdp};
 
 use crate::{
     calls, config,
-    dial::{self, CapsSettings},
+    dial::CapsSettings,
     journal,
     reach::Reach,
     sip::{Listen, Listener, Registration, Timers, TlsClient, TlsServer, Transport, Trunk},
@@ -161,8 +161,6 @@ fn caps(calls: &config::Calls) -> CapsSettings {
 pub(super) fn journal(config: &config::Config) -> journal::Settings {
     journal::Settings {
         keep_records: config.store.keep_records.0,
-        // Caps count from these records, too.
-        remember_ended: config.calls.ended_retention.0.max(dial::WHOM_MATTERS),
         ballast: config.store.ballast.0,
     }
 }

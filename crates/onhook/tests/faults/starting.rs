@@ -140,7 +140,6 @@ fn a_store_that_another_server_uses() {
     let (_folder, path) = store();
     let settings = onhook::journal::Settings {
         keep_records: std::time::Duration::from_secs(60),
-        remember_ended: std::time::Duration::from_secs(60),
         ballast: 0,
     };
     let _journal = onhook::journal::Journal::open(&Store::open(&path).unwrap(), settings).unwrap();

@@ -282,7 +282,7 @@ fn write(journal: &Journal, key: Key, live: &mut Live, save: Save) -> Written {
 }
 
 /// What is written first: who may ask about the call, and the record that a CANCEL can be made from.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Intent {
     pub(super) owner: [u8; 32],
     pub(super) started: SystemTime,

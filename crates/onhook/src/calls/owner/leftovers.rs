@@ -6,9 +6,10 @@ use std::{
 };
 
 use call::{Call, Record, Response, Surroundings, sdp::LocalMedia};
+use tokio::{sync::watch, time::sleep};
 
 use super::{
-    Key, Live, Owner, Past,
+    Key, Live, Note, Owner,
     act::{Intent, is_answered},
     local_ip,
     turns::Turn,
@@ -16,8 +17,9 @@ use super::{
 use crate::{
     calls::{PhoneCallId, TrunkRoute, live::Row, past::Detail},
     crash_points,
-    dial::{Hold, Started, Whom},
-    journal::{Counted, Ended, Leftover},
+    dial::{Hold, Started, WHOM_MATTERS, Whom},
+    journal::{Counted, History, Leftover},
+    panics::vital,
 };
 
 /// When to look again for a way to a phone.
@@ -54,24 +56,13 @@ const NOBODY: [u8; 32] = [0; 32];
 
 impl Owner {
     /// From here on every call that is known can be asked about.
-    pub(super) fn remember(&mut self, leftovers: Vec<Leftover>, ended: &[(Key, Ended)], counted: &[Counted]) {
+    pub(super) fn remember(&mut self, leftovers: Vec<Leftover>) {
         let intents = leftovers.iter().filter_map(|leftover| {
             let intent: Intent = serde_json::from_slice(&leftover.intent).ok()?;
             Some((leftover.key, intent))
         });
         let mut intents: HashMap<Key, Intent> = intents.collect();
-        self.count(ended, counted, &intents);
-        let (now, today) = (self.now(), SystemTime::now());
-        for (key, ended) in ended {
-            let age = today.duration_since(ended.ended).unwrap_or_default();
-            if let Some(left) = self.settings.ended_retention.checked_sub(age)
-                && let Some(past) = Past::recovered(ended)
-            {
-                self.by_id.insert(past.id, *key);
-                self.past.insert(*key, past);
-                self.schedule.set(*key, Some(now + left));
-            }
-        }
+        self.uncounted.clone_from(&intents);
         if !leftovers.is_empty() {
             tracing::warn!(
                 calls = leftovers.len(),
@@ -106,13 +97,28 @@ impl Owner {
         }
     }
 
+    /// Has read what calls of the last day count, and goes on with that. Until then no new call begins, and nothing else waits:
+    /// a call that a crash left is not in the way of its own end.
+    pub(in crate::calls) fn read_last_day(&self, history: History, counted: watch::Sender<bool>) {
+        let notes = self.notes.clone();
+        tokio::spawn(vital("what reads the calls of the last day", async move {
+            let calls = loop {
+                match history.last_day(WHOM_MATTERS).await {
+                    Ok(calls) => break calls,
+                    Err(error) => {
+                        tracing::error!(%error, "the calls of the last day cannot be read: no new call is taken until they are");
+                        sleep(RETRY).await;
+                    }
+                }
+            };
+            let _ = notes.send(Note::LastDay { calls, counted }).await;
+        }));
+    }
+
     /// The caps go on counting where the last server stopped.
-    fn count(&mut self, ended: &[(Key, Ended)], counted: &[Counted], intents: &HashMap<Key, Intent>) {
-        let details = ended.iter();
-        let details: HashMap<Key, Detail> = details
-            .filter_map(|(key, ended)| Some((*key, Detail::of(ended)?)))
-            .collect();
-        let up = intents.values().map(|intent| Started {
+    pub(super) fn count(&mut self, last_day: &[Counted]) {
+        let uncounted = std::mem::take(&mut self.uncounted);
+        let up = uncounted.values().map(|intent| Started {
             mailbox: intent.owner,
             at: intent.started,
             ended: None,
@@ -123,8 +129,12 @@ impl Owner {
                 address: intent.address,
             }),
         });
-        // One that has ended and was answered once more, by another fork, is one call.
-        let over = counted.iter().filter(|counted| !intents.contains_key(&counted.key));
+        // One that was up at the start and has ended since is one call; so is one that had ended, and was answered once more.
+        let over = last_day.iter().filter(|counted| !uncounted.contains_key(&counted.key));
+        let details: HashMap<Key, Detail> = over
+            .clone()
+            .filter_map(|counted| Some((counted.key, Detail::read(counted.record.as_ref()?)?)))
+            .collect();
         let longest = self.longest();
         let over = over.map(|counted| Started {
             mailbox: counted.owner,

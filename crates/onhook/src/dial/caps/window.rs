@@ -53,9 +53,11 @@ const MOST_HOURS: usize = 26;
 impl Spent {
     /// Adds the time of a call that ended at `ended`. It counts at least as long as it should, and less than an hour more.
     pub(super) fn add(&mut self, time: Duration, ended: SystemTime) {
-        match self.hours.back_mut() {
+        // Calls of an earlier server may be told of after the first ends of this one.
+        let later = self.hours.partition_point(|(hour, _)| *hour <= ended);
+        match later.checked_sub(1).and_then(|last| self.hours.get_mut(last)) {
             Some((hour, spent)) if ended < *hour + HOUR => *spent += time,
-            _ => self.hours.push_back((ended, time)),
+            _ => self.hours.insert(later, (ended, time)),
         }
         while self.hours.len() > MOST_HOURS {
             self.hours.pop_front();
