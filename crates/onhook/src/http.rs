@@ -57,6 +57,8 @@ pub struct Settings {
     pub realm: String,
     /// The longest body of a request, in bytes.
     pub body_limit: usize,
+    /// The bytes of bodies that are held at once.
+    pub bodies_limit: usize,
     pub header_timeout: Duration,
     pub body_timeout: Duration,
     /// How long a connection may wait for its next request.
@@ -80,6 +82,7 @@ impl From<&config::Http> for Settings {
             basic_over_plain_http: http.basic_over_plain_http,
             realm: http.realm.clone(),
             body_limit: usize::try_from(http.body_limit).unwrap_or(usize::MAX),
+            bodies_limit: usize::try_from(http.bodies_limit).unwrap_or(usize::MAX),
             header_timeout: http.header_timeout.0,
             body_timeout: http.body_timeout.0,
             idle_timeout: http.idle_timeout.0,
@@ -175,10 +178,7 @@ impl Door {
             settings.trusted_proxies.clone(),
         );
         let settings = Arc::new(settings);
-        let router = router::router(Front {
-            settings: Arc::clone(&settings),
-            service,
-        });
+        let router = router::router(Front::new(Arc::clone(&settings), service));
         let connections = Serving {
             routes: Arc::new(move || router.clone().layer(Extension(Arc::new(S::Connection::default())))),
             settings,

@@ -275,6 +275,12 @@ fn limits(document: &Document<'_>, problems: &mut Vec<Problem>) {
             "records are kept for a day at least: caps are counted from them after a restart",
         ));
     }
+    if http.bodies_limit < http.body_limit {
+        problems.push(Problem::new(
+            document.place("http.bodies_limit"),
+            "bodies_limit has no room for one body: body_limit is more",
+        ));
+    }
     if http.body_limit < 1024 {
         problems.push(Problem::new(
             document.place("http.body_limit"),

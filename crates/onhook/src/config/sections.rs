@@ -61,6 +61,8 @@ section! {
         realm: String = default("onhook"),
         /// The longest request body that is read, in bytes.
         body_limit: u32 = default(65536),
+        /// How many bytes of request bodies are held at once, of all clients. Who finds no room waits, as long as body_timeout.
+        bodies_limit: u32 = default(33554432),
         /// How long a client may take for the handshake of TLS, and then to send the head of a request.
         header_timeout: Period = default("5s"),
         /// How long a client may take to send the body of a request. One that sends hardly anything is not waited for.

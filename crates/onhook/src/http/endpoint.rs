@@ -8,7 +8,9 @@ use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
-use ews::Operation;
+use ews::{Fault, Operation};
+use tokio::sync::SemaphorePermit;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::answer::{Refusal, refuse, xml};
@@ -26,6 +28,13 @@ pub(super) async fn serve<S: Service>(known: Known<S>, request: Request) -> Resp
     if let Err(refusal) = check_head(&head.headers, settings) {
         return refuse(refusal, &head.method, settings);
     }
+    let room = u32::try_from(announced_length(&head.headers).unwrap_or(settings.body_limit)).unwrap_or(u32::MAX);
+    // All of it at once: bodies that wait for one another's last bytes would wait in vain.
+    let Ok(Ok(room)) = timeout(settings.body_timeout, known.front.room.acquire_many(room)).await else {
+        tracing::warn!("no room for another body");
+        let fault = Fault::ServerBusy(settings.body_timeout).encode(&settings.version);
+        return xml(StatusCode::INTERNAL_SERVER_ERROR, fault);
+    };
     let body = match read(body, settings).await {
         Ok(body) => body,
         Err(refusal) => return refuse(refusal, &head.method, settings),
@@ -34,7 +43,7 @@ pub(super) async fn serve<S: Service>(known: Known<S>, request: Request) -> Resp
     known.connection.place.keep();
     let gone = head.extensions.remove::<Gone>();
     let gone = gone.map(|Gone(gone)| gone).unwrap_or_default();
-    let (response, on_told) = answer(&known, body, &gone).await;
+    let (response, on_told) = answer(&known, (body, room), &gone).await;
     match on_told {
         Some(on_told) => {
             let outbox = known.connection.outbox;
@@ -45,14 +54,18 @@ pub(super) async fn serve<S: Service>(known: Known<S>, request: Request) -> Resp
 }
 
 /// Decodes, asks the service, encodes.
-async fn answer<S: Service>(known: &Known<S>, body: Bytes, gone: &CancellationToken) -> (Response, Option<OnLeft>) {
+async fn answer<S: Service>(
+    known: &Known<S>,
+    body: (Bytes, SemaphorePermit<'_>),
+    gone: &CancellationToken,
+) -> (Response, Option<OnLeft>) {
     let settings = &*known.front.settings;
     let started = Instant::now();
     let mut operation = "none";
     // Clients ask every second how a call goes.
     let mut is_poll = false;
     crash_points::panic_at("request");
-    let decoded = ews::decode(&body, &settings.decode);
+    let decoded = ews::decode(&body.0, &settings.decode);
     drop(body);
     let result = match decoded {
         Ok(request) => {

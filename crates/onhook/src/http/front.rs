@@ -10,6 +10,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
 use axum::response::Response;
+use tokio::sync::Semaphore;
 
 use super::answer::{Refusal, challenge, refuse};
 use super::connection::Connection;
@@ -21,6 +22,19 @@ use crate::metrics;
 pub(super) struct Front<S> {
     pub(super) settings: Arc<Settings>,
     pub(super) service: Arc<S>,
+    /// Bytes of bodies that there is room for.
+    pub(super) room: Arc<Semaphore>,
+}
+
+impl<S> Front<S> {
+    pub(super) fn new(settings: Arc<Settings>, service: Arc<S>) -> Self {
+        let room = Arc::new(Semaphore::new(settings.bodies_limit.min(Semaphore::MAX_PERMITS)));
+        Self {
+            settings,
+            service,
+            room,
+        }
+    }
 }
 
 impl<S> Clone for Front<S> {
@@ -28,6 +42,7 @@ impl<S> Clone for Front<S> {
         Self {
             settings: Arc::clone(&self.settings),
             service: Arc::clone(&self.service),
+            room: Arc::clone(&self.room),
         }
     }
 }
@@ -158,10 +173,7 @@ mod tests {
     #[tokio::test]
     async fn over_plain_http_from_another_machine_no_password_is_taken_and_none_is_asked_for() {
         let config: Config = Config::parse("", std::path::Path::new("onhook.toml")).unwrap();
-        let front = Front {
-            settings: Arc::new(Settings::from(&config.http)),
-            service: Arc::new(Anybody),
-        };
+        let front = Front::new(Arc::new(Settings::from(&config.http)), Arc::new(Anybody));
         let mut given = HeaderMap::new();
         given.insert(AUTHORIZATION, HeaderValue::from_static("Basic YWxpY2U6c2VjcmV0"));
         for (peer, is_tls, is_safe) in [

@@ -68,10 +68,10 @@ async fn set() -> Set {
         place: Arc::new(places.take(CLIENT.into()).unwrap()),
         outbox: Arc::default(),
     };
-    let router: Router = router::router(Front {
-        settings: Arc::clone(&settings),
-        service: Arc::new(OneAnswer(Mutex::new(Some(receiver)))),
-    });
+    let router: Router = router::router(Front::new(
+        Arc::clone(&settings),
+        Arc::new(OneAnswer(Mutex::new(Some(receiver)))),
+    ));
     let serving = Serving {
         routes: Arc::new(move || router.clone().layer(Extension(Arc::new(())))),
         settings: Arc::clone(&settings),

@@ -146,3 +146,40 @@ async fn a_handshake_that_does_not_come_ends_the_connection() {
         assert_eq!(ended.unwrap().unwrap(), 0);
     }
 }
+
+/// A body is held from the moment it is announced until it has been read and understood.
+#[tokio::test]
+async fn bodies_of_all_clients_have_so_much_room() {
+    let server = start_with("body_limit = 1024\nbodies_limit = 1500\nbody_timeout = \"2s\"");
+    let head = format!(
+        "POST /EWS/Exchange.asmx HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: {ALICE}\r\n\
+         Content-Length: 1024\r\n\r\n<"
+    );
+    let mut first = TcpStream::connect(server.address()).await.unwrap();
+    first.write_all(head.as_bytes()).await.unwrap();
+    // There is none for another one, until the first has taken too long.
+    let body = format!("{DISCONNECT}{}", " ".repeat(1000 - DISCONNECT.len()));
+    let early = timeout(Duration::from_millis(300), post(&server, "", &body)).await;
+    assert!(early.is_err(), "{:?}", early.map(|answer| answer.status));
+    assert_eq!(post(&server, "", &body).await.status, 200);
+    let mut refused = String::new();
+    first.read_to_string(&mut refused).await.unwrap();
+    assert!(refused.starts_with("HTTP/1.1 408"), "{refused}");
+
+    // Where two take too long one after the other, the third is told.
+    let mut slow = Vec::new();
+    for _ in 0..3 {
+        let mut client = TcpStream::connect(server.address()).await.unwrap();
+        client.write_all(head.as_bytes()).await.unwrap();
+        slow.push(client);
+    }
+    let mut told = String::new();
+    timeout(PATIENCE, slow[2].read_to_string(&mut told))
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(
+        told.contains("ErrorServerBusy") && told.contains("BackOffMilliseconds"),
+        "{told}"
+    );
+}
