@@ -155,6 +155,8 @@ impl Site {
     pub fn add_old_records(&self, records: u64) -> Result<(), ProvingError> {
         let connection = Connection::open(self.path("onhook.db"))?;
         connection.pragma_update(None, "synchronous", "OFF")?;
+        // Two gigabytes: what is random goes into an index.
+        connection.pragma_update(None, "cache_size", -2_000_000)?;
         connection.execute(
             "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?1)
              INSERT INTO cdr (k, id_hash, owner, started, ended, cause, record)
