@@ -66,6 +66,23 @@ pub fn decode(body: &[u8], options: &DecodeOptions) -> Result<Request, Fault> {
     })
 }
 
+/// Which operation a request addresses, from as much of it as has come: told once the operation's own tag is there. Whether
+/// the rest is right is for [`decode`] to say.
+pub fn addressed(begun: &[u8], options: &DecodeOptions) -> Option<&'static str> {
+    // Behind the last whole tag half a character may stand.
+    let whole_tags = begun.iter().rposition(|&byte| byte == b'>')? + 1;
+    let mut reader = Reader::new(&begun[..whole_tags], options.strict_namespaces).ok()?;
+    let envelope = root(&mut reader).ok()?;
+    let mut part = reader.required_child(&envelope, &[HEADER, BODY]).ok()?;
+    if part.name == HEADER {
+        reader.skip().ok()?;
+        part = reader.required_child(&envelope, &[BODY]).ok()?;
+    }
+    let element = reader.any_child(&part, &OPERATIONS).ok()??;
+    let operation = OPERATIONS.into_iter().find(|operation| *operation == element.name)?;
+    Some(operation.local)
+}
+
 fn root<'a>(reader: &mut Reader<'a>) -> Result<Element<'a>, Violation> {
     loop {
         match reader.next()? {

@@ -36,7 +36,7 @@ mod xml;
 
 pub use convert_id::{AlternateId, ConvertId, IdFormat, Subject};
 pub use disconnect_phone_call::DisconnectPhoneCall;
-pub use envelope::{DecodeOptions, Request, decode};
+pub use envelope::{DecodeOptions, Request, addressed, decode};
 pub use examples::{Example, examples};
 pub use fault::Fault;
 pub use get_phone_call_information::{

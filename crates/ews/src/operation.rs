@@ -45,7 +45,7 @@ pub enum Response {
 }
 
 /// The elements a Body may hold, in the order of the schema.
-pub(crate) const OPERATIONS: [Name<'_>; 5] = [
+pub(crate) const OPERATIONS: [Name<'static>; 5] = [
     Name::messages(play_on_phone::NAME),
     Name::messages(get_phone_call_information::NAME),
     Name::messages(disconnect_phone_call::NAME),
@@ -83,6 +83,11 @@ impl Operation {
             }
             _ => Self::ConvertId(ConvertId::decode(reader, element)?),
         })
+    }
+
+    /// The names of all operations that are served.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        OPERATIONS.into_iter().map(|operation| operation.local)
     }
 
     /// The operation's name in the schema.

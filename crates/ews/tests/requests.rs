@@ -351,3 +351,22 @@ fn violations_are_placed_where_they_are() {
     let found = violation(decode_text(&document));
     assert_eq!((found.line, found.position), (7, 3));
 }
+
+#[test]
+fn the_operation_is_known_as_soon_as_its_tag_has_come() {
+    let options = DecodeOptions::default();
+    let request = include_str!("fixtures/exchange-2010-documentation.request.xml");
+    let tag = request.find("DisconnectPhoneCall").unwrap();
+    let end = tag + request[tag..].find('>').unwrap();
+    for length in 0..=request.len() {
+        let told = ews::addressed(&request.as_bytes()[..length], &options);
+        assert_eq!(told, (length > end).then_some("DisconnectPhoneCall"), "{length}");
+    }
+    assert_eq!(
+        ews::addressed(request.replace("DisconnectPhoneCall", "GetItem").as_bytes(), &options),
+        None
+    );
+    let half_a_character = [request.as_bytes(), &[0xC3]].concat();
+    assert_eq!(ews::addressed(&half_a_character, &options), Some("DisconnectPhoneCall"));
+    assert_eq!(ews::addressed(b"\xFF>", &options), None);
+}

@@ -9,7 +9,7 @@ use call::{
 use media::{Playing, RtpPort};
 use tokio::sync::{oneshot, watch};
 
-use super::{PhoneCallId, PlaceError, Untold};
+use super::{PhoneCallId, PlaceError, UndeliveredId};
 use crate::{dial::Hold, journal::IdHash, messages::Message, reach::Reach, sip::Incoming};
 
 /// How firmly a call's end is settled: what a disconnect waits for.
@@ -74,7 +74,7 @@ pub(super) struct Stage {
 /// Whoever ordered the call, and the id to tell.
 pub(super) struct Placed {
     pub(super) id: PhoneCallId,
-    pub(super) reply: oneshot::Sender<Result<Untold, PlaceError>>,
+    pub(super) reply: oneshot::Sender<Result<UndeliveredId, PlaceError>>,
 }
 
 impl Placed {

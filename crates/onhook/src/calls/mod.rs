@@ -15,7 +15,7 @@ mod place;
 mod requests;
 mod schedule;
 mod sound;
-mod untold;
+mod undelivered_id;
 
 use std::{
     sync::Arc,
@@ -44,7 +44,7 @@ use owner::{Command, Owner};
 use past::Past;
 pub use place::{Srtp, TrunkRoute};
 pub use sound::Sounds;
-pub use untold::Untold;
+pub use undelivered_id::UndeliveredId;
 
 /// Commands that may wait for the owner; a further one waits at its sender.
 const INBOX: usize = 1024;
@@ -173,7 +173,7 @@ impl Calls {
     /// # Errors
     ///
     /// [`PlaceError`]; no INVITE has left or will leave then.
-    pub async fn place(&self, permit: Permit, message: Message) -> Result<Untold, PlaceError> {
+    pub async fn place(&self, permit: Permit, message: Message) -> Result<UndeliveredId, PlaceError> {
         self.sounds.clip(&message, self.likely_codec).await.map_err(|error| {
             if error.is_transient() {
                 PlaceError::NotInTime

@@ -35,7 +35,7 @@ use leftovers::Waiting;
 use turns::Turns;
 
 use super::{
-    Information, Key, PhoneCallId, PlaceError, Settings, Untold,
+    Information, Key, PhoneCallId, PlaceError, Settings, UndeliveredId,
     live::{Live, Placed, Settled},
     past::Past,
     place::Order,
@@ -114,7 +114,7 @@ pub(super) enum Note {
         counted: watch::Sender<bool>,
     },
     /// Nobody holds the id of this call, and so nobody else can end it.
-    Untold {
+    NeverDelivered {
         key: Key,
     },
 }
@@ -248,7 +248,7 @@ impl Owner {
             Note::NeverAcked { key } => {
                 self.with(key, |live| live.call.handle_never_acked(now));
             }
-            Note::Untold { key } => {
+            Note::NeverDelivered { key } => {
                 tracing::info!(call = %key, "whoever ordered the call could not be told its id: it is hung up");
                 self.with(key, |live| live.call.disconnect(now));
             }
@@ -272,7 +272,7 @@ impl Owner {
                 (Save::Intent, _) => {
                     if let Some(placed) = live.placed.take() {
                         let _ = placed.reply.send(if done {
-                            Ok(untold(placed.id, key, notes))
+                            Ok(undelivered(placed.id, key, notes))
                         } else {
                             Err(PlaceError::NotJournaled)
                         });
@@ -355,14 +355,14 @@ impl Owner {
 }
 
 /// The id to tell. That it never will be is told to the owner.
-fn untold(id: PhoneCallId, key: Key, notes: mpsc::Sender<Note>) -> Untold {
-    let (untold, is_told) = Untold::new(id);
+fn undelivered(id: PhoneCallId, key: Key, notes: mpsc::Sender<Note>) -> UndeliveredId {
+    let (undelivered, is_delivered) = UndeliveredId::new(id);
     tokio::spawn(async move {
-        if is_told.await.is_err() {
-            let _ = notes.send(Note::Untold { key }).await;
+        if is_delivered.await.is_err() {
+            let _ = notes.send(Note::NeverDelivered { key }).await;
         }
     });
-    untold
+    undelivered
 }
 
 async fn sleep_until(wake: Option<Instant>) {

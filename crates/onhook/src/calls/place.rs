@@ -10,7 +10,7 @@ use call::{
 use media::RtpPort;
 use tokio::sync::oneshot;
 
-use super::{PhoneCallId, PlaceError, Untold};
+use super::{PhoneCallId, PlaceError, UndeliveredId};
 use crate::{
     dial::{Grant, Permit},
     messages::Message,
@@ -66,7 +66,7 @@ pub(super) struct Order {
     pub(super) permit: Permit,
     pub(super) message: Message,
     pub(super) port: RtpPort,
-    pub(super) reply: oneshot::Sender<Result<Untold, PlaceError>>,
+    pub(super) reply: oneshot::Sender<Result<UndeliveredId, PlaceError>>,
 }
 
 /// The random part of a call's names.

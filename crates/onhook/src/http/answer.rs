@@ -27,6 +27,8 @@ pub(super) enum Refusal {
     TooLarge,
     NotXml,
     TooManyAttempts(Duration),
+    /// For another body beside those that are being read.
+    NoRoom(Duration),
     Unavailable,
 }
 
@@ -41,7 +43,7 @@ impl Refusal {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotXml => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooManyAttempts(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NoRoom(_) | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -56,15 +58,17 @@ impl Refusal {
             Self::TooLarge => "The body of the request is too long.",
             Self::NotXml => "The body of the request has to be XML: Content-Type text/xml, UTF-8, not compressed.",
             Self::TooManyAttempts(_) => "Too many attempts with wrong credentials. Try again later.",
+            Self::NoRoom(_) => "Too many requests are being read now. Try again later.",
             Self::Unavailable => "The user cannot be looked up now. Try again later.",
         }
     }
 }
 
-/// The answer to who is refused. Throttling has a fault of EWS; a person who reads gets HTTP's own status and the reason.
+/// The answer to who is refused. For who may try again later EWS has a fault; a person who reads gets HTTP's own status and
+/// the reason.
 pub(super) fn refuse(refusal: Refusal, method: &Method, settings: &Settings) -> Response {
     tracing::debug!(status = refusal.status().as_u16(), "{}", refusal.text());
-    let Refusal::TooManyAttempts(wait) = refusal else {
+    let (Refusal::TooManyAttempts(wait) | Refusal::NoRoom(wait)) = refusal else {
         return explained(refusal.status(), method, refusal.text());
     };
     let mut response = if is_read_by_a_person(method) {

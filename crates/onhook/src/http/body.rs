@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_LENGTH;
 use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Settings;
@@ -16,25 +16,51 @@ use super::answer::Refusal;
 const LEAST_RATE: u32 = 1024;
 const HEAD_START: Duration = Duration::from_secs(3);
 
-/// Reads a body whole. The first read is what lets a client that expects `100 Continue` go on.
-pub(super) async fn read(body: Body, settings: &Settings) -> Result<Bytes, Refusal> {
+/// Reads a body whole. The first read is what lets a client that expects `100 Continue` go on. Where it is longer than
+/// `body_limit`, `longest` says from its beginning how long it may be.
+pub(super) async fn read(
+    body: Body,
+    settings: &Settings,
+    longest: impl FnOnce(&[u8]) -> Result<usize, Refusal>,
+) -> Result<Bytes, Refusal> {
     let mut whole = BytesMut::new();
-    each_part(body, settings, |part| whole.extend_from_slice(&part)).await?;
+    let (mut limit, mut longest) = (settings.body_limit, Some(longest));
+    each_part(body, settings, |part| {
+        whole.extend_from_slice(&part);
+        if whole.len() > limit
+            && let Some(longest) = longest.take()
+        {
+            limit = longest(&whole[..limit])?;
+        }
+        if whole.len() > limit {
+            return Err(Refusal::TooLarge);
+        }
+        Ok(())
+    })
+    .await?;
     Ok(whole.freeze())
 }
 
 /// Reads a body that nobody wants, and says whether it came to its end within its limits.
 pub(super) async fn discard(body: Body, settings: &Settings) -> bool {
-    each_part(body, settings, drop).await.is_ok()
+    let mut left = settings.body_limit;
+    let read = each_part(body, settings, |part| {
+        left = left.checked_sub(part.len()).ok_or(Refusal::TooLarge)?;
+        Ok(())
+    });
+    read.await.is_ok()
 }
 
 pub(super) fn announced_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-async fn each_part(body: Body, settings: &Settings, mut take: impl FnMut(Bytes)) -> Result<(), Refusal> {
+async fn each_part(
+    mut body: Body,
+    settings: &Settings,
+    mut take: impl FnMut(Bytes) -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
     let reading = async {
-        let mut body = Limited::new(body, settings.body_limit);
         let started = Instant::now();
         let mut received = 0;
         // What has come so far buys the time until the next part has to be there.
@@ -42,16 +68,9 @@ async fn each_part(body: Body, settings: &Settings, mut take: impl FnMut(Bytes))
             .await
             .map_err(|_| Refusal::TooSlow)?
         {
-            let part = part.map_err(|error| {
-                if error.is::<LengthLimitError>() {
-                    Refusal::TooLarge
-                } else {
-                    Refusal::Unreadable
-                }
-            })?;
-            if let Ok(part) = part.into_data() {
+            if let Ok(part) = part.map_err(|_| Refusal::Unreadable)?.into_data() {
                 received += part.len();
-                take(part);
+                take(part)?;
             }
         }
         Ok(())
@@ -119,7 +138,9 @@ mod tests {
 
     async fn read_for(body: Body) -> (Result<usize, Refusal>, Duration) {
         let started = Instant::now();
-        let read = read(body, &settings()).await.map(|body| body.len());
+        let read = read(body, &settings(), |_| Err(Refusal::TooLarge))
+            .await
+            .map(|body| body.len());
         (read, started.elapsed())
     }
 

@@ -8,7 +8,7 @@ use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
-use ews::{Fault, Operation};
+use ews::Operation;
 use tokio::sync::SemaphorePermit;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -19,23 +19,13 @@ use super::connection::Gone;
 use super::delivery::{Delivered, OnLeft, Parts};
 use super::front::Known;
 use super::service::Content;
-use super::{Answer, Asked, Service, Settings};
+use super::{Answer, Asked, Service};
 use crate::crash_points;
 
 pub(super) async fn serve<S: Service>(known: Known<S>, request: Request) -> Response {
     let (mut head, body) = request.into_parts();
     let settings = &*known.front.settings;
-    if let Err(refusal) = check_head(&head.headers, settings) {
-        return refuse(refusal, &head.method, settings);
-    }
-    let room = u32::try_from(announced_length(&head.headers).unwrap_or(settings.body_limit)).unwrap_or(u32::MAX);
-    // All of it at once: bodies that wait for one another's last bytes would wait in vain.
-    let Ok(Ok(room)) = timeout(settings.body_timeout, known.front.room.acquire_many(room)).await else {
-        tracing::warn!("no room for another body");
-        let fault = Fault::ServerBusy(settings.body_timeout).encode(&settings.version);
-        return xml(StatusCode::INTERNAL_SERVER_ERROR, fault);
-    };
-    let body = match read(body, settings).await {
+    let body = match read_within_limits(&known, &head.headers, body).await {
         Ok(body) => body,
         Err(refusal) => return refuse(refusal, &head.method, settings),
     };
@@ -43,14 +33,59 @@ pub(super) async fn serve<S: Service>(known: Known<S>, request: Request) -> Resp
     known.connection.place.keep();
     let gone = head.extensions.remove::<Gone>();
     let gone = gone.map(|Gone(gone)| gone).unwrap_or_default();
-    let (response, on_told) = answer(&known, (body, room), &gone).await;
-    match on_told {
-        Some(on_told) => {
+    let (response, on_delivered) = answer(&known, body, &gone).await;
+    match on_delivered {
+        Some(on_delivered) => {
             let outbox = known.connection.outbox;
-            response.map(|body| Body::new(Delivered::new(body, outbox, on_told)))
+            response.map(|body| Body::new(Delivered::new(body, outbox, on_delivered)))
         }
         None => response,
     }
+}
+
+/// Reads the body, of which there is so much as the operation may have, and room for it beside all others.
+async fn read_within_limits<'k, S: Service>(
+    known: &'k Known<S>,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(Bytes, SemaphorePermit<'k>), Refusal> {
+    let (settings, service) = (&*known.front.settings, &*known.front.service);
+    check_content(headers)?;
+    let announced = announced_length(headers);
+    let longest = Operation::names()
+        .filter_map(|operation| service.body_limit(operation))
+        .max();
+    if announced > longest.max(Some(settings.body_limit)) {
+        return Err(Refusal::TooLarge);
+    }
+    let no_room = || {
+        tracing::warn!("no room for another body");
+        Refusal::NoRoom(settings.body_timeout)
+    };
+    let waiting = known
+        .front
+        .room
+        .acquire_many(places(announced.unwrap_or(usize::MAX).min(settings.body_limit)));
+    let waited = timeout(settings.body_timeout, waiting).await;
+    let mut room = waited.ok().and_then(Result::ok).ok_or_else(no_room)?;
+    let whole = read(body, settings, |begun| {
+        let operation = ews::addressed(begun, &settings.decode).ok_or(Refusal::TooLarge)?;
+        let limit = service.body_limit(operation).ok_or(Refusal::TooLarge)?;
+        let more = announced
+            .unwrap_or(limit)
+            .min(limit)
+            .saturating_sub(settings.body_limit);
+        // Not waited for: bodies that wait for one another's last bytes would wait in vain.
+        room.merge(known.front.room.try_acquire_many(places(more)).map_err(|_| no_room())?);
+        Ok(limit)
+    });
+    let whole = whole.await?;
+    Ok((whole, room))
+}
+
+/// What so many bytes take of the room.
+fn places(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
 /// Decodes, asks the service, encodes.
@@ -83,7 +118,7 @@ async fn answer<S: Service>(
     };
     let took = started.elapsed();
     match result {
-        Ok(Answer { content, on_told }) => {
+        Ok(Answer { content, on_delivered }) => {
             if is_poll {
                 tracing::debug!(operation, ?took, "answered");
             } else {
@@ -93,7 +128,7 @@ async fn answer<S: Service>(
                 Content::Response(response) => response.encode(&settings.version).into(),
                 Content::Parts(parts) => Body::new(Parts(parts)),
             };
-            (xml(StatusCode::OK, document), on_told)
+            (xml(StatusCode::OK, document), on_delivered)
         }
         Err(fault) => {
             tracing::info!(operation, ?took, %fault, "answered with a fault");
@@ -103,8 +138,8 @@ async fn answer<S: Service>(
     }
 }
 
-/// What the head says about the body: XML in UTF-8, not compressed, not too long.
-fn check_head(headers: &HeaderMap, settings: &Settings) -> Result<(), Refusal> {
+/// What the head says about the body: XML in UTF-8, not compressed.
+fn check_content(headers: &HeaderMap) -> Result<(), Refusal> {
     if headers.contains_key(CONTENT_ENCODING) {
         return Err(Refusal::NotXml);
     }
@@ -114,10 +149,7 @@ fn check_head(headers: &HeaderMap, settings: &Settings) -> Result<(), Refusal> {
             return Err(Refusal::NotXml);
         }
     }
-    match announced_length(headers) {
-        Some(length) if length > settings.body_limit => Err(Refusal::TooLarge),
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 fn is_xml_in_utf8(content_type: &str) -> bool {

@@ -28,6 +28,12 @@ pub trait Service: Send + Sync + 'static {
         connection: &Self::Connection,
     ) -> impl Future<Output = Result<Self::Caller, Unauthenticated>> + Send;
 
+    /// The longest body of a request of this operation, in bytes; `None` for the `body_limit` of the door, which is all that
+    /// a stranger may send. How many bodies are held at once is the door's matter: see `bodies_limit`.
+    fn body_limit(&self, _operation: &'static str) -> Option<usize> {
+        None
+    }
+
     /// Does what the request asks for. It is carried out to its end, also when the client is gone.
     fn answer(&self, asked: Asked<'_, Self>) -> impl Future<Output = Result<Answer, ews::Fault>> + Send;
 }
@@ -46,7 +52,7 @@ pub struct Asked<'a, S: Service + ?Sized> {
 /// What a request gets.
 pub struct Answer {
     pub(super) content: Content,
-    pub(super) on_told: Option<Box<dyn FnOnce() + Send>>,
+    pub(super) on_delivered: Option<Box<dyn FnOnce() + Send>>,
 }
 
 pub(super) enum Content {
@@ -58,7 +64,7 @@ impl From<ews::Response> for Answer {
     fn from(response: ews::Response) -> Self {
         Self {
             content: Content::Response(response),
-            on_told: None,
+            on_delivered: None,
         }
     }
 }
@@ -70,15 +76,15 @@ impl Answer {
     pub fn in_parts(parts: mpsc::Receiver<io::Result<Bytes>>) -> Self {
         Self {
             content: Content::Parts(parts),
-            on_told: None,
+            on_delivered: None,
         }
     }
 
     /// Calls this when the answer has left for a client that was there. It is dropped when that never happens.
     #[must_use]
-    pub fn once_told(self, on_told: impl FnOnce() + Send + 'static) -> Self {
+    pub fn once_delivered(self, on_delivered: impl FnOnce() + Send + 'static) -> Self {
         Self {
-            on_told: Some(Box::new(on_told)),
+            on_delivered: Some(Box::new(on_delivered)),
             ..self
         }
     }
@@ -140,8 +146,8 @@ impl Service for House {
     async fn answer(&self, asked: Asked<'_, Self>) -> Result<Answer, ews::Fault> {
         let outcome = self.operations.answer(asked.caller, asked.request, asked.gone).await?;
         let answer = Answer::from(outcome.response);
-        Ok(match outcome.untold {
-            Some(untold) => answer.once_told(|| untold.told()),
+        Ok(match outcome.undelivered {
+            Some(undelivered) => answer.once_delivered(|| undelivered.delivered()),
             None => answer,
         })
     }

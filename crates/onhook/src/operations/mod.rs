@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::Caller;
 use crate::auth::impersonation::{Impersonation, ImpersonationError};
-use crate::calls::{Calls, Untold};
+use crate::calls::{Calls, UndeliveredId};
 use crate::dial::Gate;
 use crate::messages::Messages;
 use crate::store::StoreError;
@@ -34,17 +34,17 @@ pub struct Operations {
 pub struct Outcome {
     pub response: Response,
     /// The call whose id is in the response.
-    pub untold: Option<Untold>,
+    pub undelivered: Option<UndeliveredId>,
 }
 
 impl Outcome {
-    fn of_call(placed: Result<Untold, ResponseError>) -> Self {
+    fn of_call(placed: Result<UndeliveredId, ResponseError>) -> Self {
         let id = placed
             .as_ref()
-            .map(|untold| PhoneCallId(untold.id().as_str().to_owned()));
+            .map(|undelivered| PhoneCallId(undelivered.id().as_str().to_owned()));
         Self {
             response: Response::PlayOnPhone(id.map_err(Clone::clone).into()),
-            untold: placed.ok(),
+            undelivered: placed.ok(),
         }
     }
 }
@@ -97,7 +97,10 @@ impl Operations {
             }
             Operation::ConvertId(operation) => Response::ConvertId(self.convert_id(caller, &operation).await),
         };
-        Ok(Outcome { response, untold: None })
+        Ok(Outcome {
+            response,
+            undelivered: None,
+        })
     }
 }
 

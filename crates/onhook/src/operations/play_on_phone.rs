@@ -7,7 +7,7 @@ use ews::{PlayOnPhone, ResponseCode, ResponseError};
 
 use super::{Operations, of_store};
 use crate::auth::Caller;
-use crate::calls::{PlaceError, Untold};
+use crate::calls::{PlaceError, UndeliveredId};
 use crate::dial::{GateError, Refusal};
 use crate::messages::MessageError;
 
@@ -19,7 +19,7 @@ impl Operations {
         &self,
         caller: &Caller,
         operation: &PlayOnPhone,
-    ) -> Result<Untold, ResponseError> {
+    ) -> Result<UndeliveredId, ResponseError> {
         let found = self.messages.find(caller, &operation.item_id.id).await;
         let message = found.map_err(|error| of_message(&error))?;
         let permitted = self.gate.permit(caller, &operation.dial_string).await;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 mod answers;
+mod body_limits;
 mod closing;
 mod connections;
 mod gone;

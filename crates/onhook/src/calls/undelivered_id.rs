@@ -7,16 +7,16 @@ use super::PhoneCallId;
 /// A placed call whose id nobody has been told yet. Dropped, it is hung up: whoever cannot name a call cannot end it.
 #[derive(Debug)]
 #[must_use = "dropped, the call is hung up"]
-pub struct Untold {
+pub struct UndeliveredId {
     id: PhoneCallId,
-    told: oneshot::Sender<()>,
+    delivered: oneshot::Sender<()>,
 }
 
-impl Untold {
+impl UndeliveredId {
     /// With what ends when the id has been told; with an error when it never will be.
     pub(super) fn new(id: PhoneCallId) -> (Self, oneshot::Receiver<()>) {
-        let (told, is_told) = oneshot::channel();
-        (Self { id, told }, is_told)
+        let (delivered, is_delivered) = oneshot::channel();
+        (Self { id, delivered }, is_delivered)
     }
 
     /// What is to be told.
@@ -26,7 +26,7 @@ impl Untold {
     }
 
     /// The id is with whoever ordered the call: from now on it is theirs to end.
-    pub fn told(self) {
-        let _ = self.told.send(());
+    pub fn delivered(self) {
+        let _ = self.delivered.send(());
     }
 }
