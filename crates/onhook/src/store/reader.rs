@@ -85,13 +85,16 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(60);
 
-    /// Keeps the thread until what is returned is dropped.
+    /// Keeps the thread, from now on and until what is returned is dropped.
     fn occupy(reader: &Reader) -> mpsc::Sender<()> {
+        let (begin, begun) = mpsc::channel::<()>();
         let (free, kept) = mpsc::channel::<()>();
         let read: Read = Box::new(move |_| {
+            begin.send(()).unwrap();
             let _ = kept.recv();
         });
         reader.queue.try_send(read).unwrap();
+        begun.recv().unwrap();
         free
     }
 
@@ -111,7 +114,6 @@ mod tests {
     async fn no_more_wait_than_there_is_room_for() {
         let (_folder, reader) = reader(LONG);
         let occupied = occupy(&reader);
-        // One of them may have been taken already.
         while reader.queue.try_send(Box::new(|_| ())).is_ok() {}
         let refused = reader.read(|_| Ok(())).await;
         assert!(matches!(refused, Err(StoreError::TooManyReads)));
