@@ -417,6 +417,37 @@ fn name(phone: u8) -> String {
     ["phone", "other", "third"][usize::from(phone)].to_owned()
 }
 
+/// Found by the random ones below: a third CANCEL left while the second was under way.
+#[test]
+fn a_cancel_that_is_answered_after_all_is_not_sent_again_beside_the_next() {
+    let unreachable = Event::Silence {
+        of: 0,
+        timed_out: false,
+    };
+    let unknown = Event::Response {
+        to: 0,
+        status: 481,
+        phone: 0,
+        helpful: false,
+        session: 0,
+    };
+    for [first, second] in [[&unreachable, &unknown], [&unknown, &unreachable]] {
+        let mut world = World::new();
+        world.happen(&Event::Saved { which: 0, done: true });
+        world.happen(&Event::Response {
+            to: 0,
+            status: 100,
+            phone: 0,
+            helpful: false,
+            session: 0,
+        });
+        world.happen(&Event::Wish(0));
+        world.happen(first);
+        world.happen(second);
+        world.come_to_rest();
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -162,6 +162,8 @@ impl Call {
             Method::Cancel => {
                 if response.status == 481 && self.overtaken == Overtaken::No {
                     self.overtaken = Overtaken::Perhaps;
+                    // It was there after all, and until the INVITE is given up another one would be answered alike.
+                    self.timers.stop(Timer::AnotherCancel);
                 }
             }
             Method::Ack | Method::Options | Method::Register | Method::Info | Method::Notify | Method::Other(_) => {}
@@ -210,7 +212,8 @@ impl Call {
     /// A CANCEL nobody answered changes nothing while the INVITE may still get its response; see [`Timer::GiveUp`]. One that
     /// could not be sent is tried again until then.
     fn handle_cancel_silence(&mut self, silence: Silence, now: Moment) {
-        if silence == Silence::Unreachable && self.record.phase == (Phase::Cancelling { sent: true }) {
+        let is_sent = self.record.phase == (Phase::Cancelling { sent: true });
+        if silence == Silence::Unreachable && is_sent && self.overtaken != Overtaken::Perhaps {
             self.timers.set(Timer::AnotherCancel, now + self.around.limits.t1 * 8);
         }
     }
