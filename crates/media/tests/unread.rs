@@ -54,7 +54,7 @@ fn rtcp(rtp: SocketAddr) -> SocketAddr {
 }
 
 /// Bytes that the kernel keeps for a UDP port, and how many datagrams it has dropped there.
-fn kept(at: SocketAddr) -> (u64, u64) {
+fn receive_queue(at: SocketAddr) -> (u64, u64) {
     let table = if at.is_ipv4() { "udp" } else { "udp6" };
     let table = std::fs::read_to_string(format!("/proc/self/net/{table}")).unwrap();
     let port = format!(":{:04X}", at.port());
@@ -103,18 +103,26 @@ fn nothing_piles_up_at_a_port_whose_listener_is_known() {
         let (named, real, next) = (phone(host), phone(host), phone(host));
         send(&named, at, PACKETS);
         send(&named, rtcp(at), PACKETS);
-        assert!(kept(at).0 <= LITTLE, "before the answer: {:?}", kept(at));
-        assert!(kept(rtcp(at)).0 <= LITTLE, "before the answer: {:?}", kept(rtcp(at)));
+        assert!(
+            receive_queue(at).0 <= LITTLE,
+            "before the answer: {:?}",
+            receive_queue(at)
+        );
+        assert!(
+            receive_queue(rtcp(at)).0 <= LITTLE,
+            "before the answer: {:?}",
+            receive_queue(rtcp(at))
+        );
 
         let (playing, _finished) = play(&pacer, port, named.local_addr().unwrap());
         packet(&named); // heard among what was kept
         packet(&named);
         let flood = |phone: &UdpSocket| {
-            let before = (kept(at), kept(rtcp(at)));
+            let before = (receive_queue(at), receive_queue(rtcp(at)));
             assert_eq!((before.0.0, before.1.0), (0, 0), "drained");
             send(phone, at, PACKETS);
             send(phone, rtcp(at), PACKETS);
-            let after = (kept(at), kept(rtcp(at)));
+            let after = (receive_queue(at), receive_queue(rtcp(at)));
             assert_eq!((after.0.0, after.1.0), (0, 0), "kept");
             assert!(after.0.1 - before.0.1 >= PACKETS, "it came, and was dropped");
             assert!(after.1.1 - before.1.1 >= PACKETS, "it came, and was dropped");
@@ -143,11 +151,11 @@ fn a_port_is_open_for_five_seconds_and_keeps_little_meanwhile() {
     let (playing, _finished) = play(&pacer, port, named.local_addr().unwrap());
     while playing.played() < Duration::from_millis(5100) {
         send(&stranger, at, 20);
-        assert!(kept(at).0 <= LITTLE, "{:?}", kept(at));
+        assert!(receive_queue(at).0 <= LITTLE, "{:?}", receive_queue(at));
         packet(&named);
     }
     send(&stranger, at, PACKETS);
-    assert_eq!(kept(at).0, 0);
+    assert_eq!(receive_queue(at).0, 0);
 }
 
 #[test]
@@ -159,7 +167,7 @@ fn a_port_that_calls_share_keeps_nothing() {
     let _streams = ports.map(|port| play(&pacer, port, named.local_addr().unwrap()));
     send(&named, at, PACKETS);
     send(&named, rtcp(at), PACKETS);
-    assert_eq!((kept(at).0, kept(rtcp(at)).0), (0, 0));
+    assert_eq!((receive_queue(at).0, receive_queue(rtcp(at)).0), (0, 0));
     packet(&named);
 }
 

@@ -63,7 +63,7 @@ fn disconnect(id: &PhoneCallId) -> String {
     request("anna", "", &disconnect.encode(ServerVersion::EXCHANGE_2013))
 }
 
-fn told(answer: &str) -> Option<PhoneCallId> {
+fn phone_call_id_in(answer: &str) -> Option<PhoneCallId> {
     let (_, id) = answer.split_once("PhoneCallId Id=\"")?;
     Some(PhoneCallId(id.split_once('"')?.0.to_owned()))
 }
@@ -134,7 +134,7 @@ async fn no_phone_rings_on_for_a_client_that_is_gone() {
         if let Some(lock) = lock {
             lock.release();
         }
-        match told(&answer) {
+        match phone_call_id_in(&answer) {
             // It was told in time: the call is this client's.
             Some(id) => anna.disconnect(&id).await.unwrap(),
             None => untold += 1,
@@ -240,7 +240,7 @@ async fn who_goes_as_soon_as_it_has_its_answer_keeps_its_call() {
     let mut ids = Vec::new();
     for _ in 0..90 {
         let answer = ask_and_go(scene.http(), &ask, PATIENCE, Way::Close).await;
-        let Some(id) = told(&answer) else {
+        let Some(id) = phone_call_id_in(&answer) else {
             panic!("{}: {answer}", ids.len())
         };
         ids.push(id);

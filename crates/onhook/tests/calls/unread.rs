@@ -22,7 +22,7 @@ fn offered(invite: &Message) -> SocketAddr {
 }
 
 /// Bytes that the kernel keeps for the RTP port and the RTCP port.
-fn kept(rtp: SocketAddr) -> [u64; 2] {
+fn receive_queue(rtp: SocketAddr) -> [u64; 2] {
     let table = fs::read_to_string("/proc/net/udp").unwrap();
     [rtp.port(), rtp.port() + 1].map(|port| {
         let port = format!(":{port:04X}");
@@ -54,7 +54,11 @@ async fn what_a_phone_says_is_not_kept_by_the_kernel() {
     let rtp = offered(&invite);
     // Early media.
     talk(&peer, rtp).await;
-    assert!(kept(rtp).iter().all(|&bytes| bytes <= LITTLE), "{:?}", kept(rtp));
+    assert!(
+        receive_queue(rtp).iter().all(|&bytes| bytes <= LITTLE),
+        "{:?}",
+        receive_queue(rtp)
+    );
 
     peer.answer(&invite).await;
     peer.expect("ACK").await;
@@ -63,5 +67,5 @@ async fn what_a_phone_says_is_not_kept_by_the_kernel() {
     talk(&peer, rtp).await;
     peer.hears().await;
     peer.hears().await;
-    assert_eq!(kept(rtp), [0, 0]);
+    assert_eq!(receive_queue(rtp), [0, 0]);
 }

@@ -17,7 +17,7 @@ fn closes(answer: &Answer) -> bool {
 }
 
 /// A request without `Connection: close`.
-fn kept(headers: &str, body: &str) -> String {
+fn keep_alive_request(headers: &str, body: &str) -> String {
     request("POST", "/EWS/Exchange.asmx", headers, body).replace("Connection: close\r\n", "")
 }
 
@@ -43,24 +43,28 @@ async fn where_a_connection_closes_the_answer_says_so_and_arrives() {
     };
     let long_head = "X: y\r\n".repeat(200);
     let cases: [(&[u16], &str, String); 13] = [
-        (&[413], "a body that is too long", kept(&alice, &much)),
+        (&[413], "a body that is too long", keep_alive_request(&alice, &much)),
         (&[413], "chunks that are too long", chunked(&alice, &chunk)),
-        (&[401], "a stranger's body that is too long", kept("", &much)),
+        (
+            &[401],
+            "a stranger's body that is too long",
+            keep_alive_request("", &much),
+        ),
         (&[401], "a stranger's chunks that are too long", chunked("", &chunk)),
         (
             &[404],
             "a body where nothing is",
-            kept(&alice, &much).replace("/EWS/Exchange.asmx", "/"),
+            keep_alive_request(&alice, &much).replace("/EWS/Exchange.asmx", "/"),
         ),
         (
             &[405],
             "a body where none is expected",
-            kept(&alice, &much).replace("Exchange.asmx", "Services.wsdl"),
+            keep_alive_request(&alice, &much).replace("Exchange.asmx", "Services.wsdl"),
         ),
         (
             &[415],
             "compressed",
-            kept(&format!("{alice}Content-Encoding: gzip\r\n"), &much),
+            keep_alive_request(&format!("{alice}Content-Encoding: gzip\r\n"), &much),
         ),
         (
             &[400],
@@ -107,7 +111,7 @@ async fn where_a_connection_closes_the_answer_says_so_and_arrives() {
 async fn a_body_that_comes_too_late_is_read_away_behind_the_answer() {
     let server = start_with("body_timeout = \"50ms\"");
     for authorization in [format!("Authorization: {ALICE}\r\n"), String::new()] {
-        let request = kept(&authorization, DISCONNECT);
+        let request = keep_alive_request(&authorization, DISCONNECT);
         let (most, rest) = request.split_at(request.len() - 100);
         let mut stream = TcpStream::connect(server.address()).await.unwrap();
         stream.write_all(most.as_bytes()).await.unwrap();
@@ -125,7 +129,7 @@ async fn crosses_the_end<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
     let ended = timeout(PATIENCE, stream.read(&mut [0])).await.unwrap();
     assert!(matches!(ended, Ok(0)), "an end, and no reset: {ended:?}");
     for _ in 0..3 {
-        let crossing = stream.write_all(kept("", DISCONNECT).as_bytes()).await;
+        let crossing = stream.write_all(keep_alive_request("", DISCONNECT).as_bytes()).await;
         assert!(crossing.is_ok(), "the server still listens: {crossing:?}");
         let read = stream.read(&mut [0]).await;
         assert!(matches!(read, Ok(0)), "an end, and no reset: {read:?}");
@@ -135,7 +139,7 @@ async fn crosses_the_end<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
 async fn asked_once(server: &Server) -> TcpStream {
     let mut stream = TcpStream::connect(server.address()).await.unwrap();
     stream
-        .write_all(kept(&format!("Authorization: {ALICE}\r\n"), DISCONNECT).as_bytes())
+        .write_all(keep_alive_request(&format!("Authorization: {ALICE}\r\n"), DISCONNECT).as_bytes())
         .await
         .unwrap();
     assert_eq!(read_answer(&mut stream).await.status, 200);
@@ -174,7 +178,7 @@ async fn a_client_that_is_turned_away_is_not_reset() {
     let server = start_slow("max_connections_per_address = 1");
     let mut served = TcpStream::connect(server.address()).await.unwrap();
     served
-        .write_all(kept(&format!("Authorization: {ALICE}\r\n"), DISCONNECT).as_bytes())
+        .write_all(keep_alive_request(&format!("Authorization: {ALICE}\r\n"), DISCONNECT).as_bytes())
         .await
         .unwrap();
     server.service.asked.notified().await;
@@ -188,19 +192,24 @@ async fn shutdown_closes_idle_connections_without_a_reset_and_announces_the_last
     let server = start_slow("");
     let mut idle = TcpStream::connect(server.address()).await.unwrap();
     let headers = format!("Authorization: {ALICE}\r\n");
-    idle.write_all(kept(&headers, DISCONNECT).as_bytes()).await.unwrap();
+    idle.write_all(keep_alive_request(&headers, DISCONNECT).as_bytes())
+        .await
+        .unwrap();
     server.service.asked.notified().await;
     server.service.let_go.notify_one();
     assert!(!closes(&read_answer(&mut idle).await));
 
     let mut served = TcpStream::connect(server.address()).await.unwrap();
-    served.write_all(kept(&headers, DISCONNECT).as_bytes()).await.unwrap();
+    served
+        .write_all(keep_alive_request(&headers, DISCONNECT).as_bytes())
+        .await
+        .unwrap();
     server.service.asked.notified().await;
     server.shutdown.cancel();
     crosses_the_end(idle).await;
     server.service.let_go.notify_one();
     // Right behind it comes another, which finds nobody.
-    let crossing = kept(&headers, DISCONNECT).repeat(100);
+    let crossing = keep_alive_request(&headers, DISCONNECT).repeat(100);
     let answers = sent_whole(served, crossing.as_bytes()).await;
     assert_eq!(answers.matches("HTTP/1.1 ").count(), 1, "{answers}");
     assert!(closes(&taken_apart(&answers)), "{answers}");
@@ -212,11 +221,17 @@ async fn a_connection_that_is_kept_says_for_how_long() {
     let server = start_with("idle_timeout = \"30s\"");
     let alice = format!("Authorization: {ALICE}\r\n");
     for (request, said) in [
-        (kept(&alice, DISCONNECT), Some("timeout=29")),
-        (kept("", DISCONNECT), Some("timeout=29")),
+        (keep_alive_request(&alice, DISCONNECT), Some("timeout=29")),
+        (keep_alive_request("", DISCONNECT), Some("timeout=29")),
         (request("POST", "/EWS/Exchange.asmx", &alice, DISCONNECT), None),
-        (kept(&format!("{alice}Connection: x, Close\r\n"), DISCONNECT), None),
-        (kept(&alice, DISCONNECT).replace("HTTP/1.1", "HTTP/1.0"), None),
+        (
+            keep_alive_request(&format!("{alice}Connection: x, Close\r\n"), DISCONNECT),
+            None,
+        ),
+        (
+            keep_alive_request(&alice, DISCONNECT).replace("HTTP/1.1", "HTTP/1.0"),
+            None,
+        ),
     ] {
         let mut stream = TcpStream::connect(server.address()).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();

@@ -22,13 +22,13 @@ struct Notes {
 }
 
 #[derive(Default)]
-struct Kept {
+struct PerConnection {
     logins: AtomicUsize,
     answers: AtomicUsize,
     dropped: OnceLock<Arc<Notify>>,
 }
 
-impl Drop for Kept {
+impl Drop for PerConnection {
     fn drop(&mut self) {
         if let Some(dropped) = self.dropped.get() {
             dropped.notify_one();
@@ -38,9 +38,15 @@ impl Drop for Kept {
 
 impl Service for Notes {
     type Caller = ();
-    type Connection = Kept;
+    type Connection = PerConnection;
 
-    async fn authenticate(&self, _: Presented<'_>, _: Taken, _: IpAddr, kept: &Kept) -> Result<(), Unauthenticated> {
+    async fn authenticate(
+        &self,
+        _: Presented<'_>,
+        _: Taken,
+        _: IpAddr,
+        kept: &PerConnection,
+    ) -> Result<(), Unauthenticated> {
         kept.dropped.get_or_init(|| Arc::clone(&self.dropped));
         kept.logins.fetch_add(1, Ordering::Relaxed);
         Ok(())
