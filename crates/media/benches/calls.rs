@@ -5,8 +5,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a benchmark may fail")]
 
+mod cpu;
+
 use std::time::{Duration, Instant};
 
+use cpu::cpu;
 use media::{Clip, Codec, Finished, Pacer, Permits, Playing, PortPool, PortPoolOptions, Remote, RtpPort, Stream};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
@@ -91,18 +94,4 @@ impl Calls {
             packets => println!(", {:.2} us a packet", cpu.as_secs_f64() * 1e6 / packets as f64),
         }
     }
-}
-
-/// CPU time of all threads of this process.
-fn cpu() -> Duration {
-    let nanoseconds = |task: std::io::Result<std::fs::DirEntry>| -> Option<u64> {
-        let text = std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
-        text.split(' ').next()?.parse().ok()
-    };
-    Duration::from_nanos(
-        std::fs::read_dir("/proc/self/task")
-            .unwrap()
-            .filter_map(nanoseconds)
-            .sum(),
-    )
 }

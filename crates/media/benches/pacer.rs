@@ -5,9 +5,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a benchmark may fail")]
 
+mod cpu;
+
 use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
+use cpu::cpu;
 use media::{Clip, Codec, Pacer, PortPool, PortPoolOptions, Remote, Stream};
 use tokio::time::MissedTickBehavior;
 
@@ -110,18 +113,4 @@ fn report(name: &str, cpu: Duration, took: Duration) {
         "{name:24} {packet:5.2} us a packet, {core:3.0} % of a core, {:.2} s",
         took.as_secs_f64()
     );
-}
-
-/// CPU time of all threads of this process.
-fn cpu() -> Duration {
-    let nanoseconds = |task: std::io::Result<std::fs::DirEntry>| -> Option<u64> {
-        let text = std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
-        text.split(' ').next()?.parse().ok()
-    };
-    Duration::from_nanos(
-        std::fs::read_dir("/proc/self/task")
-            .unwrap()
-            .filter_map(nanoseconds)
-            .sum(),
-    )
 }

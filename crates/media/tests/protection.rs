@@ -6,13 +6,16 @@
     reason = "a test says what went wrong by failing"
 )]
 
+mod packets;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use media::rtcp::{self, RtcpPacket, SenderReport};
-use media::rtp::{RtpHeader, RtpPacket};
+use media::rtp::RtpPacket;
 use media::srtp::{MasterKey, Opener, Protection, Protector, TAG_BYTES};
 use media::{Clip, Codec, Finished, Pacer, Permits, PlayEnd, Playing, PortPool, PortPoolOptions, Remote, Stream};
+use packets::sound;
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
@@ -66,17 +69,6 @@ async fn packet(ear: &UdpSocket) -> Vec<u8> {
     let mut bytes = [0; 2048];
     let (length, _) = soon(ear.recv_from(&mut bytes)).await.unwrap();
     bytes[..length].to_vec()
-}
-
-fn sound() -> Vec<u8> {
-    let header = RtpHeader {
-        marker: false,
-        payload_type: 0,
-        sequence_number: 1,
-        timestamp: 0,
-        ssrc: 99,
-    };
-    [&header.print()[..], &[0xff; 160]].concat()
 }
 
 fn anybody() -> Option<Permits> {

@@ -6,12 +6,14 @@
     reason = "a test says what went wrong by failing"
 )]
 
+mod packets;
+
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use media::rtcp::{self, RtcpPacket};
-use media::rtp::RtpHeader;
 use media::{Clip, Codec, Finished, Pacer, Permits, PlayEnd, Playing, PortPool, PortPoolOptions, Remote, Stream};
+use packets::sound;
 
 /// Its first report comes after 2.5 s.
 const EARLY_REPORT: u32 = 5000;
@@ -88,17 +90,6 @@ fn phone(address: &str) -> UdpSocket {
     let socket = UdpSocket::bind(address).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(15))).unwrap();
     socket
-}
-
-fn sound() -> Vec<u8> {
-    let header = RtpHeader {
-        marker: false,
-        payload_type: 0,
-        sequence_number: 1,
-        timestamp: 0,
-        ssrc: 99,
-    };
-    [&header.print()[..], &[0xff; 160]].concat()
 }
 
 #[test]

@@ -7,11 +7,14 @@
     reason = "a test says what went wrong by failing"
 )]
 
+mod packets;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use media::rtp::{RtpHeader, RtpPacket};
+use media::rtp::RtpPacket;
 use media::{Clip, Codec, Finished, Pacer, Permits, Playing, PortPool, PortPoolOptions, Remote, RtpPort, Stream};
+use packets::sound;
 
 /// Of a flood.
 const PACKETS: u64 = 3000;
@@ -30,17 +33,6 @@ fn packet(phone: &UdpSocket) -> u16 {
     let mut bytes = [0; 2048];
     let length = phone.recv(&mut bytes).expect("sound");
     RtpPacket::parse(&bytes[..length]).unwrap().header.sequence_number
-}
-
-fn sound() -> Vec<u8> {
-    let header = RtpHeader {
-        marker: false,
-        payload_type: 0,
-        sequence_number: 1,
-        timestamp: 0,
-        ssrc: 99,
-    };
-    [&header.print()[..], &[0xff; 160]].concat()
 }
 
 fn send(phone: &UdpSocket, to: SocketAddr, count: u64) {
