@@ -245,6 +245,11 @@ fn keys_are_checked_against_each_other() {
         ("[http]\nrealm = 'a\"b'", 2, "this text cannot stand in a header"),
         ("[http]\nbody_limit = 5", 2, "body_limit is in bytes; 1024 is the least"),
         (
+            "[http]\nbodies_limit = 65535",
+            2,
+            "bodies_limit has no room for one body: body_limit is more",
+        ),
+        (
             "[http]\nheader_timeout = \"0s\"",
             2,
             "header_timeout = 0 lets nobody in",
@@ -338,6 +343,32 @@ fn certificates_are_read_and_must_match_their_keys() {
             .contains("onhook.toml:3:8: there is no certificate in")
     );
     assert!(load("missing", "one.key").unwrap_err().contains("No such file"));
+}
+
+#[test]
+fn an_authority_that_can_vouch_for_nobody_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    fs::write(folder.path().join("good.crt"), own.cert.pem()).unwrap();
+    // "AAAA" is no certificate.
+    let hollow = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    fs::write(folder.path().join("hollow.crt"), hollow).unwrap();
+    let file = folder.path().join("onhook.toml");
+    for section in [
+        "[sip.tls]",
+        "[http]\nlogin = [\"ldap\"]\n[login.ldap]\nurl = \"ldaps://h\"\nbind_dn = \"uid={user}\"",
+        "[http]\nlogin = [\"oauth\"]\n[login.oauth]\nissuer = \"https://h/\"\naudience = [\"x\"]\njwks_url = \"https://h/keys\"",
+    ] {
+        let load = |ca: &str| {
+            fs::write(&file, format!("{section}\nca = \"{ca}\"\n")).unwrap();
+            Config::load(&file).map_err(|error| error.to_string())
+        };
+        assert!(load("good.crt").is_ok(), "{section}: {:?}", load("good.crt"));
+        let line = section.lines().count() + 1;
+        let refused = load("hollow.crt").unwrap_err();
+        assert!(refused.contains(&format!("onhook.toml:{line}:")), "{refused}");
+        assert!(refused.contains("that can vouch for others"), "{refused}");
+    }
 }
 
 #[test]
