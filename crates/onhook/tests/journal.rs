@@ -88,8 +88,10 @@ async fn what_was_written_is_found_by_the_next_server() {
         "in order of placing, each with the last state written"
     );
     assert_eq!(recovered.leftovers[0].intent, b"ringing");
-    let found = journal.history(reader(&path)).ended(IdHash::of("over")).await.unwrap();
-    assert_eq!(found, Some(ended("over", now)));
+    let history = journal.history(reader(&path));
+    let (owner, id) = ([9; 32], IdHash::of("over"));
+    assert_eq!(history.ended(owner, id).await.unwrap(), Some(ended("over", now)));
+    assert_eq!(history.ended([8; 32], id).await.unwrap(), None, "it is nobody else's");
     assert!(journal.next_key() > over, "keys ascend over restarts");
 }
 
@@ -244,7 +246,7 @@ async fn records_that_are_too_old_are_swept() {
     let history = journal.history(reader(&path));
     let mut found = Vec::new();
     for id in ["new", "old", "swept"] {
-        found.push(history.ended(IdHash::of(id)).await.unwrap().is_some());
+        found.push(history.ended([9; 32], IdHash::of(id)).await.unwrap().is_some());
     }
     assert_eq!(found, [true, true, false]);
 }

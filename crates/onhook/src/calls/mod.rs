@@ -228,7 +228,7 @@ impl Calls {
 
     /// The caller's call of an earlier server, as long as it can be asked about.
     async fn past(&self, owner: [u8; 32], id: IdHash) -> Result<Option<Past>, StoreError> {
-        let ended = self.history.ended(id).await?.filter(|ended| ended.owner == owner);
+        let ended = self.history.ended(owner, id).await?;
         Ok(ended.and_then(|ended| {
             let age = SystemTime::now().duration_since(ended.ended).unwrap_or_default();
             Past::recovered(&ended).filter(|_| age < self.ended_retention)
