@@ -133,8 +133,9 @@ impl Door {
         let plain = Taken::of(&http.login);
         let mut wanted: Vec<_> = http.listen.0.iter().map(|address| (*address, None, plain)).collect();
         for tls in &http.tls {
-            let clients = tls.client_ca.as_deref().map(|ca| Clients {
+            let clients = tls.client_ca.clone().map(|ca| Clients {
                 ca,
+                crl: tls.client_crl.clone(),
                 required: tls.client_certificate == ClientCertificate::Required,
             });
             let loaded = Tls::load(&tls.cert, &tls.key, clients)?;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rustls::RootCertStore;
 use rustls_pki_types::pem::{Error, PemObject as _};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 
 /// Why a file does not hold what it should.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +15,10 @@ pub enum PemError {
     NoCertificate(PathBuf),
     #[error("there is no certificate in {} that can vouch for others", .0.display())]
     NoAuthority(PathBuf),
+    #[error("cannot read a revocation list from {}: {source}", path.display())]
+    RevocationList { path: PathBuf, source: Error },
+    #[error("there is no revocation list in {} (BEGIN X509 CRL)", .0.display())]
+    NoRevocationList(PathBuf),
     #[error("cannot read a private key from {}: {source}", path.display())]
     Key { path: PathBuf, source: Error },
     #[error("cannot read a private key from {}: there is none in it (BEGIN PRIVATE KEY), or only an encrypted one", .0.display())]
@@ -57,6 +61,22 @@ pub fn authorities(path: &Path) -> Result<RootCertStore, PemError> {
         return Err(PemError::NoAuthority(path.to_owned()));
     }
     Ok(roots)
+}
+
+/// All revocation lists of a file (RFC 5280 §5), in its order; other sections are passed over.
+///
+/// # Errors
+/// When the file cannot be read, one of its sections cannot, or none is a revocation list.
+pub fn revocation_lists(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, PemError> {
+    let read = CertificateRevocationListDer::pem_file_iter(path).and_then(Iterator::collect);
+    let found: Vec<_> = read.map_err(|source| PemError::RevocationList {
+        path: path.to_owned(),
+        source,
+    })?;
+    if found.is_empty() {
+        return Err(PemError::NoRevocationList(path.to_owned()));
+    }
+    Ok(found)
 }
 
 /// The first private key of a file: PKCS #8, PKCS #1 or SEC 1, not encrypted.

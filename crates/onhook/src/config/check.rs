@@ -23,7 +23,10 @@ use passwords::Given;
 /// Makes every relative path relative to the folder of the file.
 pub(super) fn resolve(config: &mut Config, folder: &Path) {
     let tls = config.http.tls.iter_mut();
-    let tls = tls.flat_map(|tls| [&mut tls.cert, &mut tls.key].into_iter().chain(&mut tls.client_ca));
+    let tls = tls.flat_map(|tls| {
+        let clients = [&mut tls.client_ca, &mut tls.client_crl].into_iter().flatten();
+        [&mut tls.cert, &mut tls.key].into_iter().chain(clients)
+    });
     let sip = [
         &mut config.sip.tls.cert,
         &mut config.sip.tls.key,

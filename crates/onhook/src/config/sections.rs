@@ -103,6 +103,9 @@ section! {
         login: Vec<LoginMethod> = default(["users"]),
         /// The authorities that sign client certificates, PEM. Without it clients are not asked for one.
         client_ca: Option<PathBuf> = optional("clients-ca.crt"),
+        /// With client_ca: revocation lists, PEM; for certificates that some other authority has signed in between, its list,
+        /// too. A list that has expired vouches for nobody. SIGHUP reads it again.
+        client_crl: Option<PathBuf> = optional("clients.crl"),
         /// With client_ca: "optional", or "required" to end the handshake with a client that has no certificate.
         client_certificate: ClientCertificate = default("optional"),
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use ews::Fault;
@@ -21,6 +21,8 @@ pub(super) enum Refusal {
     Unreadable,
     NeedsTls,
     NeedsCertificate,
+    /// The one that the client showed in the handshake; in another one it may show another.
+    CertificateLapsed,
     NotFound,
     MethodNotAllowed,
     TooSlow,
@@ -36,7 +38,7 @@ impl Refusal {
     fn status(self) -> StatusCode {
         match self {
             Self::Unreadable => StatusCode::BAD_REQUEST,
-            Self::NeedsTls | Self::NeedsCertificate => StatusCode::FORBIDDEN,
+            Self::NeedsTls | Self::NeedsCertificate | Self::CertificateLapsed => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
@@ -52,6 +54,7 @@ impl Refusal {
             Self::Unreadable => "The body of the request could not be read.",
             Self::NeedsTls => "Passwords and tokens are not taken over plain HTTP here. Use the https address.",
             Self::NeedsCertificate => "A client certificate is needed that names a user.",
+            Self::CertificateLapsed => "The client certificate of this connection is no longer good.",
             Self::NotFound => "There is nothing here. The EWS endpoint is /EWS/Exchange.asmx.",
             Self::MethodNotAllowed => "EWS requests are sent with POST to /EWS/Exchange.asmx.",
             Self::TooSlow => "The body of the request took too long.",
@@ -69,7 +72,11 @@ impl Refusal {
 pub(super) fn refuse(refusal: Refusal, method: &Method, settings: &Settings) -> Response {
     tracing::debug!(status = refusal.status().as_u16(), "{}", refusal.text());
     let (Refusal::TooManyAttempts(wait) | Refusal::NoRoom(wait)) = refusal else {
-        return explained(refusal.status(), method, refusal.text());
+        let mut response = explained(refusal.status(), method, refusal.text());
+        if refusal == Refusal::CertificateLapsed {
+            announce_close(&mut response);
+        }
+        return response;
     };
     let mut response = if is_read_by_a_person(method) {
         explained(refusal.status(), method, refusal.text())
@@ -126,6 +133,12 @@ pub(super) fn xml(status: StatusCode, document: impl Into<Body>) -> Response {
 /// A page for a person.
 pub(super) fn html(document: String) -> Response {
     with_body(StatusCode::OK, HTML, document)
+}
+
+/// Says that nothing follows on this connection.
+pub(super) fn announce_close<B>(response: &mut Response<B>) {
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(CONNECTION, close);
 }
 
 fn with_body(status: StatusCode, content_type: HeaderValue, body: impl Into<Body>) -> Response {

@@ -25,7 +25,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use super::Settings;
-use super::answer::xml;
+use super::answer::{announce_close, xml};
 use super::delivery::{Delivered, Outbox, Socket};
 use super::framing::HEAD_LIMIT;
 use super::linger::{self, Leaving};
@@ -45,10 +45,29 @@ pub(super) struct Connection {
     pub(super) is_tls: bool,
     /// What counts as a login here.
     pub(super) taken: Taken,
-    /// What the client showed in the handshake, and was verified there.
-    pub(super) certificate: Option<Arc<CertificateDer<'static>>>,
+    pub(super) shown: Option<Arc<Shown>>,
     pub(super) place: Arc<Place>,
     pub(super) outbox: Arc<Outbox>,
+}
+
+/// The certificates that the client showed in the handshake, its own first, and what verified them there.
+pub(super) struct Shown {
+    chain: Vec<CertificateDer<'static>>,
+    tls: Tls,
+}
+
+impl Shown {
+    /// The client's own, if it counts still: connections outlive handshakes.
+    ///
+    /// # Errors
+    /// Why it counts no longer.
+    pub(super) fn verify(&self) -> Result<Option<&CertificateDer<'static>>, rustls::Error> {
+        let Some((own, intermediates)) = self.chain.split_first() else {
+            return Ok(None);
+        };
+        self.tls.verify_client(own, intermediates)?;
+        Ok(Some(own))
+    }
 }
 
 /// Cancelled when the client of a request is gone: it can be told nothing any more.
@@ -79,7 +98,12 @@ pub(super) async fn serve(mut stream: TcpStream, mut connection: Connection, tls
         Some(tls) => {
             if let Some(stream) = shake_hands(&mut stream, &connection, &tls, &serving).await {
                 let shown = stream.get_ref().1.peer_certificates();
-                connection.certificate = shown.and_then(<[_]>::first).cloned().map(Arc::new);
+                connection.shown = shown.map(|chain| {
+                    Arc::new(Shown {
+                        chain: chain.to_vec(),
+                        tls: tls.clone(),
+                    })
+                });
                 serve_http(stream, connection, serving).await;
             }
         }
@@ -98,12 +122,19 @@ async fn shake_hands<'s>(
     tokio::select! {
         shaken = handshake => match shaken {
             Ok(Ok(stream)) => return Some(stream),
+            // As one of those who are not let in by another way.
+            Ok(Err(error)) if is_about_a_certificate(&error) => tracing::info!(%peer, "not let in: {error}"),
             Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS with this client"),
             Err(_) => tracing::debug!(%peer, "the TLS handshake took too long"),
         },
         () = connection.place.needed() => tracing::debug!(%peer, "{MADE_PLACE}"),
     }
     None
+}
+
+fn is_about_a_certificate(error: &std::io::Error) -> bool {
+    let error = error.get_ref().and_then(|error| error.downcast_ref());
+    matches!(error, Some(rustls::Error::InvalidCertificate(_)))
 }
 
 pub(super) async fn serve_http<S: Socket>(stream: S, connection: Connection, serving: Serving) {
@@ -150,7 +181,7 @@ pub(super) async fn serve_http<S: Socket>(stream: S, connection: Connection, ser
             let is_read = unread.read_away(settings).await;
             if !is_read || last.is_reached(number) || shutdown.is_cancelled() || place.is_lost() {
                 announce_close(&mut response);
-            } else if wishes_to_stay {
+            } else if wishes_to_stay && !response.headers().contains_key(CONNECTION) {
                 announce_idle_timeout(&mut response, settings.idle_timeout);
             }
             let left = Box::new(|| drop(being_answered));
@@ -197,11 +228,6 @@ fn wishes_to_stay<B>(request: &Request<B>) -> bool {
     let is_close = |option: &str| option.trim().eq_ignore_ascii_case("close");
     request.version() == Version::HTTP_11
         && options.all(|options| options.to_str().is_ok_and(|options| !options.split(',').any(is_close)))
-}
-
-fn announce_close<B>(response: &mut Response<B>) {
-    let close = HeaderValue::from_static("close");
-    response.headers_mut().insert(CONNECTION, close);
 }
 
 /// Says for how long the connection is kept, a second less than it is: a client that knows does not send a request that
@@ -256,7 +282,7 @@ mod tests {
             peer,
             is_tls: false,
             taken: Taken::of(&config.http.login),
-            certificate: None,
+            shown: None,
             place: Arc::new(places.take(peer.ip()).unwrap()),
             outbox: Arc::default(),
         };

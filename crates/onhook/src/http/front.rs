@@ -10,10 +10,11 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
 use axum::response::Response;
+use rustls_pki_types::CertificateDer;
 use tokio::sync::Semaphore;
 
 use super::answer::{Refusal, challenge, refuse};
-use super::connection::Connection;
+use super::connection::{Connection, Shown};
 use super::{Service, Settings, Unauthenticated, forwarded, page};
 use crate::auth::{Presented, Taken, takes_secrets};
 use crate::metrics;
@@ -112,7 +113,18 @@ async fn authenticate<S: Service>(
         return Err(Refused::Other(Refusal::NeedsTls));
     }
     let taken = connection.taken;
-    let Some(presented) = presented(connection, headers) else {
+    let certificate = match connection.shown.as_deref().map(Shown::verify) {
+        None => None,
+        Some(Ok(certificate)) => certificate,
+        Some(Err(error)) => {
+            let peer = connection.peer;
+            tracing::info!(%peer, "not let in: its certificate has been good, and is no longer: {error}");
+            metrics::login_refused("wrong");
+            return Err(Refused::Other(Refusal::CertificateLapsed));
+        }
+    };
+    let certificate = certificate.filter(|_| taken.certificate);
+    let Some(presented) = presented(certificate, headers) else {
         return Err(Refused::Challenge(taken));
     };
     let client = forwarded::client(peer, headers, &front.settings.trusted_proxies);
@@ -135,11 +147,11 @@ async fn authenticate<S: Service>(
 }
 
 /// What the client says about itself. An `Authorization` header goes before a certificate: it was sent for this request.
-fn presented<'r>(connection: &'r Connection, headers: &'r HeaderMap) -> Option<Presented<'r>> {
+fn presented<'r>(certificate: Option<&'r CertificateDer<'static>>, headers: &'r HeaderMap) -> Option<Presented<'r>> {
     let mut given = headers.get_all(AUTHORIZATION).iter();
     match (given.next(), given.next()) {
         (Some(authorization), None) => authorization.to_str().ok().map(Presented::Authorization),
-        (None, None) if connection.taken.certificate => connection.certificate.as_deref().map(Presented::Certificate),
+        (None, None) => certificate.map(Presented::Certificate),
         (_, _) => None,
     }
 }
@@ -186,7 +198,7 @@ mod tests {
                 peer,
                 is_tls,
                 taken: Taken::of(&config.http.login),
-                certificate: None,
+                shown: None,
                 place: Arc::new(Places::new(1, 1, Vec::new()).take(peer.ip()).unwrap()),
                 outbox: Arc::default(),
             };

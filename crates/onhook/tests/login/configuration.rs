@@ -1,6 +1,8 @@
 //! What `[login]` and the keys beside listeners may say.
 
+use std::fs;
 use std::path::Path;
+use std::time::SystemTime;
 
 use onhook::config::{Config, ConfigError};
 
@@ -71,6 +73,19 @@ fn a_tls_listener_needs_who_signs_client_certificates() {
     assert_refused(&listener("client_ca = \"nowhere.crt\"\n"), "cannot read a certificate");
     let ca = format!("client_ca = {:?}\nlogin = [\"certificate\"]\n", authority.ca());
     assert_eq!(findings(&listener(&ca)), [""; 0]);
+    let crl = folder.path().join("clients.crl");
+    let with_list = listener(&format!("{ca}client_crl = {crl:?}\n"));
+    assert_refused(&with_list, "cannot read a revocation list");
+    fs::write(&crl, fs::read(authority.ca()).unwrap()).unwrap();
+    assert_refused(&with_list, "there is no revocation list in");
+    fs::write(&crl, "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n").unwrap();
+    assert_refused(&with_list, "cannot use a revocation list of");
+    fs::write(&crl, authority.revocation_list(&[], SystemTime::now())).unwrap();
+    assert_eq!(findings(&with_list), [""; 0]);
+    assert_refused(
+        &listener(&format!("client_crl = {crl:?}\n")),
+        "client_crl needs client_ca",
+    );
     assert_refused(
         &listener(&format!("{ca}[login.certificate]\nuser = []\n")),
         "no name of a certificate",

@@ -202,18 +202,22 @@ pub(crate) async fn ask(
     exchange(TlsConnector::from(tls).connect(name, stream).await?, headers, document).await
 }
 
+/// A request as it stands on the wire.
+pub(crate) fn request(headers: &str, document: &str) -> String {
+    format!(
+        "POST /EWS/Exchange.asmx HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml; charset=utf-8\r\n\
+         Content-Length: {}\r\n{headers}\r\n{document}",
+        document.len()
+    )
+}
+
 async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: S,
     headers: &str,
     document: &str,
 ) -> std::io::Result<Answer> {
-    let head = format!(
-        "POST /EWS/Exchange.asmx HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: text/xml; charset=utf-8\r\n\
-         Content-Length: {}\r\n{headers}\r\n",
-        document.len()
-    );
-    stream.write_all(head.as_bytes()).await?;
-    stream.write_all(document.as_bytes()).await?;
+    let headers = format!("Connection: close\r\n{headers}");
+    stream.write_all(request(&headers, document).as_bytes()).await?;
     let mut answer = String::new();
     timeout(PATIENCE, stream.read_to_string(&mut answer)).await.unwrap()?;
     let (head, body) = answer.split_once("\r\n\r\n").ok_or(std::io::ErrorKind::UnexpectedEof)?;

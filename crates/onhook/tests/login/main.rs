@@ -9,6 +9,7 @@ mod configuration;
 mod house;
 mod impersonation;
 mod issuer;
+mod lapsed_certificates;
 mod ldap;
 mod listeners;
 mod lockout;

@@ -1,7 +1,12 @@
 //! Who may come in: what a listener takes must be there to be taken.
 
 use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
+
+use rustls::crypto::ring;
+use rustls::server::WebPkiClientVerifier;
 
 use super::passwords::Given;
 use crate::config::error::Problem;
@@ -69,6 +74,8 @@ fn listeners(document: &Document<'_>, problems: &mut Vec<Problem>) {
             Some(ca) => {
                 if let Err(error) = pem::authorities(ca) {
                     problems.push(Problem::new(place("client_ca"), error.to_string()));
+                } else if let Some(Err(error)) = tls.client_crl.as_deref().map(|crl| revocation_lists(ca, crl)) {
+                    problems.push(Problem::new(place("client_crl"), error));
                 }
             }
             None if tls.login.contains(&LoginMethod::Certificate) => problems.push(Problem::new(
@@ -79,9 +86,24 @@ fn listeners(document: &Document<'_>, problems: &mut Vec<Problem>) {
                 place("client_certificate"),
                 "client_certificate = \"required\" needs client_ca: who signs the certificates of clients",
             )),
+            None if tls.client_crl.is_some() => problems.push(Problem::new(
+                place("client_crl"),
+                "client_crl needs client_ca: whose certificates it revokes",
+            )),
             None => {}
         }
     }
+}
+
+/// Whether certificates of these authorities can be looked up in these lists; or why not, in words.
+fn revocation_lists(ca: &Path, crl: &Path) -> Result<(), String> {
+    let roots = pem::authorities(ca).map_err(|error| error.to_string())?;
+    let lists = pem::revocation_lists(crl).map_err(|error| error.to_string())?;
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::new(ring::default_provider()))
+        .with_crls(lists)
+        .build()
+        .map(drop)
+        .map_err(|error| format!("cannot use a revocation list of {}: {error}", crl.display()))
 }
 
 fn ldap(document: &Document<'_>, problems: &mut Vec<Problem>) {
