@@ -31,6 +31,26 @@ impl PemError {
     pub fn is_of_a_key(&self) -> bool {
         matches!(self, Self::Key { .. } | Self::NoKey(_))
     }
+
+    /// The same for who has just written the path: without it where nothing can be read at it, since anything may have been
+    /// written in its place, also the key itself.
+    #[must_use]
+    pub fn of_what_was_written(&self) -> String {
+        let (what, source) = match self {
+            Self::Certificate { source, .. } => ("a certificate", source),
+            Self::RevocationList { source, .. } => ("a revocation list", source),
+            Self::Key { source, .. } => ("a private key", source),
+            Self::NoCertificate(_) | Self::NoAuthority(_) | Self::NoRevocationList(_) | Self::NoKey(_) => {
+                return self.to_string();
+            }
+        };
+        if !matches!(source, Error::Io(_)) {
+            return self.to_string();
+        }
+        format!(
+            "cannot read {what} from the file that is named here, seen from the folder of the configuration: {source}"
+        )
+    }
 }
 
 /// All certificates of a file, in its order; other sections are passed over.

@@ -126,7 +126,7 @@ fn the_minimal_configuration_is_enough_beside_a_pbx() {
     let minimal = folder.run(&["check-config", "--print-minimal"]).ok();
     assert!(minimal.lines().count() <= 12, "{minimal}");
     fs::write(folder.path().join("onhook.toml"), minimal).unwrap();
-    folder.run(&["check-config"]).fails(64, "pbx.password");
+    folder.run(&["check-config"]).fails(64, "password_file = …");
     fs::write(folder.path().join("pbx.password"), "change-me\n").unwrap();
     let checked = folder.run(&["check-config"]);
     assert!(!checked.err.contains("note:"), "nothing is missing: {}", checked.err);

@@ -8,7 +8,7 @@ use crate::config::{self, Config};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Everything wrong in the file is shown with its line, and the exit code is 64. Nothing is opened or bound.
+Everything wrong in the file is shown with its place, and the exit code is 64. Nothing is opened or bound.
 
 Examples:
   onhook check-config

@@ -58,6 +58,7 @@ pub(super) fn check(document: &mut Document<'_>) -> Vec<Problem> {
     limits(document, &mut problems);
     metrics(document, &mut problems);
     texts(document, &mut problems);
+    addresses(document, &mut problems);
     dialling::check(document, &mut problems);
     problems
 }
@@ -119,7 +120,7 @@ fn sip(document: &Document<'_>, problems: &mut Vec<Problem>) {
     if let Some(ca) = &sip.tls.ca
         && let Err(error) = pem::authorities(ca)
     {
-        problems.push(Problem::new(document.place("sip.tls.ca"), error.to_string()));
+        problems.push(Problem::new(document.place("sip.tls.ca"), error.of_what_was_written()));
     }
     if sip.listen.0.is_empty() {
         problems.push(
@@ -332,8 +333,31 @@ fn texts(document: &Document<'_>, problems: &mut Vec<Problem>) {
             );
         } else if path.ends_with(".domain") && format!("sip:{text}").parse::<NextHop>().is_err() {
             problems.push(
-                Problem::new(document.place(&path), format!("{text:?} is not a domain"))
+                Problem::new(document.place(&path), "this is not a domain")
                     .help(r#"for example: domain = "example.com""#),
+            );
+        }
+    }
+}
+
+/// Addresses are told to clients and stand in the log.
+fn addresses(document: &Document<'_>, problems: &mut Vec<Problem>) {
+    let Config { http, login, .. } = &document.config;
+    for (path, address) in [
+        ("http.public_url", &http.public_url),
+        ("login.ldap.url", &login.ldap.url),
+        ("login.oauth.issuer", &login.oauth.issuer),
+        ("login.oauth.jwks_url", &login.oauth.jwks_url),
+    ] {
+        let host = address.as_deref().and_then(|address| address.split_once("://"));
+        if host.is_some_and(|(_, rest)| {
+            rest.split(['/', '?', '#'])
+                .next()
+                .is_some_and(|host| host.contains('@'))
+        }) {
+            problems.push(
+                Problem::new(document.place(path), "an address holds no user and no password")
+                    .help("write what follows the @ alone"),
             );
         }
     }
@@ -341,7 +365,7 @@ fn texts(document: &Document<'_>, problems: &mut Vec<Problem>) {
 
 #[derive(Debug, Error)]
 enum KeyPairError {
-    #[error(transparent)]
+    #[error("{}", .0.of_what_was_written())]
     Pem(#[from] PemError),
     #[error("the key in {} cannot be used with the certificate: {source}", path.display())]
     Mismatch { path: PathBuf, source: rustls::Error },

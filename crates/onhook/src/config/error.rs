@@ -1,11 +1,12 @@
-//! What is wrong with a configuration file, told with the line it stands on.
+//! What is wrong with a configuration file, told with the place it stands at.
 
 use std::fmt;
 use std::io;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
+
+use super::place::{Excerpt, Place};
 
 /// Why there is no configuration.
 #[derive(Debug, Error)]
@@ -27,7 +28,7 @@ pub struct Findings {
     found: Vec<Finding>,
 }
 
-/// One thing wrong, where it is, and what would be right.
+/// One thing wrong, where it is, and what would be right. Neither it nor what is shown of its line holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// From 1; `None` where no place in the file can be named.
@@ -36,23 +37,21 @@ pub struct Finding {
     pub column: usize,
     pub message: String,
     pub help: Option<String>,
-    /// The line as it stands in the file, and how many of its characters from `column` on are meant.
-    excerpt: String,
-    width: usize,
+    excerpt: Option<Excerpt>,
 }
 
 /// A finding whose place is still a range of bytes.
 #[derive(Debug)]
 pub(super) struct Problem {
-    at: Option<Range<usize>>,
+    place: Option<Place>,
     message: String,
     help: Option<String>,
 }
 
 impl Problem {
-    pub(super) fn new(at: Option<Range<usize>>, message: impl Into<String>) -> Self {
+    pub(super) fn new(place: Option<Place>, message: impl Into<String>) -> Self {
         Self {
-            at,
+            place,
             message: message.into(),
             help: None,
         }
@@ -66,37 +65,13 @@ impl Problem {
     }
 
     fn locate(self, text: &str) -> Finding {
-        let Some(at) = self.at.filter(|at| text.is_char_boundary(at.start)) else {
-            return Finding {
-                line: None,
-                column: 1,
-                message: self.message,
-                help: self.help,
-                excerpt: String::new(),
-                width: 0,
-            };
-        };
-        let line_start = text[..at.start].rfind('\n').map_or(0, |newline| newline + 1);
-        let line = text[line_start..].lines().next().unwrap_or_default();
-        let column = text[line_start..at.start].chars().count() + 1;
-        let rest = line.chars().count().saturating_sub(column - 1);
-        let width = text
-            .get(at)
-            .map_or(1, |marked| marked.lines().next().unwrap_or_default().chars().count());
-        let key = line.split('=').next().unwrap_or_default().trim();
-        let mut passwords = line.match_indices("password");
-        let is_secret = passwords.any(|(at, word)| line[at + word.len()..].trim_start().starts_with('='));
+        let position = self.place.as_ref().and_then(|place| place.position(text));
         Finding {
-            line: Some(text[..line_start].matches('\n').count() + 1),
-            column,
+            line: position.map(|(line, _)| line),
+            column: position.map_or(1, |(_, column)| column),
             message: self.message,
             help: self.help,
-            excerpt: if is_secret {
-                format!("{key} = …")
-            } else {
-                line.to_owned()
-            },
-            width: if is_secret { 0 } else { width.clamp(1, rest.max(1)) },
+            excerpt: self.place.and_then(|place| place.excerpt(text)),
         }
     }
 }
@@ -127,13 +102,11 @@ impl fmt::Display for Findings {
                 write!(f, ":{line}:{}", finding.column)?;
             }
             write!(f, ": {}", finding.message)?;
-            if let Some(line) = finding.line {
-                let number = line.to_string();
-                let margin = " ".repeat(number.len());
-                write!(f, "\n  {number} | {}", finding.excerpt)?;
-                if finding.width > 0 {
-                    let indent = " ".repeat(finding.column - 1);
-                    write!(f, "\n  {margin} | {indent}{}", "^".repeat(finding.width))?;
+            if let (Some(line), Some(excerpt)) = (finding.line, &finding.excerpt) {
+                write!(f, "\n  {line} | {}", excerpt.text)?;
+                if let Some((before, meant)) = excerpt.meant {
+                    let margin = " ".repeat(line.to_string().len());
+                    write!(f, "\n  {margin} | {}{}", " ".repeat(before), "^".repeat(meant))?;
                 }
             }
             if let Some(help) = &finding.help {

@@ -9,9 +9,11 @@ mod error;
 mod example;
 mod login;
 mod next_hop;
+mod place;
 mod read;
 mod section;
 mod sections;
+mod unseen;
 mod values;
 
 use std::path::{Path, PathBuf};

@@ -11,6 +11,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::Problem;
+use super::place::{Place, is_plain};
 use super::section::{Key, Kind, Section, Shape};
 use super::sections::Config;
 
@@ -30,7 +31,10 @@ impl<'t> Document<'t> {
         if !errors.is_empty() {
             return Err(errors
                 .into_iter()
-                .map(|error| Problem::new(error.span(), error.message()))
+                .map(|error| {
+                    let place = error.span().map(|at| Place::broken(at, text, &Config::SHAPE));
+                    Problem::new(place, error.message())
+                })
                 .collect());
         }
         let mut complete = root.clone();
@@ -45,31 +49,44 @@ impl<'t> Document<'t> {
         if !problems.is_empty() {
             return Err(problems);
         }
+        // Every value has been read as its type already; what else could be said would be said in the words of its text.
         let config = Config::deserialize(complete.into_deserializer())
-            .map_err(|error| vec![Problem::new(error.span(), error.message())])?;
+            .map_err(|error| vec![Problem::new(error.span().map(Place::unknown), "this cannot be read")])?;
         Ok(Self { config, root })
     }
 
     /// Where a key stands, given as `trunk.0.name`; where its nearest table stands, if it is left out.
-    pub(super) fn place(&self, path: &str) -> Option<Range<usize>> {
-        let mut steps = path.split('.');
-        let mut value = self.root.get_ref().get(steps.next()?)?;
-        for step in steps {
-            let next = match value.get_ref() {
-                DeValue::Array(values) => step.parse().ok().and_then(|index: usize| values.get(index)),
-                DeValue::Table(table) => table.get(step),
-                DeValue::String(_)
-                | DeValue::Integer(_)
-                | DeValue::Float(_)
-                | DeValue::Boolean(_)
-                | DeValue::Datetime(_) => None,
-            };
-            match next {
-                Some(next) => value = next,
-                None => break,
-            }
+    pub(super) fn place(&self, path: &str) -> Option<Place> {
+        place_in(self.root.get_ref(), &Config::SHAPE, "", path)
+    }
+}
+
+/// The place of `path` in a table that is called `name`.
+fn place_in(table: &DeTable<'_>, shape: &Shape, name: &str, path: &str) -> Option<Place> {
+    let (step, path) = path.split_once('.').unwrap_or((path, ""));
+    let key = shape.keys.iter().find(|key| key.name == step)?;
+    let value = table.get(step)?;
+    let name = TableName::path_of(name, key);
+    match (&key.kind, value.get_ref()) {
+        (Kind::Table(shape), DeValue::Table(table)) => {
+            place_in(table, shape, &name, path).or_else(|| Some(Place::table(value.span(), format!("[{name}]"))))
         }
-        Some(value.span())
+        (Kind::Tables(shape), DeValue::Array(tables)) => {
+            let (index, path) = path.split_once('.').unwrap_or((path, ""));
+            let entry = tables.get(index.parse::<usize>().ok()?)?;
+            let DeValue::Table(table) = entry.get_ref() else {
+                return None;
+            };
+            place_in(table, shape, &name, path).or_else(|| Some(Place::table(entry.span(), format!("[[{name}]]"))))
+        }
+        (_, whole) => {
+            let part = match whole {
+                DeValue::Array(values) => path.parse().ok().and_then(|index: usize| values.get(index)),
+                _ => None,
+            };
+            let at = part.unwrap_or(value).span();
+            Some(Place::value(at, key, value))
+        }
     }
 }
 
@@ -81,21 +98,29 @@ struct TableName<'p> {
 }
 
 impl TableName<'_> {
-    fn path_of(&self, key: &Key) -> String {
-        if self.path.is_empty() {
+    fn path_of(path: &str, key: &Key) -> String {
+        if path.is_empty() {
             key.name.to_owned()
         } else {
-            format!("{}.{}", self.path, key.name)
+            format!("{path}.{}", key.name)
+        }
+    }
+
+    /// Its header; nothing at the top.
+    fn header(&self) -> String {
+        match (self.path, self.is_list) {
+            ("", _) => String::new(),
+            (path, false) => format!("[{path}]"),
+            (path, true) => format!("[[{path}]]"),
         }
     }
 }
 
 impl fmt::Display for TableName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.path, self.is_list) {
-            ("", _) => f.write_str("at the top of the file"),
-            (path, false) => write!(f, "in [{path}]"),
-            (path, true) => write!(f, "in [[{path}]]"),
+        match self.path {
+            "" => f.write_str("at the top of the file"),
+            _ => write!(f, "in {}", self.header()),
         }
     }
 }
@@ -111,21 +136,24 @@ fn complete_table<'t>(
         if !shape.keys.iter().any(|known| known.name == key.get_ref()) {
             let allowed = shape.keys.iter().map(|known| known.name).collect::<Vec<_>>().join(", ");
             problems.push(
-                Problem::new(Some(key.span()), format!("unknown key `{}`", key.get_ref()))
+                Problem::new(Some(Place::unknown(key.span())), unknown(key.get_ref()))
                     .help(format!("allowed {name}: {allowed}")),
             );
         }
     }
     for key in shape.keys {
-        let path = name.path_of(key);
+        let path = TableName::path_of(name.path, key);
         match table.get_mut(key.name) {
             Some(value) => complete_value(value, key, &path, problems),
             None => match key.kind {
                 Kind::Default(value) => insert(table, key, DeValue::parse(value).map(Spanned::into_inner)),
                 Kind::Optional(_) => {}
                 Kind::Required(example) => problems.push(
-                    Problem::new(Some(at.clone()), format!("`{}` is missing {name}", key.name))
-                        .help(format!("for example: {} = {example}", key.name)),
+                    Problem::new(
+                        Some(Place::table(at.clone(), name.header())),
+                        format!("`{}` is missing {name}", key.name),
+                    )
+                    .help(format!("for example: {} = {example}", key.name)),
                 ),
                 Kind::Table(shape) => {
                     let mut empty = DeTable::new();
@@ -156,19 +184,36 @@ fn complete_value<'t>(value: &mut Spanned<DeValue<'t>>, key: &Key, path: &str, p
                 }
             }
         }
-        (Kind::Table(_), _) => problems.push(Problem::new(Some(at), format!("`{path}` is a table: write [{path}]"))),
+        (Kind::Table(_), _) => problems.push(Problem::new(
+            Some(Place::key(at, key)),
+            format!("`{path}` is a table: write [{path}]"),
+        )),
         (Kind::Tables(_), _) => problems.push(Problem::new(
-            Some(at),
+            Some(Place::key(at, key)),
             format!("`{path}` is a list of tables: write [[{path}]] for each"),
         )),
         (Kind::Default(example) | Kind::Optional(example) | Kind::Required(example), _) => {
             if let Err(error) = (key.check)(value.clone()) {
-                problems.push(
-                    Problem::new(error.span().or(Some(at)), format!("`{path}`: {}", error.message()))
-                        .help(format!("for example: {} = {example}", key.name)),
-                );
+                let message = match (key.wanted_unseen)() {
+                    Some(wanted) => format!("`{path}`: this is not {wanted}"),
+                    None if is_plain(value) => format!("`{path}`: {}", error.message()),
+                    None => format!("`{path}`: this is not what is wanted here"),
+                };
+                let place = Place::value(error.span().unwrap_or(at), key, value);
+                problems
+                    .push(Problem::new(Some(place), message).help(format!("for example: {} = {example}", key.name)));
             }
         }
+    }
+}
+
+/// An unknown key in words. What had to be put into quotes is rather a value than a key.
+fn unknown(key: &str) -> String {
+    let is_bare = key.len() <= 64 && key.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_' || c == b'-');
+    if is_bare {
+        format!("unknown key `{key}`")
+    } else {
+        "unknown key".to_owned()
     }
 }
 

@@ -3,9 +3,11 @@
 //!
 //! It knows nothing of what the keys mean.
 
-use serde::de::{DeserializeOwned, IntoDeserializer};
+use serde::de::IntoDeserializer;
 use toml::Spanned;
 use toml::de::{DeValue, Error};
+
+use super::unseen::Value;
 
 /// What may stand in one table of the file.
 pub(super) struct Shape {
@@ -20,6 +22,8 @@ pub(super) struct Key {
     pub(super) kind: Kind,
     /// Whether a value can be read as the field's type; the error says what is allowed.
     pub(super) check: fn(Spanned<DeValue<'_>>) -> Result<(), Error>,
+    /// What is wanted, where a value must not be shown; see [`Value`].
+    pub(super) wanted_unseen: fn() -> Option<String>,
 }
 
 /// How a key behaves when the file leaves it out. Texts are values in TOML.
@@ -42,7 +46,7 @@ pub(super) trait Section {
 }
 
 /// Reads a value as `T` and forgets it.
-pub(super) fn check<T: DeserializeOwned>(value: Spanned<DeValue<'_>>) -> Result<(), Error> {
+pub(super) fn check<T: Value>(value: Spanned<DeValue<'_>>) -> Result<(), Error> {
     T::deserialize(value.into_deserializer()).map(drop)
 }
 
@@ -61,6 +65,13 @@ macro_rules! section {
             $( $(#[doc = $field_doc])* pub $field: $Type, )*
         }
 
+        impl $crate::config::unseen::Value for $Section {
+            /// Of a table, each key says it for itself.
+            fn wanted_unseen() -> Option<String> {
+                None
+            }
+        }
+
         impl $crate::config::section::Section for $Section {
             const SHAPE: $crate::config::section::Shape = $crate::config::section::Shape {
                 docs: &[$($doc),*],
@@ -70,6 +81,7 @@ macro_rules! section {
                         docs: &[$($field_doc),*],
                         kind: $crate::config::section::kind!($kind $value),
                         check: $crate::config::section::check::<$Type>,
+                        wanted_unseen: <$Type as $crate::config::unseen::Value>::wanted_unseen,
                     },
                 )*],
             };

@@ -186,7 +186,10 @@ fn an_account_has_one_list() {
     let list = "[[login.impersonation]]\naccount = \"svc\"\n";
     assert_refused(&format!("{list}{list}"), "`svc` stands here twice");
     assert_refused("[[login.impersonation]]\naccount = \"a b\"\n", "is not a user name");
-    assert_refused("[login]\nsids = { S-1-5-1 = \"a b\" }\n", "is not a user name");
+    assert_refused(
+        "[login]\nsids = { S-1-5-1 = \"a b\" }\n",
+        "whose every value is a user name",
+    );
 }
 
 #[test]

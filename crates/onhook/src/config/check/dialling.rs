@@ -68,7 +68,14 @@ pub(super) fn check(document: &Document<'_>, problems: &mut Vec<Problem>) {
             wrong("masks", "an extension does not begin with +".to_owned());
         }
         if let Some(unknown) = rule.groups.iter().find(|name| !groups.contains(name.as_str())) {
-            wrong("groups", format!("there is no [[dial.group]] named `{unknown}`"));
+            // What is hardly a name is not shown: it may be anything.
+            let is_name = unknown.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_');
+            let named = if is_name {
+                format!("named `{unknown}`")
+            } else {
+                "of that name".to_owned()
+            };
+            wrong("groups", format!("there is no [[dial.group]] {named}"));
         }
     }
 }

@@ -73,7 +73,7 @@ fn listeners(document: &Document<'_>, problems: &mut Vec<Problem>) {
         match &tls.client_ca {
             Some(ca) => {
                 if let Err(error) = pem::authorities(ca) {
-                    problems.push(Problem::new(place("client_ca"), error.to_string()));
+                    problems.push(Problem::new(place("client_ca"), error.of_what_was_written()));
                 } else if let Some(Err(error)) = tls.client_crl.as_deref().map(|crl| revocation_lists(ca, crl)) {
                     problems.push(Problem::new(place("client_crl"), error));
                 }
@@ -97,8 +97,8 @@ fn listeners(document: &Document<'_>, problems: &mut Vec<Problem>) {
 
 /// Whether certificates of these authorities can be looked up in these lists; or why not, in words.
 fn revocation_lists(ca: &Path, crl: &Path) -> Result<(), String> {
-    let roots = pem::authorities(ca).map_err(|error| error.to_string())?;
-    let lists = pem::revocation_lists(crl).map_err(|error| error.to_string())?;
+    let roots = pem::authorities(ca).map_err(|error| error.of_what_was_written())?;
+    let lists = pem::revocation_lists(crl).map_err(|error| error.of_what_was_written())?;
     WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::new(ring::default_provider()))
         .with_crls(lists)
         .build()
@@ -161,7 +161,10 @@ fn ldap(document: &Document<'_>, problems: &mut Vec<Problem>) {
     if let Some(ca) = &ldap.ca
         && let Err(error) = pem::authorities(ca)
     {
-        problems.push(Problem::new(document.place("login.ldap.ca"), error.to_string()));
+        problems.push(Problem::new(
+            document.place("login.ldap.ca"),
+            error.of_what_was_written(),
+        ));
     }
 }
 
@@ -209,7 +212,10 @@ fn oauth(document: &Document<'_>, problems: &mut Vec<Problem>) {
     if let Some(ca) = &oauth.ca
         && let Err(error) = pem::authorities(ca)
     {
-        problems.push(Problem::new(document.place("login.oauth.ca"), error.to_string()));
+        problems.push(Problem::new(
+            document.place("login.oauth.ca"),
+            error.of_what_was_written(),
+        ));
     }
 }
 

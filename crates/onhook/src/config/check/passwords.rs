@@ -14,25 +14,26 @@ pub(super) struct Given<'c> {
     pub(super) env: Option<&'c str>,
 }
 
-/// Why a password that was promised is not there. The ending of the key to blame goes with it.
+/// Why a password that was promised is not there. The ending of the key to blame goes with it. What should name a file or a
+/// variable and does not may be the password itself, and is not shown.
 #[derive(Debug, Error)]
 pub(super) enum PasswordError {
     #[error("a password, a file for it, a variable for it: give one of the three")]
     Several,
-    #[error("cannot read a password from {}: {source}", path.display())]
-    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("cannot read a password from the file that is named here, seen from the folder of the configuration: {0}")]
+    Unreadable(std::io::Error),
     #[error("the first line of {} is empty: it should be the password", .0.display())]
     EmptyFile(PathBuf),
-    #[error("the environment variable {0} is not set, or empty: it should be the password")]
-    NoVariable(String),
+    #[error("the environment variable that is named here is not set, or empty: it should be the password")]
+    NoVariable,
 }
 
 impl PasswordError {
     /// What follows `password` in the key.
     pub(super) fn key_ending(&self) -> &'static str {
         match self {
-            Self::Several | Self::Unreadable { .. } | Self::EmptyFile(_) => "_file",
-            Self::NoVariable(_) => "_env",
+            Self::Several | Self::Unreadable(_) | Self::EmptyFile(_) => "_file",
+            Self::NoVariable => "_env",
         }
     }
 }
@@ -50,7 +51,7 @@ impl Given<'_> {
             (None, Some(path), None) => read(path).map(Some),
             (None, None, Some(variable)) => match env::var(variable) {
                 Ok(password) if !password.is_empty() => Ok(Some(Secret::new(password))),
-                Ok(_) | Err(_) => Err(PasswordError::NoVariable(variable.to_owned())),
+                Ok(_) | Err(_) => Err(PasswordError::NoVariable),
             },
             _ => Err(PasswordError::Several),
         }
@@ -58,10 +59,7 @@ impl Given<'_> {
 }
 
 fn read(path: &Path) -> Result<Secret, PasswordError> {
-    let text = fs::read_to_string(path).map_err(|source| PasswordError::Unreadable {
-        path: path.to_owned(),
-        source,
-    })?;
+    let text = fs::read_to_string(path).map_err(PasswordError::Unreadable)?;
     match text.lines().next() {
         Some(password) if !password.is_empty() => Ok(Secret::new(password)),
         Some(_) | None => Err(PasswordError::EmptyFile(path.to_owned())),
