@@ -4,7 +4,7 @@ use ews::Operation;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::stage::{ALICE, DISCONNECT, exchange, get, post, request, start, start_slow, start_with};
+use crate::stage::{ALICE, DISCONNECT, XML, exchange, get, post, request, start, start_slow, start_with};
 
 #[tokio::test]
 async fn the_documented_request_gets_the_documented_answer() {
@@ -189,6 +189,23 @@ async fn what_is_no_soap_is_refused_in_http_s_words() {
         post(&server, "Content-Encoding: gzip\r\n", DISCONNECT).await.status,
         415
     );
+    // What a browser sends to any site without asking first: of no type, of a form's, or of two.
+    for headers in [
+        "",
+        "Content-Type:\r\n",
+        "Content-Type: text/plain\r\n",
+        "Content-Type: application/x-www-form-urlencoded\r\n",
+        "Content-Type: text/xml, text/plain\r\n",
+        "Content-Type: text/xml\r\nContent-Type: text/plain\r\n",
+        "Content-Type: text/plain\r\nContent-Type: text/xml\r\n",
+    ] {
+        let request = format!(
+            "POST /EWS/Exchange.asmx HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: {ALICE}\r\n{headers}\
+             Content-Length: {}\r\n\r\n{DISCONNECT}",
+            DISCONNECT.len()
+        );
+        assert_eq!(exchange(server.address(), &request).await.status, 415, "{headers:?}");
+    }
     assert_eq!(get(&server, "/owa", "").await.status, 404);
     let answer = exchange(server.address(), &request("DELETE", "/EWS/Exchange.asmx", "", "")).await;
     assert_eq!(answer.status, 405);
@@ -201,7 +218,7 @@ async fn a_client_that_expects_100_continue_gets_it_known_or_not() {
     let server = start();
     let head = |authorization: &str| {
         format!(
-            "POST /EWS/Exchange.asmx HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\n\
+            "POST /EWS/Exchange.asmx HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\n{XML}\
              Content-Length: {}\r\n{authorization}\r\n",
             DISCONNECT.len()
         )

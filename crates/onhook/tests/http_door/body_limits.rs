@@ -9,7 +9,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::stage::{ALICE, DISCONNECT, PATIENCE, Server, exchange, open};
+use crate::stage::{ALICE, DISCONNECT, PATIENCE, Server, XML, exchange, open};
 
 const LONG: usize = 200_000;
 
@@ -35,7 +35,7 @@ impl Service for LongDisconnect {
 
 fn head(framing: &str) -> String {
     format!(
-        "POST /EWS/Exchange.asmx HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: {ALICE}\r\n{framing}\r\n\r\n"
+        "POST /EWS/Exchange.asmx HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: {ALICE}\r\n{XML}{framing}\r\n\r\n"
     )
 }
 

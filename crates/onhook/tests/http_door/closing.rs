@@ -5,7 +5,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::stage::{
-    ALICE, Answer, DISCONNECT, PATIENCE, Server, read_answer, request, start_slow, start_tls, start_with, taken_apart,
+    ALICE, Answer, DISCONNECT, PATIENCE, Server, XML, read_answer, request, start_slow, start_tls, start_with,
+    taken_apart,
 };
 
 /// More than sockets hold for who does not read.
@@ -34,7 +35,7 @@ async fn sent_whole<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, request: &
 #[tokio::test(flavor = "multi_thread")]
 async fn where_a_connection_closes_the_answer_says_so_and_arrives() {
     let (server, tls) = start_tls("body_timeout = \"100ms\"");
-    let alice = format!("Authorization: {ALICE}\r\n");
+    let alice = format!("Authorization: {ALICE}\r\n{XML}");
     let much = "x".repeat(MUCH);
     let chunk = format!("{MUCH:x}\r\n{much}\r\n0\r\n\r\n");
     let chunked = |lines: &str, body: &str| {

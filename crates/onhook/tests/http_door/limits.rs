@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use tokio::time::{interval, timeout};
 
 use crate::stage::{
-    ALICE, DISCONNECT, PATIENCE, exchange, post, read_answer, request, start, start_slow, start_tls, start_with,
+    ALICE, DISCONNECT, PATIENCE, XML, exchange, post, read_answer, request, start, start_slow, start_tls, start_with,
 };
 
 const SHORT: Duration = Duration::from_millis(50);
@@ -18,7 +18,7 @@ async fn long_bodies_are_refused_with_and_without_a_length() {
     let long = "x".repeat(64 * 1024 + 1);
     assert_eq!(post(&server, "Expect: 100-continue\r\n", &long).await.status, 413);
     let chunked = format!(
-        "POST /EWS/Exchange.asmx HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: {ALICE}\r\n\
+        "POST /EWS/Exchange.asmx HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: {ALICE}\r\n{XML}\
          Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{long}\r\n",
         long.len()
     );
@@ -45,7 +45,7 @@ async fn the_body_of_a_stranger_is_read_away() {
 async fn a_body_that_does_not_come_is_not_waited_for_forever() {
     let server = start_with("body_timeout = \"50ms\"");
     let unfinished = format!(
-        "POST /EWS/Exchange.asmx HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: {ALICE}\r\n\
+        "POST /EWS/Exchange.asmx HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: {ALICE}\r\n{XML}\
          Content-Length: 100\r\n\r\n<"
     );
     assert_eq!(exchange(server.address(), &unfinished).await.status, 408);
@@ -152,7 +152,7 @@ async fn a_handshake_that_does_not_come_ends_the_connection() {
 async fn bodies_of_all_clients_have_so_much_room() {
     let server = start_with("body_limit = 1024\nbodies_limit = 1500\nbody_timeout = \"2s\"");
     let head = format!(
-        "POST /EWS/Exchange.asmx HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: {ALICE}\r\n\
+        "POST /EWS/Exchange.asmx HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: {ALICE}\r\n{XML}\
          Content-Length: 1024\r\n\r\n<"
     );
     let mut first = TcpStream::connect(server.address()).await.unwrap();

@@ -1,7 +1,7 @@
 //! Requests that a proxy in front and the door could tell apart in different ways are refused, and nothing behind them
 //! is acted on.
 
-use crate::stage::{ALICE, DISCONNECT, start, told};
+use crate::stage::{ALICE, DISCONNECT, XML, start, told};
 
 fn statuses(answers: &str) -> Vec<&str> {
     answers.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect()
@@ -10,7 +10,7 @@ fn statuses(answers: &str) -> Vec<&str> {
 /// A request with these header lines and body, and behind it one that must not be seen.
 fn before_another(lines: &str, body: &str) -> String {
     format!(
-        "POST /EWS/Exchange.asmx HTTP/1.1\r\nHost: x\r\nAuthorization: {ALICE}\r\n{lines}\r\n\r\n{body}\
+        "POST /EWS/Exchange.asmx HTTP/1.1\r\nHost: x\r\nAuthorization: {ALICE}\r\n{XML}{lines}\r\n\r\n{body}\
          GET /EWS/Exchange.asmx HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     )
 }
@@ -155,7 +155,7 @@ async fn requests_with_lengths_follow_one_another() {
 async fn a_refusal_waits_for_its_turn() {
     let server = start();
     let first = format!(
-        "POST /EWS/Exchange.asmx HTTP/1.1\r\nHost: x\r\nAuthorization: {ALICE}\r\nContent-Length: {}\r\n\r\n{DISCONNECT}",
+        "POST /EWS/Exchange.asmx HTTP/1.1\r\nHost: x\r\nAuthorization: {ALICE}\r\n{XML}Content-Length: {}\r\n\r\n{DISCONNECT}",
         DISCONNECT.len()
     );
     let second = before_another("Content-Length: 1\r\nContent-Length: 1", "x");

@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 /// `Basic` of alice:secret.
 pub(crate) const ALICE: &str = "Basic YWxpY2U6c2VjcmV0";
+pub(crate) const XML: &str = "Content-Type: text/xml; charset=utf-8\r\n";
 pub(crate) const DISCONNECT: &str = include_str!("../../../ews/tests/fixtures/exchange-2010-documentation.request.xml");
 
 /// What has to happen happens long before.
@@ -206,9 +207,12 @@ pub(crate) async fn exchange(address: SocketAddr, request: &str) -> Answer {
 }
 
 /// One request on a connection of its own.
+/// A POST is of XML, unless `headers` say what it is of.
 pub(crate) fn request(method: &str, path: &str, headers: &str, body: &str) -> String {
+    let is_xml = method == "POST" && !headers.contains("Content-Type:");
+    let content_type = if is_xml { XML } else { "" };
     format!(
-        "{method} {path} HTTP/1.1\r\nHost: test.example:8080\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n{body}",
+        "{method} {path} HTTP/1.1\r\nHost: test.example:8080\r\nConnection: close\r\nContent-Length: {}\r\n{content_type}{headers}\r\n{body}",
         body.len()
     )
 }
