@@ -3,6 +3,10 @@
 //! The user's DN is told by a template, or searched for. A connection is opened for each login and closed after it: what
 //! was right is remembered for a minute, so there are few, and no state of one user's can reach another's. Groups are not
 //! looked at, referrals are not followed.
+//!
+//! A wrong password is as many operations whoever it is for: where a search finds nobody, it is nobody who is bound.
+
+mod result;
 
 use std::path::Path;
 use std::pin::pin;
@@ -21,22 +25,14 @@ use tracing::debug;
 use super::AuthError;
 use super::credentials::Credentials;
 use super::domains::Domains;
-use super::throttle::Attempt;
+use super::throttle::{Attempt, Entries};
 use super::turns::Turns;
 use super::verified::Verified;
 use crate::config::{self, Secret};
 use crate::pem::{self, PemError};
 use crate::store::UserName;
+use result::Searched;
 
-/// Result codes (RFC 4511 appendix A) that say: not this user, or not with this password.
-const REFUSED: [u32; 4] = [
-    NO_SUCH_OBJECT,
-    34, // invalidDNSSyntax
-    48, // inappropriateAuthentication: the entry has no password
-    49, // invalidCredentials
-];
-const SIZE_LIMIT_EXCEEDED: u32 = 4;
-const NO_SUCH_OBJECT: u32 = 32;
 /// What stands for the user in a template.
 const USER: &str = "{user}";
 /// The version of a user of whom the directory says no more: what was right is right until it is forgotten.
@@ -61,6 +57,8 @@ pub enum LdapError {
     Unreadable,
     #[error("it takes too long")]
     TooSlow,
+    #[error("the system has no random numbers: {0}")]
+    Random(#[from] getrandom::Error),
 }
 
 /// How a user becomes a DN.
@@ -81,6 +79,13 @@ impl Entry {
     fn tells_the_user(&self) -> bool {
         matches!(self, Self::Search { attribute: Some(_), .. })
     }
+}
+
+/// Whom a name stands for.
+struct Found {
+    dn: String,
+    /// The name that counts from now on.
+    user: UserName,
 }
 
 #[derive(Debug)]
@@ -162,7 +167,7 @@ impl Directory {
             return Ok(user);
         }
         attempt.count()?;
-        let answer = timeout(self.timeout, self.ask(&name, &given.password)).await;
+        let answer = timeout(self.timeout, self.ask(&name, &given.password, attempt.entries())).await;
         let user = answer.unwrap_or(Err(LdapError::TooSlow))?.ok_or(AuthError::Rejected)?;
         let tag = self.verified.tag(&name, &given.password);
         self.verified.remember(&name, tag, VERSION, &user, Instant::now());
@@ -178,11 +183,11 @@ impl Directory {
     }
 
     /// In a task of its own, which ends with this: the library panics on answers that no directory gives.
-    async fn ask(&self, name: &UserName, password: &Secret) -> Result<Option<UserName>, LdapError> {
+    async fn ask(&self, name: &UserName, password: &Secret, entries: Entries) -> Result<Option<UserName>, LdapError> {
         let place = Arc::clone(&self.connections).acquire_owned().await;
         let (bind, name, password) = (Arc::clone(&self.bind), name.clone(), password.clone());
         let asking = tokio::spawn(async move {
-            let answer = bind.ask(&name, &password).await;
+            let answer = bind.ask(&name, &password, &entries).await;
             drop(place);
             answer
         });
@@ -194,7 +199,7 @@ impl Directory {
 
 impl Bind {
     /// One connection: perhaps a search, then the bind. `None` when it is not that user's password.
-    async fn ask(&self, name: &UserName, password: &Secret) -> Result<Option<UserName>, LdapError> {
+    async fn ask(&self, name: &UserName, password: &Secret, entries: &Entries) -> Result<Option<UserName>, LdapError> {
         let settings = LdapConnSettings::new()
             .set_conn_timeout(self.timeout)
             .set_config(Arc::clone(&self.tls))
@@ -202,16 +207,24 @@ impl Bind {
         let (connection, mut ldap) = LdapConnAsync::with_settings(settings, &self.url).await?;
         let asking = async {
             let found = self.find(&mut ldap, name).await?;
-            let Some((dn, user)) = found else {
-                return Ok(None);
+            let guessed = found.map(|found| (entries.guess(&found.dn), found));
+            let Some((Some(guess), found)) = guessed else {
+                if guessed.is_some() {
+                    // Told as a wrong password: "too many", under a name that has had few, would say that it is another
+                    // one's and that there is such an entry.
+                    debug!(user = %name, "its entry has been guessed at too often, by other names");
+                }
+                let bound = ldap.simple_bind(&self.nobody()?, password.expose()).await?;
+                return result::is_bound(name, &bound).map(|_| None);
             };
-            let bound = ldap.simple_bind(&dn, password.expose()).await?;
-            let is_right = match bound.rc {
-                0 => true,
-                code if REFUSED.contains(&code) => false,
-                _ => return Err(LdapError::Unexpected(bound.to_string())),
-            };
-            Ok(is_right.then_some(user))
+            let bound = ldap.simple_bind(&found.dn, password.expose()).await?;
+            if result::is_bound(name, &bound)? {
+                guess.was_right();
+                Ok(Some(found.user))
+            } else {
+                guess.was_wrong();
+                Ok(None)
+            }
         };
         // The connection lives as long as the question, and a polite word.
         let mut driving = pin!(connection.drive());
@@ -232,11 +245,14 @@ impl Bind {
         answer
     }
 
-    /// The user's DN, and the name that counts from now on.
-    async fn find(&self, ldap: &mut ldap3::Ldap, name: &UserName) -> Result<Option<(String, UserName)>, LdapError> {
+    /// The entry that is the user.
+    async fn find(&self, ldap: &mut ldap3::Ldap, name: &UserName) -> Result<Option<Found>, LdapError> {
         let (base, filter, account, attribute) = match &self.entry {
             Entry::Template(template) => {
-                return Ok(Some((template.replace(USER, &dn_escape(name.as_str())), name.clone())));
+                return Ok(Some(Found {
+                    dn: template.replace(USER, &dn_escape(name.as_str())),
+                    user: name.clone(),
+                }));
             }
             Entry::Search {
                 base,
@@ -247,9 +263,7 @@ impl Bind {
         };
         if let Some((dn, password)) = account {
             let bound = ldap.simple_bind(dn, password.expose()).await?;
-            if bound.rc != 0 {
-                return Err(LdapError::SearchAccount(bound.to_string()));
-            }
+            result::search_account(&bound)?;
         }
         let filter = filter.replace(USER, &ldap_escape(name.as_str()));
         // RFC 4511 §4.5.1.8: "1.1" is no attribute at all.
@@ -257,14 +271,9 @@ impl Bind {
         // One more than there may be.
         ldap.with_search_options(SearchOptions::new().sizelimit(2));
         let found = ldap.search(base, Scope::Subtree, &filter, vec![wanted]).await?;
-        match found.1.rc {
-            0 => {}
-            NO_SUCH_OBJECT => return Ok(None),
-            SIZE_LIMIT_EXCEEDED => {
-                debug!(user = %name, "the directory has more than one such entry");
-                return Ok(None);
-            }
-            _ => return Err(LdapError::Unexpected(found.1.to_string())),
+        if matches!(result::searched(&found.1)?, Searched::TooMany) {
+            debug!(user = %name, "the directory has more than one such entry");
+            return Ok(None);
         }
         let mut entries = found
             .0
@@ -278,7 +287,18 @@ impl Bind {
             None => Some(name.clone()),
             Some(attribute) => self.user_of(&entry, attribute),
         };
-        Ok(user.map(|user| (entry.dn, user)))
+        Ok(user.map(|user| Found { dn: entry.dn, user }))
+    }
+
+    /// The DN of an entry that is not there, and was in nobody's power to add.
+    fn nobody(&self) -> Result<String, LdapError> {
+        let mut number = [0; 16];
+        getrandom::fill(&mut number)?;
+        let rdn = format!("cn=nobody-{:032x}", u128::from_ne_bytes(number));
+        Ok(match &self.entry {
+            Entry::Search { base, .. } if !base.is_empty() => format!("{rdn},{base}"),
+            Entry::Search { .. } | Entry::Template(_) => rdn,
+        })
     }
 
     /// The one value of the attribute, if it can be a user's name.

@@ -13,6 +13,7 @@ pub mod impersonation;
 mod ldap;
 mod oauth;
 pub mod password;
+mod prepared;
 mod throttle;
 mod turns;
 mod users;

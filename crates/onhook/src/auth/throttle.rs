@@ -8,20 +8,27 @@
 //!   the address has too many failures of others;
 //! - elsewhere, three tenths of a user's failures may be anybody's, and the rest belong to addresses that have not failed with this user:
 //!   who has many tries at a few addresses does not use up those.
+//!
+//! Whatever is one name to a directory is one here ([`Prepared`]), and what it finds is counted as such, too ([`Entries`]).
 
 mod counts;
+mod entries;
 mod familiar;
+mod guesses;
 
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
 
 use super::AuthError;
+use super::prepared::Prepared;
 use crate::reach::subscriber;
 use crate::store::UserName;
 use counts::Counts;
+pub(super) use entries::Entries;
 use familiar::Familiar;
+use guesses::{Guessed, Guesses};
 
 /// How many failures one user may have from one address in a minute.
 const PER_USER: u32 = 10;
@@ -36,15 +43,14 @@ const PER_ADDRESS: u32 = 20 * PER_USER;
 /// How many tokens that nobody can have got from the issuer one address may present.
 const TOKENS_PER_ADDRESS: u32 = 60;
 
-#[derive(Debug, Default)]
-pub(super) struct Throttle {
-    failures: Mutex<Failures>,
-}
+/// Clones count together.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Throttle(Arc<Mutex<Failures>>);
 
 #[derive(Debug, Default)]
 struct Failures {
-    by_user: Counts<(IpAddr, UserName)>,
-    by_name: Counts<UserName>,
+    users: Guesses,
+    entries: Guesses,
     by_address: Counts<IpAddr>,
     tokens: Counts<IpAddr>,
     familiar: Familiar,
@@ -54,16 +60,16 @@ struct Failures {
 #[derive(Debug)]
 pub(super) struct Attempt<'t> {
     throttle: &'t Throttle,
-    address: IpAddr,
     spelled: UserName,
     name: UserName,
+    guessed: Guessed,
     counted: Option<Counted>,
 }
 
-/// What a failure was added to.
+/// How a failure was added.
 #[derive(Clone, Copy, Debug)]
 struct Counted {
-    by_name: bool,
+    is_familiar: bool,
 }
 
 impl Attempt<'_> {
@@ -79,18 +85,12 @@ impl Attempt<'_> {
         }
         let now = Instant::now();
         let failures = self.throttle.failures();
-        let user = (self.address, self.name.clone());
-        failures.by_user.check(&user, PER_USER, now)?;
-        let is_first = failures.by_user.of(&user, now) < FIRST;
-        let is_familiar = failures.familiar.knows(&self.spelled, self.address, now);
-        if !is_familiar {
-            let limit = if is_first { PER_NAME } else { PER_NAME_AGAIN };
-            failures.by_name.check(&self.name, limit, now)?;
-        }
-        if is_familiar && is_first {
+        let is_familiar = self.is_familiar(&failures, now);
+        failures.users.check(&self.guessed, is_familiar, now)?;
+        if is_familiar && failures.users.is_first(&self.guessed, now) {
             return Ok(());
         }
-        failures.by_address.check(&self.address, PER_ADDRESS, now)
+        failures.by_address.check(&self.guessed.0, PER_ADDRESS, now)
     }
 
     /// Counts it as failed, once, however many passwords it is compared with.
@@ -99,47 +99,51 @@ impl Attempt<'_> {
         if self.counted.is_none() {
             let now = Instant::now();
             let mut failures = self.throttle.failures();
-            let by_name = !failures.familiar.knows(&self.spelled, self.address, now);
-            self.counted = Some(Counted { by_name });
-            failures.by_user.add((self.address, self.name.clone()), now);
-            if by_name {
-                failures.by_name.add(self.name.clone(), now);
-            }
-            failures.by_address.add(self.address, now);
+            let is_familiar = self.is_familiar(&failures, now);
+            self.counted = Some(Counted { is_familiar });
+            failures.users.add(&self.guessed, is_familiar, now);
+            failures.by_address.add(self.guessed.0, now);
         }
         Ok(())
+    }
+
+    /// Where the guess at whom a directory finds is counted.
+    pub(super) fn entries(&self) -> Entries {
+        Entries {
+            throttle: self.throttle.clone(),
+            address: self.guessed.0,
+            is_familiar: self.is_familiar(&self.throttle.failures(), Instant::now()),
+        }
     }
 
     /// Takes it back, since it was right; the user's earlier slips from this address are forgiven with it.
     pub(super) fn succeeded(self) {
         let now = Instant::now();
         let mut failures = self.throttle.failures();
-        if let Some(counted) = self.counted {
-            failures.take_back(&self, counted);
-            failures.by_user.forget(&(self.address, self.name));
+        self.take_back(&mut failures);
+        if self.counted.is_some() {
+            failures.users.forgive(&self.guessed);
         }
-        if self.counted.is_some() || !failures.familiar.knows(&self.spelled, self.address, now) {
-            failures.familiar.add(&self.spelled, self.address, now);
+        if self.counted.is_some() || !self.is_familiar(&failures, now) {
+            failures.familiar.add(&self.spelled, self.guessed.0, now);
         }
     }
 
     /// Takes it back, since nobody can say whether it was right.
     pub(super) fn withdrawn(self) {
-        if let Some(counted) = self.counted {
-            let mut failures = self.throttle.failures();
-            failures.take_back(&self, counted);
-            failures.by_user.take_back(&(self.address, self.name));
+        self.take_back(&mut self.throttle.failures());
+    }
+
+    fn take_back(&self, failures: &mut Failures) {
+        if let Some(Counted { is_familiar }) = self.counted {
+            failures.users.take_back(&self.guessed, is_familiar);
+            failures.by_address.take_back(&self.guessed.0);
         }
     }
-}
 
-impl Failures {
-    /// Takes an attempt back from the counts that are not its user's alone.
-    fn take_back(&mut self, attempt: &Attempt<'_>, counted: Counted) {
-        if counted.by_name {
-            self.by_name.take_back(&attempt.name);
-        }
-        self.by_address.take_back(&attempt.address);
+    /// Whether the user has logged in from there before.
+    fn is_familiar(&self, failures: &Failures, now: Instant) -> bool {
+        failures.familiar.knows(&self.spelled, self.guessed.0, now)
     }
 }
 
@@ -148,9 +152,9 @@ impl Throttle {
     pub(super) fn attempt(&self, peer: IpAddr, spelled: &UserName, name: &UserName) -> Attempt<'_> {
         Attempt {
             throttle: self,
-            address: subscriber(peer),
             spelled: spelled.clone(),
             name: name.clone(),
+            guessed: (subscriber(peer), Prepared::of(name.as_str())),
             counted: None,
         }
     }
@@ -169,7 +173,7 @@ impl Throttle {
     }
 
     fn failures(&self) -> MutexGuard<'_, Failures> {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -11,6 +11,8 @@ mod impersonation;
 mod issuer;
 mod lapsed_certificates;
 mod ldap;
+mod ldap_codes;
+mod ldap_guesses;
 mod listeners;
 mod lockout;
 mod oauth;

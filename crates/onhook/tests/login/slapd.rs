@@ -1,5 +1,6 @@
 //! OpenLDAP's slapd, on ports of its own, in a folder of its own, as whoever runs the tests.
 
+use std::collections::HashMap;
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -82,6 +83,10 @@ struct Log {
     binds: Vec<String>,
     connections: usize,
     most_connections: usize,
+    /// What was asked on each connection that is open.
+    asked: HashMap<String, Vec<String>>,
+    /// The same of those that are closed, in their order.
+    closed: Vec<Vec<String>>,
 }
 
 impl Log {
@@ -94,6 +99,25 @@ impl Log {
         } else if line.contains(" closed") {
             self.connections -= 1;
         }
+        self.read_operation(line);
+    }
+
+    /// `… conn=1000 op=1 BIND dn="uid=carol,dc=example,dc=com" method=128` is `BIND uid=carol,dc=example,dc=com`.
+    fn read_operation(&mut self, line: &str) -> Option<()> {
+        let (connection, event) = line.split_once("conn=")?.1.split_once(' ')?;
+        if event.contains(" closed") {
+            self.closed.extend(self.asked.remove(connection));
+        }
+        let (_, operation) = event.strip_prefix("op=")?.split_once(' ')?;
+        let (word, details) = operation.split_once(' ').unwrap_or((operation, ""));
+        let asked = match word {
+            "BIND" if details.contains(" method=") => format!("BIND {}", details.split('"').nth(1)?),
+            "SRCH" if details.starts_with("base=") => word.to_owned(),
+            "EXT" | "UNBIND" => word.to_owned(),
+            _ => return None,
+        };
+        self.asked.entry(connection.to_owned()).or_default().push(asked);
+        Some(())
     }
 }
 
@@ -151,6 +175,12 @@ impl Slapd {
         let rdn = format!("uid={user},");
         let asked = self.log.wait_for(|log| log.binds.iter().any(|dn| dn.starts_with(&rdn)));
         timeout(PATIENCE, asked).await.unwrap().unwrap().binds.clone()
+    }
+
+    /// Waits until so many connections have come and gone, and says what was asked on each.
+    pub(crate) async fn connections(&mut self, count: usize) -> Vec<Vec<String>> {
+        let closed = self.log.wait_for(|log| log.closed.len() >= count);
+        timeout(PATIENCE, closed).await.unwrap().unwrap().closed.clone()
     }
 
     /// How many connections it had at once at most.

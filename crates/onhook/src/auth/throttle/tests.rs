@@ -90,8 +90,7 @@ async fn a_flood_of_addresses_is_bounded() {
         failed(&throttle, IpAddr::V4(n.into()), &format!("user{n}")).unwrap();
     }
     assert_eq!(throttle.failures().by_address.len(), CAPACITY);
-    assert_eq!(throttle.failures().by_user.len(), CAPACITY);
-    assert_eq!(throttle.failures().by_name.len(), CAPACITY);
+    assert_eq!(throttle.failures().users.len(), (CAPACITY, CAPACITY));
 }
 
 #[test]
