@@ -1,9 +1,10 @@
 //! Bearer tokens (RFC 6750) that are signed JWTs (RFC 7519) of one issuer.
 //!
 //! A token counts when its signature is right under a key of the issuer (`keys`, `jws`) and its claims say: of this
-//! issuer, for us, of this time, this user. What the token itself says about how to verify it (`jku`, `jwk`, `x5u`, an
+//! issuer, for us, of this time, this user, or this application (`app`). What the token itself says about how to verify it (`jku`, `jwk`, `x5u`, an
 //! algorithm that is not on the list) counts for nothing.
 
+mod app;
 mod jws;
 mod keys;
 
@@ -19,12 +20,13 @@ use super::domains::Domains;
 use super::throttle::Throttle;
 use crate::config::{self, SigningAlgorithm};
 use crate::store::UserName;
+use app::Apps;
 use jws::Signed;
 use keys::Keys;
 pub use keys::KeysError;
 
 /// Why a token is not taken. For the log; the client learns no more than that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TokenError {
     #[error("it is no signed JWT")]
     Malformed,
@@ -46,6 +48,12 @@ pub enum TokenError {
     Scope,
     #[error("it names no user")]
     User,
+    #[error(
+        "it is application {0:?}'s own and names no user; no [[login.oauth.app]] says which account that application is"
+    )]
+    App(String),
+    #[error("it is application {0:?}'s own, and lacks the role")]
+    Role(String),
 }
 
 /// Who verifies tokens.
@@ -65,6 +73,7 @@ struct Rules {
     scope: Option<String>,
     leeway: Duration,
     domains: Arc<Domains>,
+    apps: Apps,
 }
 
 impl Tokens {
@@ -83,6 +92,7 @@ impl Tokens {
                 scope: config.scope.clone(),
                 leeway: config.leeway.0,
                 domains,
+                apps: Apps::new(&config.app),
             },
         }))
     }
@@ -154,13 +164,17 @@ impl Rules {
         {
             return Err(TokenError::NotYet);
         }
+        let Some(user) = claims.get(&self.user_claim).filter(|user| !user.is_null()) else {
+            // An application has roles, and scopes only with some issuers.
+            return self.apps.account(claims);
+        };
         if let Some(scope) = &self.scope
             && !has_scope(claims, scope)
         {
             return Err(TokenError::Scope);
         }
-        let user = text(&self.user_claim).ok_or(TokenError::User)?;
-        self.domains.user(user).ok_or(TokenError::User)
+        let user = user.as_str().and_then(|user| self.domains.user(user));
+        user.ok_or(TokenError::User)
     }
 }
 
@@ -190,6 +204,7 @@ mod tests {
             scope: None,
             leeway: Duration::from_secs(60),
             domains: Arc::new(Domains::new(&["example.com".to_owned()])),
+            apps: Apps::new(&[]),
         }
     }
 

@@ -24,8 +24,8 @@ pub use example::{MINIMAL, example};
 pub use login::{CertificateName, ClientCertificate, LoginMethod, SigningAlgorithm};
 pub use next_hop::NextHop;
 pub use sections::{
-    Calls, Config, Http, HttpTls, Log, Login, LoginCertificate, LoginImpersonation, LoginLdap, LoginOAuth, Media,
-    Metrics, Sip, SipTimers, SipTls, Store, Trunk,
+    Calls, Config, Http, HttpTls, Log, Login, LoginCertificate, LoginImpersonation, LoginLdap, LoginOAuth,
+    LoginOAuthApp, Media, Metrics, Sip, SipTimers, SipTls, Store, Trunk,
 };
 pub use values::{
     Codec, Level, ListenAddress, LogFormat, OneOrMany, Pattern, Period, PlainBasic, PortRange, Readers, SchemaVersion,

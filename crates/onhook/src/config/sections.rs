@@ -182,6 +182,21 @@ section! {
         scope: Option<String> = optional("EWS.AccessAsUser.All"),
         /// By how much the clocks of issuer and onhook may differ, 5 minutes at most.
         leeway: Period = default("60s"),
+        /// Applications whose own tokens, which name no user, are taken, and which account each of them is. Without an entry
+        /// here an application is not let in.
+        app: Vec<LoginOAuthApp> = tables(LoginOAuthApp),
+    }
+}
+
+section! {
+    /// `[[login.oauth.app]]`
+    pub struct LoginOAuthApp {
+        /// Its id, exactly as its tokens spell it in client_id, appid, azp or cid.
+        id: String = required("6f0b1c9e-57a1-4d0e-9a53-0d2f8f1b7c11"),
+        /// Which account it is; one that has a list in [[login.impersonation]].
+        account: UserName = required("dialler"),
+        /// A role that its tokens must have (roles).
+        role: Option<String> = optional("full_access_as_app"),
     }
 }
 

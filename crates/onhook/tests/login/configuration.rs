@@ -144,6 +144,12 @@ fn tokens_have_an_issuer_an_audience_keys_over_https_and_real_signatures() {
     }
     assert_refused(&format!("{OAUTH}{good}algorithms = []\n"), "no algorithm");
     assert_refused(&format!("{OAUTH}{good}leeway = \"6m\"\n"), "five minutes");
+
+    let app = "[[login.oauth.app]]\nid = \"1\"\naccount = \"svc\"\n";
+    let list = "[[login.impersonation]]\naccount = \"svc\"\n";
+    assert_eq!(findings(&format!("{OAUTH}{good}{app}{list}")), [""; 0]);
+    assert_refused(&format!("{OAUTH}{good}{app}"), "`svc` acts for nobody");
+    assert_refused(&format!("{OAUTH}{good}{app}{app}{list}"), "`1` stands here twice");
 }
 
 #[test]

@@ -14,12 +14,17 @@ async fn play_for(house: &House, user: &str, sid: &str) -> Answer {
 
 async fn play_of(house: &House, user: &str, sid: &str, owner: &str) -> Answer {
     let document = play(house.item(owner)).encode(ServerVersion::EXCHANGE_2013);
+    house.ask(&basic(user, PASSWORD), &in_place_of(&document, sid)).await
+}
+
+/// A request in the place of whom `sid` names.
+pub(crate) fn in_place_of(document: &str, sid: &str) -> String {
     let header = format!(
         "<t:ExchangeImpersonation><t:ConnectingSID>{sid}</t:ConnectingSID></t:ExchangeImpersonation></soap:Header>"
     );
     let with_header = document.replace("</soap:Header>", &header);
     assert_ne!(with_header, document);
-    house.ask(&basic(user, PASSWORD), &with_header).await
+    with_header
 }
 
 fn assert_fault(answer: &Answer, code: &str) {

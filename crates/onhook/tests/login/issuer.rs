@@ -163,6 +163,16 @@ pub(crate) fn claims_with(claim: &str, value: Value) -> Value {
     claims
 }
 
+/// Those of a token that names no user, and these beside them.
+pub(crate) fn app_claims(more: Value) -> Value {
+    let mut claims = claims_with("upn", Value::Null);
+    claims
+        .as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
+    claims
+}
+
 pub(crate) fn bearer(token: &str) -> String {
     format!("Authorization: Bearer {token}\r\n")
 }

@@ -16,6 +16,7 @@ mod ldap_guesses;
 mod listeners;
 mod lockout;
 mod oauth;
+mod oauth_apps;
 mod own_mailbox;
 mod proxies;
 mod secrets;

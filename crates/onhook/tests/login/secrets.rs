@@ -9,7 +9,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::house::{PATIENCE, ask, basic};
-use crate::issuer::{Issuer, bearer, claims_with, rs256};
+use crate::issuer::{Issuer, app_claims, bearer, claims_with, rs256};
 use crate::slapd::Slapd;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -57,6 +57,10 @@ async fn at_trace_there_is_no_password_and_no_token() {
 
     let good = issuer.token();
     let expired = issuer.sign(&rs256("rsa"), &claims_with("exp", json!(1)));
+    let of_app = issuer.sign(
+        &rs256("rsa"),
+        &app_claims(json!({ "azp": "some-app", "idtyp": "app", "roles": ["some"] })),
+    );
     let forged = format!("{}forged", good.rsplit_once('.').unwrap().0.to_owned() + ".");
     for (headers, status) in [
         (basic("carol", "pass-of-carol"), 500),
@@ -65,6 +69,7 @@ async fn at_trace_there_is_no_password_and_no_token() {
         (bearer(&good), 500),
         (bearer(&expired), 401),
         (bearer(&forged), 401),
+        (bearer(&of_app), 401),
     ] {
         // 500: let in, and the empty body is a fault.
         assert_eq!(ask(address, None, &headers, "").await.unwrap().status, status);
@@ -83,7 +88,9 @@ async fn at_trace_there_is_no_password_and_no_token() {
     assert!(child.wait().await.unwrap().success());
 
     assert!(log.contains("the token is not taken"), "{log}");
-    let signatures = [&good, &expired].map(|token| token.rsplit_once('.').unwrap().1);
+    let in_words = "it is application \"some-app\"'s own and names no user; no [[login.oauth.app]] says which account";
+    assert!(log.replace("\\\"", "\"").contains(in_words), "{log}");
+    let signatures = [&good, &expired, &of_app].map(|token| token.rsplit_once('.').unwrap().1);
     let payload = good.split('.').nth(1).unwrap();
     let encoded = basic("carol", "pass-of-carol");
     let encoded = encoded.trim().rsplit_once(' ').unwrap().1;

@@ -209,6 +209,24 @@ fn oauth(document: &Document<'_>, problems: &mut Vec<Problem>) {
             r#"for example: leeway = "60s""#,
         );
     }
+    let mut apps = HashSet::new();
+    for (index, app) in oauth.app.iter().enumerate() {
+        if !apps.insert(&app.id) {
+            wrong(
+                &format!("app.{index}.id"),
+                &format!("`{}` stands here twice: an application is one account", app.id),
+                "leave one of them out",
+            );
+        }
+        let mut lists = document.config.login.impersonation.iter();
+        if !lists.any(|list| list.account == app.account) {
+            wrong(
+                &format!("app.{index}.account"),
+                &format!("`{}` acts for nobody, and so the application would, too", app.account),
+                "give the account its mailboxes in [[login.impersonation]]",
+            );
+        }
+    }
     if let Some(ca) = &oauth.ca
         && let Err(error) = pem::authorities(ca)
     {
