@@ -17,6 +17,7 @@ mod panics;
 pub mod pem;
 pub mod phone;
 pub mod reach;
+mod search_filter;
 pub mod server;
 pub mod sip;
 pub mod store;

@@ -41,6 +41,26 @@ impl Network {
         Self(IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::UNSPECIFIED, 0))),
     ];
 
+    /// Whether it is wider than what any one holder has: wider than /8 of IPv4, or than /16 of IPv6 unless it is private
+    /// (fc00::/7, RFC 4193) or of one link (fe80::/10, RFC 4291).
+    #[must_use]
+    pub fn is_of_many(&self) -> bool {
+        match self.0 {
+            IpNet::V4(network) => network.prefix_len() < 8,
+            IpNet::V6(network) => {
+                let own = [("fc00::", 7), ("fe80::", 10)];
+                let is_own = own.iter().any(|(address, length)| {
+                    let wide = address
+                        .parse()
+                        .ok()
+                        .and_then(|address| Ipv6Net::new(address, *length).ok());
+                    wide.is_some_and(|wide| wide.contains(&network))
+                });
+                network.prefix_len() < 16 && !is_own
+            }
+        }
+    }
+
     /// Whether `address` belongs to it; an IPv4 address in IPv6 clothes counts as what it is.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {

@@ -1,5 +1,6 @@
 //! Checks that take more than one key, or a look at another file; and what follows from the file's place on disk.
 
+mod bounds;
 mod dialling;
 mod login;
 mod passwords;
@@ -56,6 +57,7 @@ pub(super) fn check(document: &mut Document<'_>) -> Vec<Problem> {
     sip(document, &mut problems);
     trunks(document, &mut problems);
     limits(document, &mut problems);
+    bounds::check(document, &mut problems);
     metrics(document, &mut problems);
     texts(document, &mut problems);
     addresses(document, &mut problems);
@@ -70,6 +72,17 @@ fn http(document: &Document<'_>, problems: &mut Vec<Problem>) {
             Problem::new(document.place("http.listen"), "there is no HTTP listener at all")
                 .help("give [http] listen an address, or add an [[http.tls]]"),
         );
+    }
+    for (index, network) in http.trusted_proxies.iter().enumerate() {
+        if network.is_of_many() {
+            problems.push(
+                Problem::new(
+                    document.place(&format!("http.trusted_proxies.{index}")),
+                    "whoever is in this network is believed to be any client they say: it is wider than one holder's can be",
+                )
+                .help("name the proxies, or their network: /8 of IPv4 or /16 of IPv6 at most, fc00::/7 and fe80::/10 apart"),
+            );
+        }
     }
     for (index, tls) in http.tls.iter().enumerate() {
         if let Err(error) = check_key_pair(&tls.cert, &tls.key) {

@@ -32,6 +32,7 @@ pub use values::{
     Secret, ServerVersion, SipToken, Size, Srtp, Transport, ValueError,
 };
 
+use crate::reach::Network;
 use error::Problem;
 use read::Document;
 
@@ -74,6 +75,12 @@ impl Config {
         }
         if self.dial.allow.is_empty() && self.dial.rule.is_empty() {
             notes.push("[dial] has no rules: users can be called on their own extension and phones alone");
+        }
+        if !self.dial.plan.outside_line.0.is_empty() && self.dial.plan.country.is_none() {
+            notes.push("[dial.plan] outside_line without a country: of the numbers behind it only those with a + are recognised");
+        }
+        if self.sip.peers.iter().any(Network::is_of_many) {
+            notes.push("[sip] peers names more than one holder's network: who is in it gets answers to SIP");
         }
         if self.http.basic_over_plain_http == PlainBasic::Everywhere {
             notes

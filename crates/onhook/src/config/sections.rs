@@ -21,7 +21,8 @@ section! {
     ///
     /// A line that starts with "# " explains; a line that starts with "#" and a key can be uncommented.
     /// What stands uncommented is the default. Durations are written "500ms", "30s", "30m", "2h", "7d".
-    /// Relative paths start at the folder of this file.
+    /// Relative paths start at the folder of this file. What nobody can mean (a request that waits for days, a cap of
+    /// millions) is refused, and the error says what is the most.
     pub struct Config {
         /// Where EWS clients come in: POST /EWS/Exchange.asmx.
         http: Http = table(Http),
@@ -82,7 +83,7 @@ section! {
         /// The address clients reach this server at, for the WSDL; without it, the address they asked.
         public_url: Option<String> = optional("https://voice.example.com/EWS/Exchange.asmx"),
         /// Reverse proxies whose X-Forwarded-For is believed: addresses or networks ("10.1.0.0/16"). Without them all
-        /// clients behind a proxy count as one when failed logins are counted.
+        /// clients behind a proxy count as one when failed logins are counted. No network wider than one holder's: /8, of IPv6 /16.
         trusted_proxies: Vec<Network> = default([]),
         /// TLS listeners, any number (TLS 1.2 and 1.3).
         tls: Vec<HttpTls> = tables(HttpTls),
@@ -142,7 +143,8 @@ section! {
         bind_dn: Option<String> = optional("uid={user},ou=people,dc=example,dc=com"),
         /// Where the user's entry is searched for, in place of bind_dn.
         search_base: Option<String> = optional("ou=people,dc=example,dc=com"),
-        /// How it is found. It has to be one entry; with more, nobody is let in.
+        /// How it is found. It has to be one entry; with more, nobody is let in. Where one entry is found by several
+        /// attributes, or by less than its name, user_attribute has to say who that is.
         search_filter: String = default("(&(objectClass=person)(uid={user}))"),
         /// The account that searches; without it, the search is anonymous.
         search_dn: Option<String> = optional("cn=onhook,dc=example,dc=com"),

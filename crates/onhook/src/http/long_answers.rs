@@ -84,7 +84,7 @@ async fn set() -> Set {
     let operation = ews::Operation::examples().remove(0);
     let document = operation.encode(ews::ServerVersion::EXCHANGE_2013);
     let request = format!(
-        "POST /ews/exchange.asmx HTTP/1.1\r\nHost: x\r\nAuthorization: Basic x\r\nContent-Length: {}\r\n\r\n{document}",
+        "POST /ews/exchange.asmx HTTP/1.1\r\nHost: x\r\nAuthorization: Basic x\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n\r\n{document}",
         document.len()
     );
     client.write_all(request.as_bytes()).await.unwrap();

@@ -122,12 +122,44 @@ fn a_directory_is_asked_over_tls_in_one_of_two_ways() {
         &format!("{search}search_filter = \"(uid=alice)\"\n"),
         "search_filter must hold {user}",
     );
+    assert_refused(
+        &format!("{search}search_filter = \"(uid={{user}}\"\n"),
+        "this is no search filter",
+    );
     assert_refused(&format!("{search}search_dn = \"cn=a\"\n"), "belong together");
     assert_refused(
         &format!("{LDAP}{url}{dn}timeout = \"0s\"\n"),
         "timeout cannot be nothing",
     );
     assert_refused(&format!("{LDAP}{url}{dn}max_connections = 0\n"), "no connections");
+}
+
+/// Else one person would be two users: with two throttles, two mailboxes, two caps.
+#[test]
+fn a_filter_that_finds_one_entry_under_two_names_needs_the_name_that_counts() {
+    let search = format!("{LDAP}url = \"ldaps://ldap.example.com\"\nsearch_base = \"dc=example\"\n");
+    for (filter, refused) in [
+        ("(|(uid={user})(mail={user}))", Some("by several attributes")),
+        (
+            "(&(objectClass=person)(|(uid={user})(mail={user})))",
+            Some("by several attributes"),
+        ),
+        ("(uid={user}*)", Some("by other names than its own")),
+        ("(|(uid={user})(objectClass=*))", Some("by other names than its own")),
+        ("(&(objectClass=person)(uid={user}))", None),
+        ("(|(uid={user})(UID={user}))", None),
+    ] {
+        let toml = format!("{search}search_filter = \"{filter}\"\n");
+        match refused {
+            Some(message) => assert_refused(&toml, message),
+            None => assert_eq!(findings(&toml), [""; 0], "{filter}"),
+        }
+        assert_eq!(
+            findings(&format!("{toml}user_attribute = \"uid\"\n")),
+            [""; 0],
+            "{filter}"
+        );
+    }
 }
 
 #[test]

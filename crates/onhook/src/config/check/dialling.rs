@@ -9,6 +9,20 @@ use crate::config::read::Document;
 /// What is wrong between the keys of `[dial]`.
 pub(super) fn check(document: &Document<'_>, problems: &mut Vec<Problem>) {
     let Dial { plan, rule, group, .. } = &document.config.dial;
+    for (key, prefix) in [
+        ("national_prefix", &plan.national_prefix),
+        ("international_prefix", &plan.international_prefix),
+    ] {
+        if prefix.is_some() && plan.country.is_none() {
+            problems.push(
+                Problem::new(
+                    document.place(&format!("dial.plan.{key}")),
+                    format!("{key} needs a country: without one nobody knows what the digits behind it are"),
+                )
+                .help(r#"for example: country = "DE""#),
+            );
+        }
+    }
     let mut groups = HashSet::new();
     for (index, group) in group.iter().enumerate() {
         if !groups.insert(group.name.as_str()) {

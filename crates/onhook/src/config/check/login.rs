@@ -14,6 +14,7 @@ use crate::config::login::{ClientCertificate, LoginMethod};
 use crate::config::read::Document;
 use crate::config::sections::LoginLdap;
 use crate::pem;
+use crate::search_filter::{self, Found, NoFilter, USER};
 
 /// Longer than clocks differ; more would be a way to use old tokens.
 const LONGEST_LEEWAY: Duration = Duration::from_secs(300);
@@ -140,6 +141,26 @@ fn ldap(document: &Document<'_>, problems: &mut Vec<Problem>) {
             "bind_dn tells the user's DN, search_base lets it be searched",
         ),
         (Some(_), None) | (None, Some(_)) => {}
+    }
+    if ldap.search_base.is_some() && ldap.search_filter.contains(USER) {
+        match search_filter::found(&ldap.search_filter) {
+            Err(NoFilter) => wrong(
+                "search_filter",
+                "this is no search filter (RFC 4515)",
+                r#"for example: search_filter = "(uid={user})""#,
+            ),
+            Ok(Found::BySeveralAttributes) if ldap.user_attribute.is_none() => wrong(
+                "search_filter",
+                "this finds one entry by several attributes, and who has it would be several users here: each with messages, calls and caps",
+                r#"name the attribute that is the user, like user_attribute = "uid", or search by one"#,
+            ),
+            Ok(Found::Loosely) if ldap.user_attribute.is_none() => wrong(
+                "search_filter",
+                "this finds an entry by other names than its own, and who has it would be many users here",
+                r#"name the attribute that is the user, like user_attribute = "uid", or search for (uid={user})"#,
+            ),
+            Ok(_) => {}
+        }
     }
     if ldap.bind_dn.is_some() && ldap.user_attribute.is_some() {
         wrong(
