@@ -206,7 +206,7 @@ async fn a_call_is_not_sent_when_its_client_has_gone_before_its_intent_is_durabl
 async fn a_call_is_hung_up_when_its_answer_was_written_to_nobody() {
     let mut peer = Peer::bind().await;
     let scene = Scene::open(Plan {
-        calls: "ring_limit = \"1h\"",
+        calls: "ring_limit = \"10m\"",
         ..Plan::to(peer.uri())
     })
     .await;

@@ -11,7 +11,7 @@ use crate::config::values::Period;
 type Bound<Section, Value> = (&'static str, fn(&Section) -> Value, &'static str, &'static str);
 
 const PERIODS: &[Bound<Config, Period>] = &[
-    ("http.header_timeout", |c| c.http.header_timeout, "5m", NOT_SAYING),
+    ("http.header_timeout", |c| c.http.header_timeout, "10m", NOT_SAYING),
     ("http.body_timeout", |c| c.http.body_timeout, "10m", NOT_SAYING),
     ("http.idle_timeout", |c| c.http.idle_timeout, "1h", NOT_SAYING),
     ("login.ldap.timeout", |c| c.login.ldap.timeout, "1m", GIVEN_UP),
@@ -21,7 +21,7 @@ const PERIODS: &[Bound<Config, Period>] = &[
         "1d",
         "a password would go on working that the directory takes no more",
     ),
-    ("sip.timers.t1", |c| c.sip.timers.t1, "10s", SLOW),
+    ("sip.timers.t1", |c| c.sip.timers.t1, "1m", SLOW),
     ("sip.timers.t2", |c| c.sip.timers.t2, "1m", SLOW),
     ("sip.timers.t4", |c| c.sip.timers.t4, "1m", SLOW),
     (
