@@ -5,6 +5,7 @@
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, ServerName};
 use tempfile::TempDir;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::task::spawn_blocking;
 use tokio_rustls::TlsConnector;
@@ -202,6 +204,73 @@ async fn each_way_to_fail_is_told_apart() {
         &Trust::File("/nowhere.pem".into()),
     );
     assert!(matches!(missing.err(), Some(ClientError::Certificate(_))));
+}
+
+#[test]
+fn a_password_leaves_this_machine_over_tls_or_when_that_is_said() {
+    let to = |url: &str, trust: &Trust| Client::new(url, "anna", &Secret::new("x"), trust).map(drop);
+    for url in [
+        "http://voice.example.com/EWS/Exchange.asmx",
+        "HTTP://192.0.2.1:8080/",
+        "http://[2001:db8::1]/",
+        "http://localhost.example.com/",
+        "http://127.0.0.1.example.com/",
+        "http://0.0.0.0/",
+        "http://[::ffff:192.0.2.1]/",
+        "http://127.1/",
+    ] {
+        assert!(matches!(to(url, &Trust::Public), Err(ClientError::PlainHttp)), "{url}");
+        assert!(to(url, &Trust::Anyone).is_ok(), "{url}");
+    }
+    for url in [
+        "https://voice.example.com/EWS/Exchange.asmx",
+        "http://127.0.0.1:8080/",
+        "http://127.4.7.11/",
+        "http://[::1]:8080/",
+        "http://[::ffff:127.0.0.1]/",
+        "http://localhost/",
+        "http://LOCALHOST:1/",
+    ] {
+        assert!(to(url, &Trust::Public).is_ok(), "{url}");
+    }
+    for url in [
+        "",
+        "voice.example.com/EWS",
+        "ftp://voice.example.com/",
+        "/EWS/Exchange.asmx",
+        "https:///",
+    ] {
+        assert!(matches!(to(url, &Trust::Anyone), Err(ClientError::NoAddress)), "{url}");
+    }
+    for url in [
+        "https://anna:secret@voice.example.com/",
+        "http://127.0.0.1:80@voice.example.com/",
+    ] {
+        let error = to(url, &Trust::Anyone).unwrap_err();
+        assert!(matches!(error, ClientError::UserInAddress), "{url}");
+        assert!(!error.to_string().contains("secret"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_password_for_this_machine_goes_past_the_proxy_of_the_environment() {
+    let server = start();
+    // Nobody listens there.
+    let proxy = "http://127.0.0.1:1";
+    let mut child = tokio::process::Command::new(env!("CARGO_BIN_EXE_onhook"))
+        .args(["info", "--user", "anna", "--url", &server.plain, "-call"])
+        .envs([("ALL_PROXY", proxy), ("HTTP_PROXY", proxy), ("http_proxy", proxy)])
+        .env_remove("NO_PROXY")
+        .env_remove("no_proxy")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"pass:word\n").await.unwrap();
+    let ended = child.wait_with_output().await.unwrap();
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
 }
 
 #[tokio::test]

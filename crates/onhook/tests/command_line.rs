@@ -134,6 +134,23 @@ fn the_minimal_configuration_is_enough_beside_a_pbx() {
 }
 
 #[test]
+fn a_password_is_not_asked_for_when_it_cannot_be_sent() {
+    let folder = Folder::new();
+    for command in [
+        &["play", "--item-id", "x", "--to", "4711"][..],
+        &["info", "x"],
+        &["hangup", "x"],
+    ] {
+        let to = |url| [command, &["--user", "anna", "--url", url]].concat();
+        let plain = to("http://voice.example.com/EWS/Exchange.asmx");
+        folder.run(&plain).fails(2, "a password is not sent over plain http://");
+        let named = folder.run(&to("https://anna:hunter2@voice.example.com/"));
+        assert!(!named.err.contains("hunter2"), "{}", named.err);
+        named.fails(2, "an address holds no user");
+    }
+}
+
+#[test]
 fn a_wrong_file_is_told_before_anything_else_and_exits_64() {
     let folder = Folder::new();
     fs::write(folder.path().join("onhook.toml"), "[calls]\nring_limt = \"30s\"\n").unwrap();

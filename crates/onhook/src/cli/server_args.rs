@@ -21,7 +21,7 @@ pub struct ServerArgs {
     #[arg(long, value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
 
-    /// Trust whoever answers; your password goes to them
+    /// Trust whoever answers, also over plain http://; your password goes to them, and to everybody on the way
     #[arg(long, conflicts_with = "ca_file")]
     pub insecure: bool,
 }
@@ -55,6 +55,8 @@ impl ServerArgs {
             Some(path) => Trust::File(path.clone()),
             None => Trust::Public,
         };
+        // Before a password is asked for in vain.
+        Client::check_address(&self.url, &trust)?;
         let password = password::ask(&self.user)?;
         Ok(Client::new(&self.url, &self.user, &password, &trust)?)
     }
@@ -63,6 +65,7 @@ impl ServerArgs {
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let exit = match error {
+            ClientError::NoAddress | ClientError::UserInAddress | ClientError::PlainHttp => Exit::Usage,
             ClientError::Certificate(_) => Exit::Failed,
             ClientError::Unreachable { .. } | ClientError::Status(_) => Exit::Unreachable,
             ClientError::Unauthorised => Exit::Unauthorised,

@@ -11,6 +11,15 @@ use crate::pem::PemError;
 pub enum ClientError {
     #[error(transparent)]
     Certificate(#[from] PemError),
+    #[error("this is no address: it begins with https://")]
+    NoAddress,
+    #[error("an address holds no user and no password: --user says who asks, and the password is asked for")]
+    UserInAddress,
+    #[error(
+        "a password is not sent over plain http://, but to this machine: everybody on the way could read it. Use the https:// address; \
+         --insecure sends it all the same"
+    )]
+    PlainHttp,
     #[error("cannot reach {url}: {source}")]
     Unreachable { url: String, source: Box<ureq::Error> },
     #[error("the server does not know this user and password")]

@@ -3,6 +3,7 @@
 //!
 //! It blocks; whoever has something else to do meanwhile gives it a thread.
 
+mod address;
 mod error;
 
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use crate::config::Secret;
 use crate::pem;
+use address::Way;
 
 pub use error::ClientError;
 
@@ -36,7 +38,7 @@ pub enum Trust {
     Public,
     /// Those that the ones in this PEM file signed, or that are in it.
     File(PathBuf),
-    /// Anyone's: the password goes to whoever answers.
+    /// Anyone's: the password goes to whoever answers; over plain HTTP also to everybody on the way.
     Anyone,
 }
 
@@ -49,14 +51,29 @@ pub struct Client {
 }
 
 impl Client {
+    /// Whether a password may be sent to this address.
+    ///
+    /// # Errors
+    /// When it is no `https://` address, unless it is one of this machine or anyone is trusted; and when it holds a user.
+    pub fn check_address(url: &str, trust: &Trust) -> Result<(), ClientError> {
+        address::way(url, trust).map(drop)
+    }
+
     /// Prepares; nothing is sent yet.
     ///
     /// # Errors
-    /// When the certificates to trust cannot be read.
+    /// As [`Self::check_address`], and when the certificates to trust cannot be read.
     pub fn new(url: &str, user: &str, password: &Secret, trust: &Trust) -> Result<Self, ClientError> {
+        let way = address::way(url, trust)?;
         let tls = TlsConfig::builder().root_certs(roots(trust)?);
         let tls = tls.disable_verification(matches!(trust, Trust::Anyone)).build();
-        let agent = Agent::config_builder()
+        let agent = Agent::config_builder();
+        // A proxy that the environment names is another machine, mostly.
+        let agent = match way {
+            Way::OnThisMachine => agent.proxy(None),
+            Way::OverTheNetwork => agent,
+        };
+        let agent = agent
             .tls_config(tls)
             .http_status_as_error(false)
             .max_redirects(0)
