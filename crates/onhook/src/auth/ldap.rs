@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ldap3::{LdapConnAsync, LdapConnSettings, Scope, SearchEntry, SearchOptions, dn_escape, ldap_escape};
+use rustls::client::Resumption;
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 use thiserror::Error;
@@ -325,9 +326,11 @@ fn tls(ca: Option<&Path>) -> Result<Arc<ClientConfig>, LdapError> {
     if roots.is_empty() {
         return Err(LdapError::NoAuthorities);
     }
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)
         .with_no_client_auth();
+    // On a resumed session nobody would look at its certificate again before it is told a password.
+    config.resumption = Resumption::disabled();
     Ok(Arc::new(config))
 }

@@ -2,35 +2,58 @@
 
 use std::io;
 
+use rustls::HandshakeKind;
+use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use crate::authority::Authority;
 use crate::house::{House, THROTTLED};
 
-/// Answers whoever binds as `uid=code19` with 19, and says nothing else.
-async fn directory() -> (tempfile::TempDir, House) {
-    let folder = tempfile::tempdir().unwrap();
-    let authority = Authority::new(folder.path(), "ldap-ca");
-    let acceptor = TlsAcceptor::from(authority.server().serve());
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("ldaps://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let stream = acceptor.accept(stream).await.unwrap();
-            tokio::spawn(async move { converse(stream).await });
-        }
-    });
-    let ca = authority.ca();
-    let house = House::plain(&format!(
-        "login = [\"ldap\"]\n[login.ldap]\nurl = {url:?}\nca = {ca:?}\nbind_dn = \"uid={{user}}\"\n"
-    ))
-    .await;
-    (folder, house)
+/// A directory that answers whoever binds as `uid=code19` with 19, and says nothing else; and a house that asks it.
+struct Directory {
+    house: House,
+    handshakes: mpsc::Receiver<Option<HandshakeKind>>,
+    _folder: TempDir,
 }
 
-async fn converse(mut stream: tokio_rustls::server::TlsStream<tokio::net::TcpStream>) -> io::Result<()> {
+impl Directory {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let authority = Authority::new(folder.path(), "ldap-ca");
+        let acceptor = TlsAcceptor::from(authority.server().serve());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("ldaps://{}", listener.local_addr().unwrap());
+        let (tell, handshakes) = mpsc::channel(64);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let stream = acceptor.accept(stream).await.unwrap();
+                tell.send(stream.get_ref().1.handshake_kind()).await.unwrap();
+                tokio::spawn(converse(stream));
+            }
+        });
+        let ca = authority.ca();
+        let house = House::plain(&format!(
+            "login = [\"ldap\"]\n[login.ldap]\nurl = {url:?}\nca = {ca:?}\nbind_dn = \"uid={{user}}\"\n"
+        ))
+        .await;
+        Self {
+            house,
+            handshakes,
+            _folder: folder,
+        }
+    }
+
+    /// What somebody gets to whose bind it answers with this code.
+    async fn login(&self, code: u8) -> Result<String, u16> {
+        self.house.login(&format!("code{code}"), "x").await
+    }
+}
+
+async fn converse(mut stream: TlsStream<TcpStream>) -> io::Result<()> {
     loop {
         let (_, message) = element(&mut stream).await?;
         let mut message = message.as_slice();
@@ -68,8 +91,8 @@ async fn element(from: &mut (impl AsyncRead + Unpin)) -> io::Result<(u8, Vec<u8>
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_directory_that_refuses_an_account_is_not_away_and_one_that_cannot_tell_is() {
-    let (_folder, house) = directory().await;
-    assert_eq!(house.login("code0", "x").await.as_deref(), Ok("nobody with a message"));
+    let directory = Directory::start().await;
+    assert_eq!(directory.login(0).await.as_deref(), Ok("nobody with a message"));
     for (refused, name) in [
         (19, "constraintViolation: locked after too many failures"),
         (32, "noSuchObject"),
@@ -79,7 +102,7 @@ async fn a_directory_that_refuses_an_account_is_not_away_and_one_that_cannot_tel
         (50, "insufficientAccessRights"),
         (53, "unwillingToPerform: inactivated"),
     ] {
-        assert_eq!(house.login(&format!("code{refused}"), "x").await, Err(401), "{name}");
+        assert_eq!(directory.login(refused).await, Err(401), "{name}");
     }
     for (away, name) in [
         (1, "operationsError"),
@@ -96,18 +119,28 @@ async fn a_directory_that_refuses_an_account_is_not_away_and_one_that_cannot_tel
         (80, "other"),
         (99, "a code that nobody has given a meaning"),
     ] {
-        assert_eq!(house.login(&format!("code{away}"), "x").await, Err(503), "{name}");
+        assert_eq!(directory.login(away).await, Err(503), "{name}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn guesses_at_a_locked_account_count_as_guesses() {
-    let (_folder, house) = directory().await;
-    for code in ["code19", "code53"] {
+    let directory = Directory::start().await;
+    for code in [19, 53] {
         let mut statuses = Vec::new();
         for _ in 0..11 {
-            statuses.push(house.login(code, "x").await.unwrap_err());
+            statuses.push(directory.login(code).await.unwrap_err());
         }
         assert_eq!(statuses, [[401; 10].as_slice(), &[THROTTLED]].concat(), "{code}");
+    }
+}
+
+/// On a resumed session nobody would look at it, and it may have expired meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_certificate_of_the_directory_is_looked_at_before_each_password() {
+    let mut directory = Directory::start().await;
+    for _ in 0..3 {
+        assert_eq!(directory.login(49).await, Err(401));
+        assert_eq!(directory.handshakes.recv().await, Some(Some(HandshakeKind::Full)));
     }
 }
