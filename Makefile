@@ -25,7 +25,7 @@ REAL_CALLS ?= 2000
 STRINGS ?= 10000000
 SEED ?= 1
 
-.PHONY: help setup check test unit interop interop-baseline crash-test client-test loss-test demo bench sim dial-strings fuzz clean
+.PHONY: help setup check advisories test unit interop interop-baseline crash-test client-test loss-test demo bench sim dial-strings fuzz clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,10 @@ check: ## Format, lints, documentation, dependencies, and the rules of the house
 	RUSTDOCFLAGS='--deny warnings --allow rustdoc::private_intra_doc_links' cargo doc --workspace --no-deps --document-private-items --locked --quiet
 	scripts/tidy
 	scripts/deny
+	scripts/advisories
+
+advisories: ## Look up whether vulnerabilities are known of the dependencies, and write the date down (wants cargo-deny and GitHub)
+	scripts/advisories look-up
 
 test: setup unit interop ## Everything that can fail: unit tests, then onhook against other people's programs
 
