@@ -180,8 +180,11 @@ fn tokens_have_an_issuer_an_audience_keys_over_https_and_real_signatures() {
     let app = "[[login.oauth.app]]\nid = \"1\"\naccount = \"svc\"\n";
     let list = "[[login.impersonation]]\naccount = \"svc\"\n";
     assert_eq!(findings(&format!("{OAUTH}{good}{app}{list}")), [""; 0]);
-    assert_refused(&format!("{OAUTH}{good}{app}"), "`svc` acts for nobody");
-    assert_refused(&format!("{OAUTH}{good}{app}{app}{list}"), "`1` stands here twice");
+    assert_refused(&format!("{OAUTH}{good}{app}"), "this account acts for nobody");
+    assert_refused(
+        &format!("{OAUTH}{good}{app}{app}{list}"),
+        "this application stands here twice",
+    );
 }
 
 #[test]
@@ -222,7 +225,7 @@ fn passwords_come_from_one_of_three_places() {
 #[test]
 fn an_account_has_one_list() {
     let list = "[[login.impersonation]]\naccount = \"svc\"\n";
-    assert_refused(&format!("{list}{list}"), "`svc` stands here twice");
+    assert_refused(&format!("{list}{list}"), "this account stands here twice");
     assert_refused("[[login.impersonation]]\naccount = \"a b\"\n", "is not a user name");
     assert_refused(
         "[login]\nsids = { S-1-5-1 = \"a b\" }\n",

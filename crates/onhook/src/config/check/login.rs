@@ -235,7 +235,7 @@ fn oauth(document: &Document<'_>, problems: &mut Vec<Problem>) {
         if !apps.insert(&app.id) {
             wrong(
                 &format!("app.{index}.id"),
-                &format!("`{}` stands here twice: an application is one account", app.id),
+                "this application stands here twice, and is one account",
                 "leave one of them out",
             );
         }
@@ -243,7 +243,7 @@ fn oauth(document: &Document<'_>, problems: &mut Vec<Problem>) {
         if !lists.any(|list| list.account == app.account) {
             wrong(
                 &format!("app.{index}.account"),
-                &format!("`{}` acts for nobody, and so the application would, too", app.account),
+                "this account acts for nobody, and so the application would, too",
                 "give the account its mailboxes in [[login.impersonation]]",
             );
         }
@@ -264,7 +264,7 @@ fn impersonation(document: &Document<'_>, problems: &mut Vec<Problem>) {
         if !accounts.insert(&entry.account) {
             problems.push(Problem::new(
                 document.place(&format!("login.impersonation.{index}.account")),
-                format!("`{}` stands here twice: give it one list of mailboxes", entry.account),
+                "this account stands here twice: give it one list of mailboxes",
             ));
         }
     }
