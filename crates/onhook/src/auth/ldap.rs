@@ -26,7 +26,7 @@ use tracing::debug;
 use super::AuthError;
 use super::credentials::Credentials;
 use super::domains::Domains;
-use super::throttle::{Attempt, Entries};
+use super::throttle::{Attempt, EntryThrottle};
 use super::turns::Turns;
 use super::verified::Verified;
 use crate::config::{self, Secret};
@@ -184,7 +184,12 @@ impl Directory {
     }
 
     /// In a task of its own, which ends with this: the library panics on answers that no directory gives.
-    async fn ask(&self, name: &UserName, password: &Secret, entries: Entries) -> Result<Option<UserName>, LdapError> {
+    async fn ask(
+        &self,
+        name: &UserName,
+        password: &Secret,
+        entries: EntryThrottle,
+    ) -> Result<Option<UserName>, LdapError> {
         let place = Arc::clone(&self.connections).acquire_owned().await;
         let (bind, name, password) = (Arc::clone(&self.bind), name.clone(), password.clone());
         let asking = tokio::spawn(async move {
@@ -200,7 +205,12 @@ impl Directory {
 
 impl Bind {
     /// One connection: perhaps a search, then the bind. `None` when it is not that user's password.
-    async fn ask(&self, name: &UserName, password: &Secret, entries: &Entries) -> Result<Option<UserName>, LdapError> {
+    async fn ask(
+        &self,
+        name: &UserName,
+        password: &Secret,
+        entries: &EntryThrottle,
+    ) -> Result<Option<UserName>, LdapError> {
         let settings = LdapConnSettings::new()
             .set_conn_timeout(self.timeout)
             .set_config(Arc::clone(&self.tls))
@@ -208,9 +218,9 @@ impl Bind {
         let (connection, mut ldap) = LdapConnAsync::with_settings(settings, &self.url).await?;
         let asking = async {
             let found = self.find(&mut ldap, name).await?;
-            let guessed = found.map(|found| (entries.guess(&found.dn), found));
-            let Some((Some(guess), found)) = guessed else {
-                if guessed.is_some() {
+            let attempted = found.map(|found| (entries.attempt(&found.dn), found));
+            let Some((Some(attempt), found)) = attempted else {
+                if attempted.is_some() {
                     // Told as a wrong password: "too many", under a name that has had few, would say that it is another
                     // one's and that there is such an entry.
                     debug!(user = %name, "its entry has been guessed at too often, by other names");
@@ -220,10 +230,10 @@ impl Bind {
             };
             let bound = ldap.simple_bind(&found.dn, password.expose()).await?;
             if result::is_bound(name, &bound)? {
-                guess.was_right();
+                attempt.succeeded();
                 Ok(Some(found.user))
             } else {
-                guess.was_wrong();
+                attempt.failed();
                 Ok(None)
             }
         };

@@ -1,9 +1,9 @@
 //! Names as a directory may compare them.
 //!
-//! To a directory `carol`, `CAROL`, `ca rol` with a soft hyphen in it, and `carol` in full-width letters are one name (string
-//! preparation, RFC 4518), to some `càrol` is, too, and no rule says what else. Whoever guesses must not have as many tries as there
-//! are spellings. So a name counts as its letters and digits alone. Two people may count as one over it, which does no more
-//! than failing in the other's name would.
+//! To a directory `carol`, `CAROL`, and `carol` in full-width letters or with a soft hyphen in it are one name (string preparation,
+//! RFC 4518); to some `càrol` is, too, and no rule says what else. Whoever guesses must not have as many tries as there are
+//! spellings, so a name counts as its letters and digits alone. Two people may count as one over it, which does no more than
+//! failing in the other's name would.
 
 use std::sync::Arc;
 

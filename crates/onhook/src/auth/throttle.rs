@@ -9,7 +9,7 @@
 //! - elsewhere, three tenths of a user's failures may be anybody's, and the rest belong to addresses that have not failed with this user:
 //!   who has many tries at a few addresses does not use up those.
 //!
-//! Whatever is one name to a directory is one here ([`Prepared`]), and what it finds is counted as such, too ([`Entries`]).
+//! Whatever is one name to a directory is one here ([`Prepared`]), and what it finds is counted as such, too ([`EntryThrottle`]).
 
 mod counts;
 mod entries;
@@ -26,7 +26,7 @@ use super::prepared::Prepared;
 use crate::reach::subscriber;
 use crate::store::UserName;
 use counts::Counts;
-pub(super) use entries::Entries;
+pub(super) use entries::EntryThrottle;
 use familiar::Familiar;
 use guesses::{Guessed, Guesses};
 
@@ -70,6 +70,7 @@ pub(super) struct Attempt<'t> {
 #[derive(Clone, Copy, Debug)]
 struct Counted {
     is_familiar: bool,
+    at: Instant,
 }
 
 impl Attempt<'_> {
@@ -100,19 +101,25 @@ impl Attempt<'_> {
             let now = Instant::now();
             let mut failures = self.throttle.failures();
             let is_familiar = self.is_familiar(&failures, now);
-            self.counted = Some(Counted { is_familiar });
+            self.counted = Some(Counted { is_familiar, at: now });
             failures.users.add(&self.guessed, is_familiar, now);
             failures.by_address.add(self.guessed.0, now);
         }
         Ok(())
     }
 
-    /// Where the guess at whom a directory finds is counted.
-    pub(super) fn entries(&self) -> Entries {
-        Entries {
+    /// Where it counts for whom a directory finds, at the time at which it was counted itself: who is told when to try again
+    /// is heard then.
+    pub(super) fn entries(&self) -> EntryThrottle {
+        let counted = self.counted.unwrap_or_else(|| {
+            let at = Instant::now();
+            let is_familiar = self.is_familiar(&self.throttle.failures(), at);
+            Counted { is_familiar, at }
+        });
+        EntryThrottle {
             throttle: self.throttle.clone(),
             address: self.guessed.0,
-            is_familiar: self.is_familiar(&self.throttle.failures(), Instant::now()),
+            counted,
         }
     }
 
@@ -135,7 +142,7 @@ impl Attempt<'_> {
     }
 
     fn take_back(&self, failures: &mut Failures) {
-        if let Some(Counted { is_familiar }) = self.counted {
+        if let Some(Counted { is_familiar, .. }) = self.counted {
             failures.users.take_back(&self.guessed, is_familiar);
             failures.by_address.take_back(&self.guessed.0);
         }

@@ -45,18 +45,18 @@ pub(super) struct Connection {
     pub(super) is_tls: bool,
     /// What counts as a login here.
     pub(super) taken: Taken,
-    pub(super) shown: Option<Arc<Shown>>,
+    pub(super) client_certificate: Option<Arc<ClientCertificate>>,
     pub(super) place: Arc<Place>,
     pub(super) outbox: Arc<Outbox>,
 }
 
-/// The certificates that the client showed in the handshake, its own first, and what verified them there.
-pub(super) struct Shown {
+/// What the client showed in the handshake: its certificate, those that vouch for it, and what verified them there.
+pub(super) struct ClientCertificate {
     chain: Vec<CertificateDer<'static>>,
     tls: Tls,
 }
 
-impl Shown {
+impl ClientCertificate {
     /// The client's own, if it counts still: connections outlive handshakes.
     ///
     /// # Errors
@@ -97,9 +97,9 @@ pub(super) async fn serve(mut stream: TcpStream, mut connection: Connection, tls
         None => serve_http(&mut stream, connection, serving).await,
         Some(tls) => {
             if let Some(stream) = shake_hands(&mut stream, &connection, &tls, &serving).await {
-                let shown = stream.get_ref().1.peer_certificates();
-                connection.shown = shown.map(|chain| {
-                    Arc::new(Shown {
+                let chain = stream.get_ref().1.peer_certificates();
+                connection.client_certificate = chain.map(|chain| {
+                    Arc::new(ClientCertificate {
                         chain: chain.to_vec(),
                         tls: tls.clone(),
                     })
@@ -282,7 +282,7 @@ mod tests {
             peer,
             is_tls: false,
             taken: Taken::of(&config.http.login),
-            shown: None,
+            client_certificate: None,
             place: Arc::new(places.take(peer.ip()).unwrap()),
             outbox: Arc::default(),
         };

@@ -14,7 +14,7 @@ use rustls_pki_types::CertificateDer;
 use tokio::sync::Semaphore;
 
 use super::answer::{Refusal, challenge, refuse};
-use super::connection::{Connection, Shown};
+use super::connection::{ClientCertificate, Connection};
 use super::{Service, Settings, Unauthenticated, forwarded, page};
 use crate::auth::{Presented, Taken, takes_secrets};
 use crate::metrics;
@@ -113,7 +113,7 @@ async fn authenticate<S: Service>(
         return Err(Refused::Other(Refusal::NeedsTls));
     }
     let taken = connection.taken;
-    let certificate = match connection.shown.as_deref().map(Shown::verify) {
+    let certificate = match connection.client_certificate.as_deref().map(ClientCertificate::verify) {
         None => None,
         Some(Ok(certificate)) => certificate,
         Some(Err(error)) => {
@@ -198,7 +198,7 @@ mod tests {
                 peer,
                 is_tls,
                 taken: Taken::of(&config.http.login),
-                shown: None,
+                client_certificate: None,
                 place: Arc::new(Places::new(1, 1, Vec::new()).take(peer.ip()).unwrap()),
                 outbox: Arc::default(),
             };

@@ -82,7 +82,7 @@ impl Listener {
                     peer,
                     is_tls: self.is_tls(),
                     taken: self.taken,
-                    shown: None,
+                    client_certificate: None,
                     place: Arc::new(place),
                     outbox: Arc::default(),
                 };

@@ -64,7 +64,7 @@ async fn set() -> Set {
         peer: (CLIENT, 4711).into(),
         is_tls: false,
         taken: Taken::of(&config.http.login),
-        shown: None,
+        client_certificate: None,
         place: Arc::new(places.take(CLIENT.into()).unwrap()),
         outbox: Arc::default(),
     };

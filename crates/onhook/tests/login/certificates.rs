@@ -1,11 +1,15 @@
 //! Client certificates.
 
+use std::fs;
+use std::time::{Duration, SystemTime};
+
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, OtherNameValue, SanType};
 
 use tempfile::TempDir;
 
 use crate::authority::{Authority, Identity};
-use crate::house::{House, PASSWORD, basic};
+use crate::house::{House, PASSWORD, ask, basic};
+use crate::program::Program;
 
 fn email(address: &str) -> Vec<SanType> {
     vec![SanType::Rfc822Name(address.try_into().unwrap())]
@@ -101,6 +105,43 @@ async fn beside_passwords_a_certificate_is_optional_and_a_header_goes_before_it(
     assert_eq!(who(&house, &carol, &basic("alice", "wrong")).await, Err(401));
     assert_eq!(house.login("alice", PASSWORD).await.as_deref(), Ok("alice"));
     assert_eq!(house.who("").await, Err(401));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_says_why_a_certificate_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let [own, clients, strangers] =
+        ["server-ca", "clients-ca", "strangers-ca"].map(|name| Authority::new(folder.path(), name));
+    let crl = folder.path().join("clients.crl");
+    fs::write(
+        &crl,
+        clients.revocation_list(&[], SystemTime::now() - Duration::from_secs(60)),
+    )
+    .unwrap();
+    let server = own.server();
+    let toml = format!(
+        "listen = []\n[[http.tls]]\nlisten = \"127.0.0.1:0\"\ncert = {:?}\nkey = {:?}\nclient_ca = {:?}\nclient_crl = {crl:?}\n\
+         login = [\"certificate\"]\n",
+        server.cert,
+        server.key,
+        clients.ca()
+    );
+    let program = Program::serve("info", &toml, &[]).await;
+    for identity in [
+        clients.client("alice", email("alice")),
+        strangers.client("alice", email("alice")),
+    ] {
+        let refused = ask(program.https[0], Some(own.trust(Some(&identity))), "", "").await;
+        assert!(refused.is_err());
+    }
+    let log = program.stop().await;
+    for reason in ["certificate revocation list expired", "UnknownIssuer"] {
+        let mut lines = log.lines();
+        assert!(
+            lines.any(|line| line.contains("not let in: ") && line.contains(reason)),
+            "{log}"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,6 +18,7 @@ mod lockout;
 mod oauth;
 mod oauth_apps;
 mod own_mailbox;
+mod program;
 mod proxies;
 mod secrets;
 mod slapd;

@@ -1,62 +1,59 @@
-//! Guesses at the entries that a directory finds. By whatever spellings and names they are found, they are guessed at no more
-//! often than a user is.
+//! Entries that a directory finds: by whatever spellings and names, each is guessed at no more often than a user is.
 
 use std::net::IpAddr;
 
-use tokio::time::Instant;
-
 use super::super::prepared::Prepared;
-use super::Throttle;
 use super::guesses::Guessed;
+use super::{Counted, Throttle};
 
-/// Where guesses of one login are counted.
+/// Counts for one login.
 #[derive(Clone, Debug)]
-pub(in super::super) struct Entries {
+pub(in super::super) struct EntryThrottle {
     pub(super) throttle: Throttle,
     pub(super) address: IpAddr,
-    pub(super) is_familiar: bool,
+    pub(super) counted: Counted,
 }
 
-impl Entries {
-    /// Counts a guess at the entry with this DN; `None` when there have been too many.
-    pub(in super::super) fn guess(&self, dn: &str) -> Option<Guess> {
-        let now = Instant::now();
+impl EntryThrottle {
+    /// Counts the entry with this DN as failed; `None` when it has been too often.
+    pub(in super::super) fn attempt(&self, dn: &str) -> Option<EntryAttempt> {
         let guessed = (self.address, Prepared::of(dn));
+        let Counted { is_familiar, at } = self.counted;
         let mut failures = self.throttle.failures();
-        failures.entries.check(&guessed, self.is_familiar, now).ok()?;
-        failures.entries.add(&guessed, self.is_familiar, now);
+        failures.entries.check(&guessed, is_familiar, at).ok()?;
+        failures.entries.add(&guessed, is_familiar, at);
         drop(failures);
-        Some(Guess {
+        Some(EntryAttempt {
             throttle: self.throttle.clone(),
             guessed,
-            is_familiar: self.is_familiar,
-            was_wrong: false,
+            is_familiar,
+            failed: false,
         })
     }
 }
 
-/// A guess that counts as failed while it is tried, and after that if it was.
+/// Counts as failed while the password is tried, and after that if it was wrong.
 #[derive(Debug)]
-pub(in super::super) struct Guess {
+pub(in super::super) struct EntryAttempt {
     throttle: Throttle,
     guessed: Guessed,
     is_familiar: bool,
-    was_wrong: bool,
+    failed: bool,
 }
 
-impl Guess {
-    pub(in super::super) fn was_wrong(mut self) {
-        self.was_wrong = true;
+impl EntryAttempt {
+    pub(in super::super) fn failed(mut self) {
+        self.failed = true;
     }
 
-    pub(in super::super) fn was_right(self) {
+    pub(in super::super) fn succeeded(self) {
         self.throttle.failures().entries.forgive(&self.guessed);
     }
 }
 
-impl Drop for Guess {
+impl Drop for EntryAttempt {
     fn drop(&mut self) {
-        if !self.was_wrong {
+        if !self.failed {
             self.throttle
                 .failures()
                 .entries

@@ -1,6 +1,9 @@
 //! Who is refused, who is not, and that neither costs memory without end.
 
+use std::time::Duration;
+
 use super::counts::{CAPACITY, WINDOW};
+use super::entries::EntryAttempt;
 use super::*;
 
 const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
@@ -91,6 +94,72 @@ async fn a_flood_of_addresses_is_bounded() {
     }
     assert_eq!(throttle.failures().by_address.len(), CAPACITY);
     assert_eq!(throttle.failures().users.len(), (CAPACITY, CAPACITY));
+}
+
+/// A login as `user` that finds this entry.
+fn entry_attempt(throttle: &Throttle, address: IpAddr, user: &str, dn: &str) -> Option<EntryAttempt> {
+    attempt(throttle, address, user).entries().attempt(dn)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_is_refused_as_a_user_is_by_whatever_names_it_was_found() {
+    let throttle = Throttle::default();
+    let dn = "uid=alice,dc=example,dc=com";
+    for n in 0..PER_USER {
+        let attempt = entry_attempt(&throttle, HERE, &format!("alias{n}"), dn);
+        attempt.unwrap().failed();
+    }
+    assert!(entry_attempt(&throttle, HERE, "alice", "UID=Alice, DC=example, DC=com").is_none());
+    entry_attempt(&throttle, HERE, "alice", "uid=bob,dc=example,dc=com").unwrap();
+    for n in PER_USER..PER_NAME {
+        entry_attempt(&throttle, address(n), &format!("alias{n}"), dn)
+            .unwrap()
+            .failed();
+    }
+    assert!(
+        entry_attempt(&throttle, THERE, "alice", dn).is_none(),
+        "over all addresses"
+    );
+    tokio::time::advance(WINDOW).await;
+    entry_attempt(&throttle, HERE, "alice", dn).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_counts_only_for_passwords_that_were_wrong() {
+    let throttle = Throttle::default();
+    let dn = "uid=alice,dc=example,dc=com";
+    for _ in 1..PER_USER {
+        entry_attempt(&throttle, HERE, "alias", dn).unwrap().failed();
+    }
+    for _ in 0..1_000 {
+        drop(entry_attempt(&throttle, HERE, "alice", dn).unwrap());
+    }
+    entry_attempt(&throttle, HERE, "alice", dn).unwrap().succeeded();
+    // Which forgives the slips before, too.
+    for _ in 0..PER_USER {
+        entry_attempt(&throttle, HERE, "alice", dn).unwrap().failed();
+    }
+    assert!(entry_attempt(&throttle, HERE, "alice", dn).is_none());
+}
+
+/// Whoever waits as long as they are told to is heard: the directory took its time before the entry was counted.
+#[tokio::test(start_paused = true)]
+async fn an_entry_is_refused_no_longer_than_the_user() {
+    let throttle = Throttle::default();
+    let log_in = async |search: Duration| {
+        let attempt = failed(&throttle, HERE, "alice")?;
+        let entries = attempt.entries();
+        tokio::time::advance(search).await;
+        Ok::<_, AuthError>(entries.attempt("uid=alice"))
+    };
+    for _ in 0..PER_USER {
+        log_in(WINDOW / 100).await.unwrap().unwrap().failed();
+    }
+    let Err(AuthError::Throttled { retry_after }) = log_in(Duration::ZERO).await else {
+        panic!("one more than there may be");
+    };
+    tokio::time::advance(retry_after).await;
+    assert!(log_in(Duration::ZERO).await.unwrap().is_some());
 }
 
 #[test]
