@@ -83,13 +83,13 @@ const NUMBERS: &[Bound<Config, u32>] = &[
     (
         "http.max_connections",
         |c| c.http.max_connections,
-        "1000000",
+        MANY,
         "there would be no limit: no process has so many files",
     ),
     (
         "http.max_connections_per_address",
         |c| c.http.max_connections_per_address,
-        "1000000",
+        MANY,
         "there would be no limit: no process has so many files",
     ),
     (
@@ -101,7 +101,7 @@ const NUMBERS: &[Bound<Config, u32>] = &[
     (
         "sip.requests_per_second",
         |c| c.sip.requests_per_second,
-        "100000",
+        MANY,
         "a flood would not be stopped",
     ),
     ("calls.max_live", |c| c.calls.max_live, MANY, NO_CAP),
