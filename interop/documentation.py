@@ -13,10 +13,15 @@ PAGES = [*ROOT.glob("docs/*.md"), *ROOT.glob("README.md")]
 @case("docs/configuration")
 def configuration(run: Run) -> str:
     checked = 0
-    # Whatever certificates and keys a page names are there.
-    key, certificate = run.folder / "some.key", run.folder / "some.crt"
+    # Whatever certificates, keys and revocation lists a page names are there.
+    key, certificate, revoked = (run.folder / name for name in ("some.key", "some.crt", "some.crl"))
     new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
     run.call("openssl", *new, "-subj", "/CN=example.com", "-keyout", key, "-out", certificate)
+    (run.folder / "ca.cnf").write_text("[ca]\ndefault_ca = own\n[own]\ndatabase = index.txt\ncrlnumber = number\ndefault_md = sha256\n")
+    (run.folder / "index.txt").touch()
+    (run.folder / "number").write_text("01\n")
+    sign = ["ca", "-config", "ca.cnf", "-gencrl", "-crldays", "2", "-keyfile", key, "-cert", certificate]
+    run.call("openssl", "openssl", *sign, "-out", revoked)
     for page in sorted(PAGES):
         before = ""
         for block in re.findall(r"^```toml\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL):
@@ -25,6 +30,8 @@ def configuration(run: Run) -> str:
                 (run.folder / file).write_text("change-me\n")
             for file in re.findall(r'^(?:cert|ca|client_ca) = "(.*?)"', block, re.MULTILINE):
                 shutil.copy(certificate, run.folder / file)
+            for file in re.findall(r'^client_crl = "(.*?)"', block, re.MULTILINE):
+                shutil.copy(revoked, run.folder / file)
             for file in re.findall(r'^key = "(.*?)"', block, re.MULTILINE):
                 shutil.copy(key, run.folder / file)
             example = run.folder / f"{page.stem}-{checked}.toml"
