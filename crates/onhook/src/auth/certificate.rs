@@ -1,7 +1,7 @@
 //! Which user a client certificate names.
 //!
-//! That an authority vouches for it, that it is of this time and meant for clients, and that the client has its key, the
-//! TLS handshake has seen to. A common name counts for nothing: nobody promises that it is unique.
+//! That the client has its key, the TLS handshake has seen to; that an authority vouches for it and that it is of this time,
+//! meant for clients and not revoked, the door sees to with each request. A common name counts for nothing: nobody promises that it is unique.
 
 use std::sync::Arc;
 

@@ -72,7 +72,7 @@ impl Caller {
 pub enum Presented<'r> {
     /// The value of an `Authorization` header.
     Authorization(&'r str),
-    /// A certificate that the handshake has verified: an authority vouches for it, and the client has its key.
+    /// A certificate that the door has verified: an authority vouches for it now, and the client has its key.
     Certificate(&'r CertificateDer<'static>),
 }
 
