@@ -51,18 +51,16 @@ fn id(claims: &Map<String, Value>) -> Option<&str> {
 /// the user.
 fn is_app_only(claims: &Map<String, Value>, id: &str) -> bool {
     let text = |claim: &str| claims.get(claim).and_then(Value::as_str);
-    // RFC 9068 §2.2: where no resource owner is involved, the subject is the client.
-    if text("sub") == Some(id) {
-        return true;
-    }
-    // Entra ID: scopes are what a user lets an application do, which has roles for what it does by itself. The subject is the
-    // object that is signed in, where for users it is another in each application.
+    // Entra ID: scopes are what a user lets an application do, which has roles for what it does by itself.
     let is_delegated = ["scp", "scope"].iter().any(|claim| claims.contains_key(*claim));
-    let is_app = match claims.get("idtyp") {
-        Some(kind) => kind == "app",
-        None => text("oid").is_some() && text("oid") == text("sub"),
-    };
-    is_app && !is_delegated
+    let subject = text("sub");
+    match claims.get("idtyp") {
+        Some(kind) => kind == "app" && !is_delegated,
+        // RFC 9068 §2.2: where no resource owner is involved, the subject is the client.
+        None if subject == Some(id) => true,
+        // Entra ID without the optional claim: the object that is signed in; for users the subject is another in each application.
+        None => subject.is_some() && subject == text("oid") && !is_delegated,
+    }
 }
 
 fn roles(claims: &Map<String, Value>) -> impl Iterator<Item = &str> {
@@ -123,6 +121,7 @@ mod tests {
             // Somebody who uses the application.
             json!({ "azp": "any", "scp": "voice", "oid": "1", "sub": "1" }),
             json!({ "azp": "any", "scp": "voice", "idtyp": "app" }),
+            json!({ "client_id": "any", "sub": "any", "idtyp": "user" }),
             json!({ "azp": "any", "roles": ["some"], "idtyp": "user", "oid": "1", "sub": "1" }),
             json!({ "azp": "any", "roles": ["some"], "oid": "1", "sub": "2" }),
             json!({ "azp": "any", "roles": ["some"], "sub": "somebody" }),
