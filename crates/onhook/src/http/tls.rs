@@ -9,8 +9,11 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, VerifierBuilderError, WebPkiClientVerifier};
 use rustls::version::{TLS12, TLS13};
-use rustls_pki_types::{CertificateDer, UnixTime};
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
 use tokio_rustls::TlsAcceptor;
+use x509_parser::prelude::FromDer as _;
+use x509_parser::revocation_list::CertificateRevocationList;
+use x509_parser::time::ASN1Time;
 
 use crate::pem::{self, PemError};
 
@@ -158,9 +161,11 @@ fn client_verifier(clients: &Clients, provider: &Arc<CryptoProvider>) -> Result<
     let roots = Arc::new(pem::authorities(&clients.ca)?);
     let mut builder = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(provider));
     if let Some(crl) = &clients.crl {
-        builder = builder
-            .with_crls(pem::revocation_lists(crl)?)
-            .enforce_revocation_expiration();
+        let lists = pem::revocation_lists(crl)?;
+        if lists.iter().any(has_expired) {
+            tracing::warn!(crl = %crl.display(), "a revocation list has expired: nobody of its issuer is let in");
+        }
+        builder = builder.with_crls(lists).enforce_revocation_expiration();
     }
     if !clients.required {
         builder = builder.allow_unauthenticated();
@@ -175,6 +180,12 @@ fn client_verifier(clients: &Clients, provider: &Arc<CryptoProvider>) -> Result<
             source,
         },
     })
+}
+
+fn has_expired(list: &CertificateRevocationListDer<'_>) -> bool {
+    let list = CertificateRevocationList::from_der(list);
+    let next_update = list.ok().and_then(|(_, list)| list.next_update());
+    next_update.is_some_and(|next_update| next_update < ASN1Time::now())
 }
 
 impl fmt::Debug for Tls {
