@@ -3,11 +3,18 @@
 //! Nothing here decides. A number that the data calls unassigned may ring tomorrow, so those who ask about dangers ask
 //! [`danger`], which also looks at what a number begins with.
 
+mod dangers;
+mod prefixes;
+
+pub(crate) use dangers::{
+    EMERGENCY_EVERYWHERE, danger, danger_beyond_doubt, danger_of_beginning, danger_with_digits_behind,
+};
+pub(crate) use prefixes::{Prefixes, anywhere};
+
 use std::fmt;
 use std::str::FromStr;
-use std::sync::LazyLock;
 
-use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, PhoneNumberType, Region};
+use rlibphonenumber::{NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumberFormat, PhoneNumberType, Region};
 use thiserror::Error;
 
 /// A country, by its two letters (ISO 3166): one that has a numbering plan.
@@ -42,17 +49,30 @@ impl Country {
         dialled.strip_suffix(significant).map(str::to_owned)
     }
 
-    /// What is dialled before a country calling code: `011` in North America, `00` in most others.
+    /// What is dialled before a country calling code: `011` in North America, `00` in most others, and nothing in Brazil,
+    /// where the caller chooses a carrier by it.
     pub(crate) fn international_prefix(self) -> &'static str {
-        if self.calling_code() == "1" { "011" } else { "00" }
+        self.prefixes().usual_abroad().unwrap_or_default()
     }
 
-    /// Whether these digits are an emergency number there. 112 and 911 are one everywhere.
-    pub(crate) fn has_emergency_number(self, digits: &str) -> bool {
-        let code = self.to_string();
-        EMERGENCY
-            .iter()
-            .any(|(countries, numbers)| countries.contains(&code.as_str()) && numbers.contains(&digits))
+    /// Whether these digits are a national number that is dialled without a national prefix where others have one, as
+    /// Australian 1800 numbers and Chinese mobiles.
+    pub(crate) fn dials_bare(self, digits: &str) -> bool {
+        let number = format!("+{}{digits}", self.calling_code());
+        let Ok(parsed) = PHONE_NUMBER_UTIL.parse(&number, None) else {
+            return false;
+        };
+        let format = PHONE_NUMBER_UTIL.format(&parsed, PhoneNumberFormat::National);
+        is_assigned(&number) && format.bytes().filter(u8::is_ascii_digit).eq(digits.bytes())
+    }
+
+    /// Whether these digits are a national number that may be dialled without a national prefix, as Indian mobiles.
+    pub(crate) fn may_dial_bare(self, digits: &str) -> bool {
+        let needs_none = self.prefixes().national.iter().any(|prefix| prefix.is_nothing());
+        match needs_none {
+            true => is_assigned(&format!("+{}{digits}", self.calling_code())),
+            false => self.dials_bare(digits),
+        }
     }
 }
 
@@ -80,25 +100,6 @@ impl fmt::Debug for Country {
     }
 }
 
-/// Everywhere an emergency number.
-pub(crate) const EMERGENCY_EVERYWHERE: [&str; 2] = ["112", "911"];
-
-type EmergencyNumbers = Vec<(Vec<&'static str>, Vec<&'static str>)>;
-
-static EMERGENCY: LazyLock<EmergencyNumbers> = LazyLock::new(|| {
-    include_str!("numbering/emergency.txt")
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .filter_map(|line| line.split_once(':'))
-        .map(|(countries, numbers)| {
-            (
-                countries.split_whitespace().collect(),
-                numbers.split_whitespace().collect(),
-            )
-        })
-        .collect()
-});
-
 /// What an assigned number is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -108,7 +109,7 @@ pub enum Kind {
     FixedLineOrMobile,
     TollFree,
     Voip,
-    /// Personal, pager, universal access and voice mail numbers: ringing one may cost anything.
+    /// Universal access and voice mail numbers: ringing one may cost anything.
     Special,
 }
 
@@ -120,7 +121,7 @@ impl fmt::Display for Kind {
             Self::FixedLineOrMobile => "fixed line or mobile",
             Self::TollFree => "toll-free",
             Self::Voip => "VoIP",
-            Self::Special => "special: a personal, pager, universal access or voice mail number",
+            Self::Special => "special: a universal access or voice mail number",
         })
     }
 }
@@ -133,6 +134,10 @@ pub enum Danger {
     SharedCost,
     /// Satellite phones, and the "international networks" whose prices nobody can foresee.
     Satellite,
+    /// Numbers that follow a person around, and pagers: they look like mobiles and cost what their owner chooses.
+    Personal,
+    /// The network's own short numbers: help lines, information, operators. No telephone has one.
+    ShortNumber,
 }
 
 impl fmt::Display for Danger {
@@ -142,6 +147,8 @@ impl fmt::Display for Danger {
             Self::PremiumRate => "a premium-rate number",
             Self::SharedCost => "a shared-cost number",
             Self::Satellite => "a satellite or international network number",
+            Self::Personal => "a personal or pager number",
+            Self::ShortNumber => "a short number of the network",
         })
     }
 }
@@ -168,12 +175,13 @@ pub(crate) fn look_up(number: &str) -> Option<Assigned> {
         PhoneNumberType::FixedLineOrMobile => Kind::FixedLineOrMobile,
         PhoneNumberType::TollFree => Kind::TollFree,
         PhoneNumberType::VoIP => Kind::Voip,
-        PhoneNumberType::PersonalNumber
+        PhoneNumberType::UAN | PhoneNumberType::VoiceMail => Kind::Special,
+        // All but the last are told by `danger`, and whoever has not asked shall not call them.
+        PhoneNumberType::PremiumRate
+        | PhoneNumberType::SharedCost
+        | PhoneNumberType::PersonalNumber
         | PhoneNumberType::Pager
-        | PhoneNumberType::UAN
-        | PhoneNumberType::VoiceMail => Kind::Special,
-        // The first two are told by `danger`, and whoever has not asked shall not call them.
-        PhoneNumberType::PremiumRate | PhoneNumberType::SharedCost | PhoneNumberType::Unknown => return None,
+        | PhoneNumberType::Unknown => return None,
     };
     let country = PHONE_NUMBER_UTIL.get_region_for_number(&parsed).map(Country);
     Some(Assigned {
@@ -181,6 +189,11 @@ pub(crate) fn look_up(number: &str) -> Option<Assigned> {
         country: country.filter(|country| country.to_string() != "001"),
         kind,
     })
+}
+
+/// Whether a number that begins with a `+` is assigned just as it stands, with no digit more or less.
+pub(crate) fn is_assigned(number: &str) -> bool {
+    look_up(number).is_some_and(|found| found.e164 == number)
 }
 
 /// A `+` and the most digits that any country assigns.
@@ -192,28 +205,16 @@ pub(crate) fn look_up_beginning(number: &str) -> Option<Assigned> {
     beginnings.find_map(|length| look_up(number.get(..length)?))
 }
 
-/// Calling codes of satellite systems (870, 881), international networks (882, 883), and universal personal numbers (878).
-const SATELLITE: [&str; 5] = ["+870", "+878", "+881", "+882", "+883"];
-/// International premium rate and international shared cost.
-const PREMIUM: [(&str, Danger); 2] = [("+979", Danger::PremiumRate), ("+808", Danger::SharedCost)];
-
-/// Whether a number that begins with a `+` is dangerous, or would be if its last digits were not dialled: exchanges
-/// ignore what comes after a whole number.
-pub(crate) fn danger(number: &str) -> Option<Danger> {
-    if SATELLITE.iter().any(|code| number.starts_with(code)) {
-        return Some(Danger::Satellite);
-    }
-    if let Some((_, danger)) = PREMIUM.iter().find(|(code, _)| number.starts_with(code)) {
-        return Some(*danger);
-    }
-    (3..=number.len().min(LONGEST)).rev().find_map(|length| {
-        let parsed = PHONE_NUMBER_UTIL.parse(number.get(..length)?, None).ok()?;
-        match PHONE_NUMBER_UTIL.get_number_type(&parsed) {
-            PhoneNumberType::PremiumRate => Some(Danger::PremiumRate),
-            PhoneNumberType::SharedCost => Some(Danger::SharedCost),
-            _ => None,
-        }
-    })
+/// Whether a number that begins with a `+` is as long as numbers of its country are, assigned or not.
+pub(crate) fn is_possible(number: &str) -> bool {
+    let Ok(parsed) = PHONE_NUMBER_UTIL.parse(number, None) else {
+        return false;
+    };
+    let is_as_long = PHONE_NUMBER_UTIL.is_possible_number_with_reason(&parsed) == Ok(NumberLengthType::IsPossible);
+    // Under +1 the library asks for ten digits, and no area code begins with 0 or 1.
+    let is_area_code = !number.starts_with("+10") && !number.starts_with("+11");
+    // The library drops prefixes that do not belong there.
+    is_as_long && is_area_code && PHONE_NUMBER_UTIL.format(&parsed, PhoneNumberFormat::E164) == number
 }
 
 #[cfg(test)]
@@ -250,7 +251,7 @@ mod tests {
             ("+49030123456", "+4930123456", "DE", Kind::FixedLine),
             ("+491712345678", "+491712345678", "DE", Kind::Mobile),
             ("+390612345678", "+390612345678", "IT", Kind::FixedLine),
-            ("+447012345678", "+447012345678", "GB", Kind::Special),
+            ("+443001234567", "+443001234567", "GB", Kind::Special),
             ("+18765551234", "+18765551234", "JM", Kind::FixedLineOrMobile),
         ] {
             let found = look_up(number).unwrap_or_else(|| panic!("{number}"));
@@ -284,20 +285,74 @@ mod tests {
             ("", None),
             ("+", None),
         ] {
-            assert_eq!(danger(number), expected, "{number}");
+            assert_eq!(danger_of_beginning(number), expected, "{number}");
         }
     }
 
     #[test]
-    fn every_country_has_emergency_numbers() {
-        assert!(country("DE").has_emergency_number("110"));
-        assert!(country("GB").has_emergency_number("999"));
-        assert!(!country("DE").has_emergency_number("999"));
-        for (countries, numbers) in EMERGENCY.iter() {
-            assert!(!countries.is_empty() && !numbers.is_empty());
-            for code in countries {
-                assert!(country(code).has_emergency_number(numbers[0]), "{code}");
+    fn countries_have_emergency_numbers() {
+        let known = |code: &str, number: &str| country(code).emergency_numbers().any(|known| *known == number);
+        assert!(known("DE", "110") && !known("DE", "999") && known("GB", "999") && known("US", "*77"));
+        let lines = include_str!("numbering/emergency.txt")
+            .lines()
+            .filter(|line| !line.starts_with('#'));
+        for (countries, numbers) in lines.filter_map(|line| line.split_once(": ")) {
+            for code in countries.split(' ') {
+                assert!(numbers.split(' ').all(|number| known(code, number)), "{code}");
             }
+        }
+    }
+
+    #[test]
+    fn the_tables_are_well_formed() {
+        let names = [
+            "emergency",
+            "premium-rate",
+            "shared-cost",
+            "satellite",
+            "personal",
+            "short-number",
+        ];
+        let lines = |table: &'static str| table.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+        for line in lines(include_str!("numbering/patterns.txt")) {
+            let (head, pattern) = line.split_once(": ").unwrap();
+            let (code, name) = head.strip_prefix('+').unwrap().split_once(' ').unwrap();
+            assert!(code.parse::<u16>().is_ok() && names.contains(&name), "{line}");
+            assert!(regex::Regex::new(&format!("^(?:{pattern})$")).is_ok(), "{line}");
+        }
+        for line in lines(include_str!("numbering/dangers.txt")) {
+            let (head, beginnings) = line.split_once(": ").unwrap();
+            let (name, places) = head.split_once(' ').unwrap();
+            assert!(names.contains(&name), "{line}");
+            match places.strip_prefix('+') {
+                Some(code) => assert!(code.parse::<u16>().is_ok(), "{line}"),
+                None => assert!(
+                    name == "emergency" && places.split(' ').all(|place| place.parse::<Country>().is_ok()),
+                    "{line}"
+                ),
+            }
+            let is_beginning = |text: &str| !text.is_empty() && text.bytes().all(|c| b"0123456789x*#.".contains(&c));
+            assert!(beginnings.split(' ').all(is_beginning), "{line}");
+        }
+        let roles = [
+            "abroad",
+            "national",
+            "national-old",
+            "carrier",
+            "carrier-national",
+            "code",
+            "short",
+        ];
+        for line in lines(include_str!("numbering/prefixes.txt")) {
+            let (head, prefixes) = line.split_once(": ").unwrap();
+            let (role, places) = head.split_once(' ').unwrap();
+            let is_place = |place: &str| {
+                ["most", "+1", "everywhere", "anywhere"].contains(&place) || place.parse::<Country>().is_ok()
+            };
+            assert!(roles.contains(&role) && places.split(' ').all(is_place), "{line}");
+            let is_prefix =
+                |text: &str| text == "-" || text.bytes().all(|c| b"0123456789x*.".contains(&c)) && !text.is_empty();
+            assert!(prefixes.split(' ').all(is_prefix), "{line}");
         }
     }
 }

@@ -30,7 +30,7 @@ use tokio::{
 
 use crate::{
     auth::Caller,
-    dial::{Capped, CapsSettings, Permit},
+    dial::{Capped, CapsSettings, CountedNumbers, Permit},
     journal::{CallKey as Key, History, IdHash, Journal, Recovered},
     messages::Message,
     panics::vital,
@@ -61,6 +61,8 @@ pub struct Settings {
     pub ended_retention: Duration,
     /// How many calls, and how often.
     pub caps: CapsSettings,
+    /// How numbers are read that some of them count by.
+    pub counted: CountedNumbers,
     /// In the order in which they are tried.
     pub trunks: Vec<TrunkRoute>,
     pub branch_key: call::BranchKey,

@@ -156,7 +156,7 @@ impl Owner {
         recovered: Recovered,
     ) -> Self {
         let (notes, notes_in) = mpsc::channel(NOTES);
-        let caps = Caps::new(settings.caps);
+        let caps = Caps::new(settings.caps, settings.counted.clone());
         let mut owner = Self {
             settings,
             sip,

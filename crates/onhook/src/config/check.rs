@@ -3,6 +3,7 @@
 mod bounds;
 mod dialling;
 mod login;
+mod masks;
 mod passwords;
 
 use std::collections::HashSet;
@@ -62,6 +63,7 @@ pub(super) fn check(document: &mut Document<'_>) -> Vec<Problem> {
     texts(document, &mut problems);
     addresses(document, &mut problems);
     dialling::check(document, &mut problems);
+    masks::check(document, &mut problems);
     problems
 }
 

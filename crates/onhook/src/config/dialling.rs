@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
+use super::masks::Mask;
 use super::section::section;
 use super::values::{Pattern, ValueError, from_text};
 use crate::numbering::Country;
@@ -18,8 +19,8 @@ section! {
         /// The shortest form: regular expressions for numbers that everybody may call. A number must match one of them
         /// as a whole, after [dial.plan] has said what it is. For extensions of two to six digits: ["^[0-9]{2,6}$"]
         allow: Vec<Pattern> = default([]),
-        /// What dialled digits mean. Without a country, only numbers with a + are recognised as premium-rate, shared-cost
-        /// or satellite numbers (these and emergency numbers are never called), and only 112 and 911 as emergency numbers.
+        /// What dialled digits mean. Without a country, what is never called is recognised with a + alone, and of emergency
+        /// numbers 112 and 911. With one, say which extensions there are: other short digits are short numbers of the network.
         plan: DialPlan = table(DialPlan),
         /// Who may call what, any number: the first rule that covers a number decides. What no rule covers may be called if
         /// it is the user's own extension or phone (see `onhook user set`), and else not.
@@ -34,16 +35,16 @@ section! {
     pub struct DialPlan {
         /// The country that onhook dials from, by its two letters (ISO 3166).
         country: Option<Country> = optional("DE"),
-        /// What is dialled before a national number; without it, the country's own.
+        /// What is dialled before a national number; without it, the country's own. Not without a country.
         national_prefix: Option<Prefix> = optional("0"),
-        /// What is dialled before a country calling code; without it, the country's own.
+        /// What is dialled before a country calling code; without it, the country's own. Not without a country.
         international_prefix: Option<Prefix> = optional("00"),
         /// What is dialled for an outside line; "" where there is none. A number with and without it is understood.
         outside_line: Prefix = default(""),
         /// A regular expression for the site's own extensions.
         extensions: Option<Pattern> = optional("[1-9][0-9]{2,3}"),
         /// How numbers (not extensions) are sent to the trunk: "e164" for +4930123456, "digits" for 4930123456,
-        /// "outside-line" as a desk phone would dial: 0030123456, 000431234567.
+        /// "outside-line" as a desk phone would dial, with the country's prefixes: 0030123456, 000431234567.
         send: NumberFormat = default("e164"),
     }
 }
@@ -58,7 +59,8 @@ section! {
         /// "allow" or "refuse".
         action: RuleAction = default("allow"),
         /// For "extensions" and "national": which of them; [] for all. ? is one digit, a * at the end is any number of
-        /// them. National numbers begin with the national prefix or with +: ["030*", "+4917?*"]
+        /// them. A national number may be written as it is dialled or with +, and is meant however it is dialled:
+        /// ["030*", "+4917?*"]
         masks: Vec<Mask> = default([]),
         /// For "international": the countries, by two letters.
         countries: Vec<Country> = default([]),
@@ -81,7 +83,23 @@ section! {
     }
 }
 
-from_text!(Prefix, Mask, SipHost, Country);
+impl DialPlan {
+    /// What is dialled before a national number; empty where nothing is, or nothing is known of the country.
+    pub(crate) fn national_prefix_or_own(&self) -> String {
+        let given = self.national_prefix.as_ref().map(|prefix| prefix.0.clone());
+        given.or(self.country.map(Country::national_prefix)).unwrap_or_default()
+    }
+
+    /// What is dialled before a country calling code; empty where it is not known.
+    pub(crate) fn international_prefix_or_own(&self) -> &str {
+        let given = self.international_prefix.as_ref().map(|prefix| prefix.0.as_str());
+        given
+            .or(self.country.map(Country::international_prefix))
+            .unwrap_or_default()
+    }
+}
+
+from_text!(Prefix, SipHost, Country);
 
 /// Digits that are dialled before others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -95,36 +113,6 @@ impl FromStr for Prefix {
             return Err(ValueError::new(text, "a prefix: up to five digits"));
         }
         Ok(Self(text.to_owned()))
-    }
-}
-
-/// Which numbers a rule covers: digits, perhaps after a `+`, with `?` for any one digit and `*` at the end for any rest.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mask {
-    pub plus: bool,
-    /// Digits and `?`.
-    pub digits: String,
-    pub open: bool,
-}
-
-impl FromStr for Mask {
-    type Err = ValueError;
-
-    fn from_str(text: &str) -> Result<Self, ValueError> {
-        let (plus, rest) = text.strip_prefix('+').map_or((false, text), |rest| (true, rest));
-        let (open, digits) = rest.strip_suffix('*').map_or((false, rest), |rest| (true, rest));
-        let is_mask = text.len() <= 32 && digits.bytes().all(|c| c.is_ascii_digit() || c == b'?');
-        if !is_mask || (digits.is_empty() && !open) {
-            return Err(ValueError::new(
-                text,
-                r#"a mask of digits and ?, perhaps with + before and * behind them, like "030*""#,
-            ));
-        }
-        Ok(Self {
-            plus,
-            digits: digits.to_owned(),
-            open,
-        })
     }
 }
 

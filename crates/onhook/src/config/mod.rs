@@ -8,6 +8,7 @@ mod dialling;
 mod error;
 mod example;
 mod login;
+mod masks;
 mod next_hop;
 mod place;
 mod read;
@@ -18,10 +19,11 @@ mod values;
 
 use std::path::{Path, PathBuf};
 
-pub use dialling::{Dial, DialGroup, DialPlan, DialRule, Mask, NumberFormat, Prefix, RuleAction, RuleKind, SipHost};
+pub use dialling::{Dial, DialGroup, DialPlan, DialRule, NumberFormat, Prefix, RuleAction, RuleKind, SipHost};
 pub use error::{ConfigError, Finding, Findings};
 pub use example::{MINIMAL, example};
 pub use login::{CertificateName, ClientCertificate, LoginMethod, SigningAlgorithm};
+pub use masks::Mask;
 pub use next_hop::NextHop;
 pub use sections::{
     Calls, Config, Http, HttpTls, Log, Login, LoginCertificate, LoginImpersonation, LoginLdap, LoginOAuth,

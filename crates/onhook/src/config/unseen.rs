@@ -9,8 +9,9 @@ use std::path::PathBuf;
 
 use serde::de::DeserializeOwned;
 
-use super::dialling::{Mask, NumberFormat, Prefix, RuleAction, RuleKind, SipHost};
+use super::dialling::{NumberFormat, Prefix, RuleAction, RuleKind, SipHost};
 use super::login::{CertificateName, ClientCertificate, LoginMethod, SigningAlgorithm};
+use super::masks::Mask;
 use super::next_hop::NextHop;
 use super::values::{
     Codec, Level, ListenAddress, LogFormat, OneOrMany, Pattern, Period, PlainBasic, PortRange, Readers, SchemaVersion,

@@ -9,7 +9,7 @@ use crate::metrics;
 use crate::numbering::Danger;
 
 /// The stable words for why, in the log and in the metric: those of the rules, then the keys of the caps.
-const REASONS: [&str; 19] = [
+const REASONS: [&str; 21] = [
     "not-a-number",
     "sip-uri",
     "no-rule",
@@ -18,6 +18,8 @@ const REASONS: [&str; 19] = [
     "premium-rate",
     "shared-cost",
     "satellite",
+    "personal",
+    "short-number",
     Cap::ALL[0].key(),
     Cap::ALL[1].key(),
     Cap::ALL[2].key(),
@@ -48,6 +50,8 @@ fn of_refusal(refusal: Refusal) -> &'static str {
         Refusal::Never(Danger::PremiumRate) => "premium-rate",
         Refusal::Never(Danger::SharedCost) => "shared-cost",
         Refusal::Never(Danger::Satellite) => "satellite",
+        Refusal::Never(Danger::Personal) => "personal",
+        Refusal::Never(Danger::ShortNumber) => "short-number",
     }
 }
 
@@ -95,6 +99,8 @@ mod tests {
             Refusal::Never(Danger::PremiumRate),
             Refusal::Never(Danger::SharedCost),
             Refusal::Never(Danger::Satellite),
+            Refusal::Never(Danger::Personal),
+            Refusal::Never(Danger::ShortNumber),
         ] {
             assert!(REASONS.contains(&of_refusal(refusal)), "{refusal}");
         }

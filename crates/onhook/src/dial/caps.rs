@@ -16,6 +16,7 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use super::cap::{Cap, Capped};
+use super::counted::CountedNumbers;
 use super::{Number, Permit, audit};
 use crate::{metrics, reach::subscriber};
 use window::{Spent, Window};
@@ -176,6 +177,7 @@ struct Trunk {
 #[derive(Debug)]
 pub struct Caps {
     settings: CapsSettings,
+    counted: CountedNumbers,
     live: u32,
     mailboxes: HashMap<[u8; 32], Mailbox>,
     trunks: HashMap<String, Trunk>,
@@ -185,9 +187,10 @@ pub struct Caps {
 }
 
 impl Caps {
-    pub fn new(settings: CapsSettings) -> Self {
+    pub fn new(settings: CapsSettings, counted: CountedNumbers) -> Self {
         Self {
             settings,
+            counted,
             live: 0,
             mailboxes: HashMap::new(),
             trunks: HashMap::new(),
@@ -298,7 +301,7 @@ impl Caps {
     fn check_client_and_number(&mut self, permit: &Permit, now: SystemTime) -> Result<(), Capped> {
         let caps = self.settings;
         let address = permit.caller.address.map(subscriber);
-        let number = user_of(&permit.number.request_uri(""));
+        let number = self.counted.of(&permit.number.request_uri(""));
         if is_full(&self.numbers, &number) || address.is_some_and(|address| is_full(&self.addresses, &address)) {
             return Err(Capped::new(Cap::Live, SOME_END));
         }
@@ -329,7 +332,7 @@ impl Caps {
         if own_phone {
             return;
         }
-        let numbers = self.numbers.entry(user_of(whom.request_uri)).or_default();
+        let numbers = self.numbers.entry(self.counted.of(whom.request_uri)).or_default();
         numbers.add(at, caps.starts_per_ten_minutes_per_number);
         if let Some(address) = whom.address {
             let window = self.addresses.entry(address).or_default();
@@ -426,16 +429,6 @@ impl Caps {
 
 fn is_full<K: Eq + Hash, V>(map: &HashMap<K, V>, key: &K) -> bool {
     map.len() >= MOST && !map.contains_key(key)
-}
-
-/// Whom a Request-URI is for, whatever the host: what calls to one number are counted by. To a gateway `0-30.12` is `03012`,
-/// and to most others `Anna` is `anna`.
-fn user_of(request_uri: &str) -> String {
-    let rest = request_uri.split_once(':').map_or(request_uri, |(_, rest)| rest);
-    let user = rest.split('@').next().unwrap_or(rest);
-    let is_number = user.bytes().all(|c| !c.is_ascii_alphabetic());
-    let counts = |c: &char| !(is_number && matches!(c, '-' | '.'));
-    user.chars().filter(counts).collect::<String>().to_ascii_lowercase()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use super::danger::danger;
 use super::dial_string::{DialString, Malformed};
 use super::plan::{Plan, Target};
 use super::rules::{self, Dialler, Rule, Verdict};
@@ -21,7 +22,7 @@ pub struct DialPolicy {
 impl DialPolicy {
     pub fn from_config(dial: &Dial) -> Self {
         let plan = Plan::from_config(&dial.plan);
-        let rules = rules::from_config(dial, &plan);
+        let rules = rules::from_config(dial);
         Self { plan, rules }
     }
 
@@ -59,7 +60,12 @@ impl DialPolicy {
         })?;
         let target = self.plan.read(&dialled);
         steps.push(Step::Means(target.clone()));
-        if let Some(danger) = self.plan.danger(&dialled, &target) {
+        let is_extension = match &target {
+            Target::Extension(_) => true,
+            Target::Digits(digits) => dialler.extension.as_ref() == Some(digits),
+            Target::Number(_) | Target::Uri(_) => false,
+        };
+        if let Some(danger) = danger(&self.plan, &dialled, is_extension) {
             steps.push(Step::Never(danger));
             return Err(Refusal::Never(danger));
         }

@@ -106,10 +106,31 @@ impl SipUri {
         })
     }
 
-    /// The digits that the user part consists of, if it does: a gateway behind the host may dial them.
-    pub(super) fn digits(&self) -> Option<Digits> {
-        Digits::parse(&self.user)
+    /// What a gateway behind the host may dial.
+    pub(super) fn spoken(&self) -> Vec<Digits> {
+        spoken(&self.user)
     }
+}
+
+/// The digits that a gateway may dial of a user part without letters: all of them, and those after a plus that is not its first
+/// character. The first is the likeliest.
+pub(super) fn spoken(user: &str) -> Vec<Digits> {
+    let is_dialled = |c: char| c.is_ascii_digit() || matches!(c, '*' | '#');
+    if user.contains(|c: char| c.is_ascii_alphabetic()) {
+        return Vec::new();
+    }
+    let digits = |text: &str| text.chars().filter(|c| is_dialled(*c)).collect::<String>();
+    let whole = Digits {
+        plus: user.starts_with('+'),
+        digits: digits(user),
+    };
+    let behind_plus = user.split_once('+').filter(|(before, _)| !before.is_empty());
+    let behind_plus = behind_plus.map(|(_, rest)| Digits {
+        plus: true,
+        digits: digits(rest),
+    });
+    let both = behind_plus.into_iter().chain([whole]);
+    both.filter(|spoken| !spoken.digits.is_empty()).collect()
 }
 
 impl fmt::Display for SipUri {

@@ -2,25 +2,34 @@
 //!
 //! ```text
 //! dial_string   what a client wrote, read strictly
-//! plan          what it means here: an extension, a number of the world, an address; and whether it is dangerous
+//! plan          what it means here: an extension, a number of the world, an address
+//! readings      every other way to read it
+//! short_numbers emergency numbers and the network's other ones
+//! danger        whether one of the readings is never called
 //! rules         who may call what; the first that covers decides
 //! decision      all of that for one user, with the steps in words
+//! counted       whom a call is counted for, however the number is written
 //! caps          how many and how often: what a call holds until it is over
 //! ```
 //!
 //! Two keys open the way to the wire, and only this room makes them: [`Gate::permit`] turns a caller and a dial string
 //! into a [`Permit`], which the calls room takes; [`Caps::grant`] turns that, for one trunk, into a [`Grant`], which an
-//! INVITE is printed from. What is never called (emergency, premium-rate, shared-cost, satellite) no rule can allow.
+//! INVITE is printed from. What is never called (emergency and other short numbers, premium-rate, shared-cost, satellite, personal) no rule
+//! can allow.
 //!
 //! The room places no calls, knows no SIP but the address it grants, and reads no clock: `now` is an argument.
 
 mod audit;
 mod cap;
 mod caps;
+mod counted;
+mod danger;
 mod decision;
 mod dial_string;
 mod plan;
+mod readings;
 mod rules;
+mod short_numbers;
 
 use std::fmt;
 use std::sync::Arc;
@@ -36,6 +45,7 @@ use crate::telemetry::Masked;
 pub use cap::Capped;
 pub(crate) use caps::WHOM_MATTERS;
 pub use caps::{Caps, CapsSettings, Grant, Hold, Started, Whom};
+pub use counted::CountedNumbers;
 pub use decision::{Decision, DialPolicy};
 pub use dial_string::{DialString, Digits, Malformed, SipUri};
 pub use rules::Dialler;

@@ -4,11 +4,9 @@
 //! text that a client wrote.
 
 use super::dial_string::{DialString, Digits, SipUri};
+use super::readings::{COULD_BE_A_NUMBER, Effort, Place, Readings};
 use crate::config::{DialPlan, NumberFormat, Pattern};
-use crate::numbering::{self, Assigned, Country, Danger, EMERGENCY_EVERYWHERE};
-
-/// From this length on, digits that mean nothing to the plan could be a number that only lacks its prefix.
-const COULD_BE_A_NUMBER: usize = 8;
+use crate::numbering::{self, Assigned, Country, Prefixes};
 
 /// The site's numbering plan.
 #[derive(Clone, Debug)]
@@ -33,17 +31,24 @@ pub(super) enum Target {
     Uri(SipUri),
 }
 
+/// A number that may have been assigned since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Possible {
+    AtHome,
+    /// As the site dials abroad.
+    Abroad,
+    /// By another way that the country has.
+    AbroadByAnyWay,
+}
+
 impl Plan {
     pub(super) fn from_config(plan: &DialPlan) -> Self {
-        let national = plan.national_prefix.as_ref().map(|prefix| prefix.0.clone());
-        let international = plan.international_prefix.as_ref().map(|prefix| prefix.0.clone());
         let home = plan.country;
-        let of_country = |country: Country| country.international_prefix().to_owned();
         Self {
             home,
             home_code: home.map(Country::calling_code).unwrap_or_default(),
-            national_prefix: national.or(home.map(Country::national_prefix)).unwrap_or_default(),
-            international_prefix: international.or(home.map(of_country)).unwrap_or_default(),
+            national_prefix: plan.national_prefix_or_own(),
+            international_prefix: plan.international_prefix_or_own().to_owned(),
             outside_line: plan.outside_line.0.clone(),
             extensions: plan.extensions.clone(),
             send: plan.send,
@@ -54,8 +59,17 @@ impl Plan {
         &self.national_prefix
     }
 
+    /// The country calling code of `home`; empty where there is none.
     pub(super) fn home_code(&self) -> &str {
         &self.home_code
+    }
+
+    pub(super) fn international_prefix(&self) -> &str {
+        &self.international_prefix
+    }
+
+    pub(super) fn outside_line(&self) -> &str {
+        &self.outside_line
     }
 
     /// What a dial string means here.
@@ -77,85 +91,82 @@ impl Plan {
         }
     }
 
-    /// The danger in a dial string, whatever the plan makes of it: every way to read it counts, also what a gateway
-    /// behind a SIP address would dial.
-    pub(super) fn danger(&self, dialled: &DialString, target: &Target) -> Option<Danger> {
-        let digits = match dialled {
-            DialString::Digits(digits) => digits.clone(),
-            DialString::Uri(uri) => uri.digits()?,
-        };
-        // After a feature code there may be a number.
-        let parts = digits.digits.split(['*', '#']).filter(|part| !part.is_empty());
-        parts.into_iter().find_map(|part| {
-            let part = Digits {
-                plus: digits.plus,
-                digits: part.to_owned(),
-            };
-            self.danger_of(&part, matches!(target, Target::Number(_)))
-        })
-    }
-
-    /// What a gateway or an exchange may make of a dial string besides: of digits behind a SIP address, of a number without
-    /// its prefix, and of one with digits too many. Rules that refuse look at these, too.
+    /// What a gateway or an exchange may make of a dial string besides: of digits behind a SIP address, of a number behind other
+    /// prefixes, without its own, or with digits too many. Rules that refuse look at these, too.
     pub(super) fn otherwise(&self, dialled: &DialString, target: &Target) -> Vec<Target> {
-        let digits = match (dialled, target) {
-            (DialString::Uri(uri), _) => uri.digits(),
-            (DialString::Digits(digits), Target::Digits(_)) => Some(digits.clone()),
-            (DialString::Digits(_), _) => None,
+        let spoken = match (dialled, target) {
+            (DialString::Uri(uri), _) => uri.spoken(),
+            (DialString::Digits(digits), Target::Digits(_)) => vec![digits.clone()],
+            (DialString::Digits(_), _) => Vec::new(),
         };
-        let Some(digits) = digits else { return Vec::new() };
-        let readings = self.all_readings(&digits, false).into_iter();
-        let numbers = readings.filter_map(|number| numbering::look_up_beginning(&number).map(Target::Number));
-        let behind = self.read(&DialString::Digits(digits));
-        numbers.chain([behind]).collect()
+        spoken
+            .into_iter()
+            .flat_map(|digits| self.numbers_within(digits))
+            .collect()
     }
 
-    /// The likely readings and, unless one of them is a number for sure, what else could be one.
-    fn all_readings(&self, digits: &Digits, is_assigned: bool) -> Vec<String> {
-        let mut readings = self.readings(digits);
-        if !is_assigned && !digits.plus && digits.digits.len() >= COULD_BE_A_NUMBER {
-            for digits in self.candidates(digits) {
-                readings.push(format!("+{}", digits.trim_start_matches('0')));
-                readings.push(format!("+{}{digits}", self.home_code));
-            }
+    /// Every way to read digits.
+    pub(super) fn readings_of<'d>(&'d self, digits: &'d Digits) -> Readings<'d> {
+        let place = if digits.plus { Place::Abroad } else { Place::Dialled };
+        Readings::new(self, Effort::Thorough, place, &digits.digits)
+    }
+
+    /// The longest extension that digits begin with, of digits that are too few for anything but an extension.
+    pub(super) fn extension_beginning<'d>(&self, digits: &'d Digits) -> Option<&'d str> {
+        let could_be = !digits.plus && digits.digits.len() < COULD_BE_A_NUMBER;
+        let extensions = self.extensions.as_ref().filter(|_| could_be)?;
+        let mut beginnings = (1..=digits.digits.len())
+            .rev()
+            .filter_map(|length| digits.digits.get(..length));
+        beginnings.find(|beginning| extensions.matches(beginning))
+    }
+
+    /// Every number of the world that digits could mean or begin with, and what the plan makes of them.
+    fn numbers_within(&self, digits: Digits) -> Vec<Target> {
+        let readings = self.readings_of(&digits);
+        let numbers = readings.numbers();
+        let numbers = numbers.filter_map(|number| numbering::look_up_beginning(&number).map(Target::Number));
+        let mut targets: Vec<Target> = numbers.collect();
+        targets.push(self.read(&DialString::Digits(digits)));
+        targets
+    }
+
+    /// Whether digits are as long as a number is: of the site's own country, or of a foreign one, whose assignments may be younger than
+    /// what we know.
+    pub(super) fn possible_number(&self, digits: &Digits) -> Option<Possible> {
+        let is_abroad = |number: &String| {
+            let is_foreign = !number[1..].starts_with(&self.home_code);
+            is_foreign && numbering::is_possible(number) && numbering::danger_of_beginning(number).is_none()
+        };
+        let readings = self.readings(digits);
+        if readings.iter().any(is_abroad) {
+            return Some(Possible::Abroad);
         }
-        readings
-    }
-
-    fn danger_of(&self, digits: &Digits, is_assigned: bool) -> Option<Danger> {
-        // With a +, too: no number of the world is as short, but whoever drops the + has one that is.
-        if self.candidates(digits).any(|digits| self.is_emergency(digits)) {
-            return Some(Danger::Emergency);
+        let ways = self
+            .prefixes()
+            .abroad
+            .iter()
+            .filter(|way| way.is_distinct() && !digits.plus);
+        let mut abroad = ways.flat_map(|way| self.candidates(digits).filter_map(|digits| way.strip(digits)));
+        if abroad.any(|number| is_abroad(&format!("+{number}"))) {
+            return Some(Possible::AbroadByAnyWay);
         }
-        self.all_readings(digits, is_assigned).iter().find_map(|number| {
-            let international = number.strip_prefix('+');
-            let national = international.and_then(|digits| digits.strip_prefix(self.home_code.as_str()));
-            if self.home.is_some() && national.is_some_and(|digits| self.is_emergency(digits)) {
-                return Some(Danger::Emergency);
-            }
-            numbering::danger(number)
-        })
+        let no_number = format!("+{}0", self.home_code);
+        let is_at_home = |number: &String| {
+            let is_prefixed_twice = !self.national_prefix.is_empty() && number.starts_with(&no_number);
+            !is_prefixed_twice && numbering::is_possible(number)
+        };
+        let is_told = digits.plus || !self.national_prefix.is_empty();
+        (is_told && readings.iter().any(is_at_home)).then_some(Possible::AtHome)
     }
 
-    fn is_emergency(&self, digits: &str) -> bool {
-        let bare = digits.strip_prefix(self.national_prefix.as_str()).unwrap_or(digits);
-        // However often somebody has asked for an outside line before.
-        let without_zeros = digits.trim_start_matches('0');
-        [digits, bare, without_zeros].iter().any(|digits| {
-            EMERGENCY_EVERYWHERE.contains(digits) || self.home.is_some_and(|home| home.has_emergency_number(digits))
-        })
+    /// What may stand before numbers in the country.
+    pub(super) fn prefixes(&self) -> &'static Prefixes {
+        self.home.map_or_else(numbering::anywhere, Country::prefixes)
     }
 
-    /// The digits, and what is left of them after an outside line.
-    fn candidates<'d>(&'d self, digits: &'d Digits) -> impl Iterator<Item = &'d str> {
-        let outside = (!self.outside_line.is_empty() && !digits.plus)
-            .then(|| digits.digits.strip_prefix(self.outside_line.as_str()))
-            .flatten()
-            .filter(|rest| !rest.is_empty());
-        [Some(digits.digits.as_str()), outside].into_iter().flatten()
-    }
-
-    /// The numbers of the world that digits could mean, each with a `+`; the likeliest first.
+    /// The numbers of the world that digits could mean, each with a `+`; the likeliest first. The trunk is sent one of them, so only
+    /// prefixes that say nothing but where the number is are taken off: not a carrier that the caller chose.
     fn readings(&self, digits: &Digits) -> Vec<String> {
         if digits.plus {
             return vec![digits.to_string()];
@@ -170,11 +181,25 @@ impl Plan {
                 {
                     return Some(format!("+{abroad}"));
                 }
-                self.home?;
-                let national = digits.strip_prefix(self.national_prefix.as_str())?;
+                let home = self.home?;
+                let national = digits.strip_prefix(self.national_prefix.as_str());
+                // The library would drop a second prefix, and nobody dials two.
+                let is_prefixed = |rest: &&str| self.national_prefix == "0" && rest.starts_with('0');
+                let national = national.filter(|rest| !is_prefixed(rest));
+                let bare = || Some(digits).filter(|digits| !is_prefixed(digits) && home.may_dial_bare(digits));
+                let national = national.or_else(bare)?;
                 Some(format!("+{}{national}", self.home_code))
             })
             .collect()
+    }
+
+    /// The digits, and what is left of them after an outside line.
+    fn candidates<'d>(&'d self, digits: &'d Digits) -> impl Iterator<Item = &'d str> {
+        let outside = (!self.outside_line.is_empty())
+            .then(|| digits.digits.strip_prefix(self.outside_line.as_str()))
+            .flatten()
+            .filter(|rest| !rest.is_empty());
+        [Some(digits.digits.as_str()), outside].into_iter().flatten()
     }
 
     /// The user part of the Request-URI, for everything that is no URI itself.
@@ -194,8 +219,11 @@ impl Plan {
             NumberFormat::OutsideLine => {
                 let home = self.home.and_then(|_| digits.strip_prefix(self.home_code.as_str()));
                 match home {
+                    Some(national) if self.home.is_some_and(|home| home.dials_bare(national)) => {
+                        format!("{}{national}", self.outside_line)
+                    }
                     Some(national) => format!("{}{}{national}", self.outside_line, self.national_prefix),
-                    None if self.international_prefix.is_empty() => format!("{}00{digits}", self.outside_line),
+                    None if self.international_prefix.is_empty() => e164.to_owned(),
                     None => format!("{}{}{digits}", self.outside_line, self.international_prefix),
                 }
             }
@@ -223,11 +251,6 @@ mod tests {
             Target::Uri(_) => "address",
         };
         format!("{kind} {}", plan.print(&target))
-    }
-
-    fn danger(plan: &Plan, text: &str) -> Option<Danger> {
-        let dialled = DialString::parse(text).unwrap();
-        plan.danger(&dialled, &plan.read(&dialled))
     }
 
     const BERLIN: &str = "country = \"DE\"\noutside_line = \"0\"\nextensions = \"[1-9][0-9]{2,3}\"";
@@ -268,9 +291,6 @@ mod tests {
         ] {
             assert_eq!(meaning(&plan, dialled), meaning_, "{dialled}");
         }
-        assert_eq!(danger(&plan, "870 234 5678"), None, "Arkansas, no satellite");
-        assert_eq!(danger(&plan, "900 555 1234"), Some(Danger::PremiumRate));
-        assert_eq!(danger(&plan, "9911"), Some(Danger::Emergency));
     }
 
     #[test]
@@ -301,61 +321,26 @@ mod tests {
     }
 
     #[test]
-    fn every_reading_of_a_dangerous_number_is_seen() {
-        let plan = plan(BERLIN);
-        for (dialled, expected) in [
-            ("112", Danger::Emergency),
-            ("110", Danger::Emergency),
-            ("0112", Danger::Emergency),
-            ("00112", Danger::Emergency),
-            ("0 110", Danger::Emergency),
-            ("+49 112", Danger::Emergency),
-            ("+110", Danger::Emergency),
-            ("+00112", Danger::Emergency),
-            ("sip:+112@gateway.example.com", Danger::Emergency),
-            ("0049110", Danger::Emergency),
-            ("0900 1234567", Danger::PremiumRate),
-            ("00900 1234567", Danger::PremiumRate),
-            ("0049 900 1234567", Danger::PremiumRate),
-            ("+49 900 1234567 89", Danger::PremiumRate),
-            ("0 00 49 900 1234567", Danger::PremiumRate),
-            ("00000 49 900 1234567", Danger::PremiumRate),
-            ("499001234567", Danger::PremiumRate),
-            ("9001234567", Danger::PremiumRate),
-            ("*31#09001234567", Danger::PremiumRate),
-            ("*31#112", Danger::Emergency),
-            ("01803 123456", Danger::SharedCost),
-            ("+8816 12345678", Danger::Satellite),
-            ("00881612345678", Danger::Satellite),
-            ("881612345678", Danger::Satellite),
-            ("sip:09001234567@gateway.example.com", Danger::PremiumRate),
-            ("sip:+499001234567@gateway.example.com", Danger::PremiumRate),
-            ("sip:112@gateway.example.com", Danger::Emergency),
-            ("tel:112", Danger::Emergency),
+    fn an_outside_line_is_followed_by_the_countrys_own_prefix() {
+        for (country, berlin, home, dialled) in [
+            ("AU", "0001149302312500", "0 2 5550 1234", "00255501234"),
+            ("AU", "0001149302312500", "1800 123 456", "01800123456"),
+            ("JP", "001049302312500", "03 5253 5111", "00352535111"),
+            ("RU", "081049302312500", "8 495 606 3602", "084956063602"),
+            ("US", "001149302312500", "212 555 0123", "02125550123"),
+            ("IT", "00049302312500", "06 3204 1234", "00632041234"),
         ] {
-            assert_eq!(danger(&plan, dialled), Some(expected), "{dialled}");
+            let plan = plan(&format!(
+                "country = \"{country}\"\noutside_line = \"0\"\nsend = \"outside-line\""
+            ));
+            assert_eq!(
+                meaning(&plan, "+49 30 2312500"),
+                format!("number {berlin}"),
+                "{country}"
+            );
+            assert_eq!(meaning(&plan, home), format!("number {dialled}"), "{country}");
         }
-        for dialled in [
-            "4711",
-            "1120",
-            "030123456",
-            "+431234567",
-            "sip:anna@example.com",
-            "*97",
-            "0171 2345678",
-        ] {
-            assert_eq!(danger(&plan, dialled), None, "{dialled}");
-        }
-    }
-
-    #[test]
-    fn a_plan_without_a_country_knows_what_it_knows() {
-        let plan = plan("");
-        assert_eq!(danger(&plan, "112"), Some(Danger::Emergency));
-        assert_eq!(danger(&plan, "911"), Some(Danger::Emergency));
-        assert_eq!(danger(&plan, "0112"), Some(Danger::Emergency));
-        assert_eq!(danger(&plan, "+499001234567"), Some(Danger::PremiumRate));
-        assert_eq!(danger(&plan, "110"), None);
-        assert_eq!(danger(&plan, "09001234567"), None);
+        let brazil = plan("country = \"BR\"\ninternational_prefix = \"0021\"\nsend = \"outside-line\"");
+        assert_eq!(meaning(&brazil, "+49 30 2312500"), "number 002149302312500");
     }
 }

@@ -47,8 +47,8 @@ pub(super) enum Verdict {
 }
 
 /// The rules of a site in their order; the last two are there without being written: the short form and the default.
-pub(super) fn from_config(dial: &Dial, plan: &Plan) -> Vec<Rule> {
-    let mut rules: Vec<Rule> = dial.rule.iter().map(|rule| rule_of(rule, dial, plan)).collect();
+pub(super) fn from_config(dial: &Dial) -> Vec<Rule> {
+    let mut rules: Vec<Rule> = dial.rule.iter().map(|rule| rule_of(rule, dial)).collect();
     if !dial.allow.is_empty() {
         rules.push(Rule {
             name: "[dial] allow".to_owned(),
@@ -66,7 +66,7 @@ pub(super) fn from_config(dial: &Dial, plan: &Plan) -> Vec<Rule> {
     rules
 }
 
-fn rule_of(rule: &config::DialRule, dial: &Dial, plan: &Plan) -> Rule {
+fn rule_of(rule: &config::DialRule, dial: &Dial) -> Rule {
     let groups = dial.group.iter().filter(|group| rule.groups.contains(&group.name));
     let users = rule.users.iter().chain(groups.flat_map(|group| &group.users));
     let for_everybody = rule.users.is_empty() && rule.groups.is_empty();
@@ -77,7 +77,9 @@ fn rule_of(rule: &config::DialRule, dial: &Dial, plan: &Plan) -> Rule {
         covers: match rule.kind {
             RuleKind::Own => Covers::Own,
             RuleKind::Extensions => Covers::Extensions(rule.masks.clone()),
-            RuleKind::National => Covers::National(rule.masks.iter().map(|mask| plan.whole(mask)).collect()),
+            RuleKind::National => {
+                Covers::National(rule.masks.iter().map(|mask| dial.plan.international(mask)).collect())
+            }
             RuleKind::International => Covers::International(rule.countries.clone()),
             RuleKind::Sip => Covers::Sip(rule.hosts.clone()),
         },
@@ -119,14 +121,14 @@ impl Rule {
             (Covers::Own, _) if !dialler.has_numbers() => Verdict::Misses("the user has no extension and no phones"),
             (Covers::Own, target) => covers(is_own(dialler, target, plan), "it is not the user's own"),
             (Covers::Extensions(masks), Target::Extension(digits)) => {
-                let matches = masks.is_empty() || masks.iter().any(|mask| fits(mask, digits));
+                let matches = masks.is_empty() || masks.iter().any(|mask| mask.fits(digits));
                 covers(matches, "no mask fits")
             }
             (Covers::Extensions(_), _) => Verdict::Misses("it is not an extension"),
             (Covers::National(_) | Covers::International(_), Target::Number(number))
                 if number.kind == Kind::Special =>
             {
-                Verdict::Misses("personal, pager, universal access and voice mail numbers are not covered")
+                Verdict::Misses("universal access and voice mail numbers are not covered")
             }
             (Covers::National(_), Target::Number(number))
                 if number.country.is_none() || number.country != plan.home =>
@@ -134,7 +136,7 @@ impl Rule {
                 Verdict::Misses("it is not a national number")
             }
             (Covers::National(masks), Target::Number(number)) => {
-                let matches = masks.is_empty() || masks.iter().any(|mask| fits(mask, &number.e164));
+                let matches = masks.is_empty() || masks.iter().any(|mask| mask.fits(&number.e164));
                 covers(matches, "no mask fits")
             }
             (Covers::National(_), _) => Verdict::Misses("it is not a national number"),
@@ -175,37 +177,6 @@ pub(super) fn is_own(dialler: &Dialler, target: &Target, plan: &Plan) -> bool {
             .any(|phone| plan.read(&phone) == *target)
 }
 
-impl Plan {
-    /// A national mask with the country calling code before it, so that it can be held against E.164.
-    fn whole(&self, mask: &Mask) -> Mask {
-        match self.home {
-            Some(_) if !mask.plus => {
-                let national = mask.digits.strip_prefix(self.national_prefix()).unwrap_or(&mask.digits);
-                Mask {
-                    plus: true,
-                    digits: format!("{}{national}", self.home_code()),
-                    open: mask.open,
-                }
-            }
-            Some(_) | None => mask.clone(),
-        }
-    }
-}
-
-/// Whether digits, perhaps after a `+`, are what a mask describes.
-fn fits(mask: &Mask, number: &str) -> bool {
-    let (plus, digits) = number
-        .strip_prefix('+')
-        .map_or((false, number), |digits| (true, digits));
-    let long_enough = if mask.open {
-        digits.len() >= mask.digits.len()
-    } else {
-        digits.len() == mask.digits.len()
-    };
-    let mut pairs = mask.digits.bytes().zip(digits.bytes());
-    mask.plus == plus && long_enough && pairs.all(|(wanted, digit)| wanted == b'?' || wanted == digit)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,7 +191,7 @@ mod tests {
         let text = format!("[dial.plan]\ncountry = \"DE\"\nextensions = \"[1-9][0-9]{{2,3}}\"\n{toml}");
         let config = Config::parse(&text, std::path::Path::new("onhook.toml")).unwrap();
         let plan = Plan::from_config(&config.dial.plan);
-        let rules = from_config(&config.dial, &plan);
+        let rules = from_config(&config.dial);
         Site { plan, rules }
     }
 
@@ -280,13 +251,56 @@ mod tests {
     }
 
     #[test]
+    fn a_mask_means_every_spelling_of_the_number() {
+        for (country, masks, number, other) in [
+            (
+                "US",
+                ["1212*", "212*", "+1212*", "0111212*", "+1 212*"],
+                "(212) 555-0123",
+                "(312) 555-0123",
+            ),
+            (
+                "DE",
+                ["030*", "30*", "+4930*", "004930*", "+49030*"],
+                "030 23125000",
+                "040 23125000",
+            ),
+            (
+                "AU",
+                ["02*", "2*", "+612*", "0011612*", "+6102*"],
+                "02 5550 1234",
+                "03 5550 1234",
+            ),
+            (
+                "RU",
+                ["8495*", "495*", "+7495*", "8107495*", "+78495*"],
+                "8 495 606 3602",
+                "8 812 606 3602",
+            ),
+        ] {
+            for mask in masks.map(|mask| mask.replace(' ', "")) {
+                let text = format!(
+                    "[dial.plan]\ncountry = \"{country}\"\n[[dial.rule]]\nname = \"x\"\nkind = \"national\"\nmasks = [\"{mask}\"]"
+                );
+                let config = Config::parse(&text, std::path::Path::new("onhook.toml")).unwrap();
+                let site = Site {
+                    plan: Plan::from_config(&config.dial.plan),
+                    rules: from_config(&config.dial),
+                };
+                assert!(site.covers(number), "{country}: {mask}");
+                assert!(!site.covers(other), "{country}: {mask}");
+            }
+        }
+    }
+
+    #[test]
     fn all_national_numbers_are_those_that_cost_what_a_call_costs() {
         let site = site("[[dial.rule]]\nname = \"x\"\nkind = \"national\"");
         assert!(site.covers("030123456") && site.covers("01712345678") && site.covers("08001234567"));
-        let personal = site.ask("alice", "0700 12345678");
+        let user_group = site.ask("alice", "0181 123456");
         assert!(
-            matches!(personal, Verdict::Misses(why) if why.contains("personal")),
-            "{personal:?}"
+            matches!(user_group, Verdict::Misses(why) if why.contains("universal access")),
+            "{user_group:?}"
         );
         assert!(!site.covers("+431234567") && !site.covers("+80012345678"));
     }
@@ -328,7 +342,7 @@ mod tests {
             let text = format!("[dial]\nallow = {allow}");
             let config = Config::parse(&text, std::path::Path::new("onhook.toml")).unwrap();
             let plan = Plan::from_config(&config.dial.plan);
-            let rules = from_config(&config.dial, &plan);
+            let rules = from_config(&config.dial);
             Site { plan, rules }
         };
         assert!(short("[\"^[0-9]{2,6}$\"]").covers("4711"));

@@ -6,7 +6,7 @@ use call::{BranchKey, Limits, digest::Credentials, sdp};
 
 use crate::{
     calls, config,
-    dial::CapsSettings,
+    dial::{CapsSettings, CountedNumbers},
     journal,
     reach::Reach,
     sip::{Listen, Listener, Registration, Timers, TlsClient, TlsServer, Transport, Trunk},
@@ -137,6 +137,7 @@ pub(super) fn calls(config: &config::Config, branch_key: BranchKey) -> calls::Se
         disk_wait: config.store.disk_wait.0,
         ended_retention: calls.ended_retention.0,
         caps: caps(calls),
+        counted: CountedNumbers::from_config(&config.dial.plan),
         trunks: config.trunk.iter().map(route).collect(),
         branch_key,
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::config::dialling::{Dial, RuleKind};
+use crate::config::dialling::{Dial, NumberFormat, RuleKind};
 use crate::config::error::Problem;
 use crate::config::read::Document;
 
@@ -22,6 +22,21 @@ pub(super) fn check(document: &Document<'_>, problems: &mut Vec<Problem>) {
                 .help(r#"for example: country = "DE""#),
             );
         }
+    }
+    if plan.send == NumberFormat::OutsideLine && plan.international_prefix_or_own().is_empty() {
+        let (message, help) = match plan.country {
+            None => (
+                "send = \"outside-line\" needs a country, whose prefixes it writes".to_owned(),
+                r#"for example: country = "DE""#,
+            ),
+            Some(country) => (
+                format!(
+                    "send = \"outside-line\" needs an international_prefix: {country} has no usual one, callers choose a carrier"
+                ),
+                r#"for example, for a carrier of Brazil: international_prefix = "0021""#,
+            ),
+        };
+        problems.push(Problem::new(document.place("dial.plan.send"), message).help(help));
     }
     let mut groups = HashSet::new();
     for (index, group) in group.iter().enumerate() {

@@ -32,6 +32,12 @@ fn at(seconds: f64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(1_800_000_000) + Duration::from_secs_f64(seconds)
 }
 
+fn caps_of(settings: CapsSettings) -> Caps {
+    let plan = "[dial.plan]\ncountry = \"DE\"\nextensions = \"[1-9][0-9]{3}\"";
+    let config = crate::config::Config::parse(plan, std::path::Path::new("onhook.toml")).unwrap();
+    Caps::new(settings, CountedNumbers::from_config(&config.dial.plan))
+}
+
 fn permit(mailbox: u8, number: &str, address: u8) -> Permit {
     Permit {
         number: Number {
@@ -94,7 +100,7 @@ fn live_calls_are_counted_for_the_server_the_mailbox_and_the_trunk() {
             "max_live_per_trunk",
         ),
     ] {
-        let mut caps = Caps::new(settings);
+        let mut caps = caps_of(settings);
         let first = start(&mut caps, 0.0).unwrap();
         let second = start(&mut caps, 1.0).unwrap();
         assert_eq!(refused_by(start(&mut caps, 2.0)), (key, SOME_END));
@@ -111,7 +117,7 @@ fn live_calls_are_counted_for_the_server_the_mailbox_and_the_trunk() {
 
 #[test]
 fn starts_of_a_mailbox_are_counted_by_the_minute_and_the_hour() {
-    let mut caps = Caps::new(CapsSettings {
+    let mut caps = caps_of(CapsSettings {
         starts_per_minute_per_mailbox: 2,
         starts_per_hour_per_mailbox: 3,
         ..plenty()
@@ -131,7 +137,7 @@ fn starts_of_a_mailbox_are_counted_by_the_minute_and_the_hour() {
 
 #[test]
 fn a_trunk_starts_so_many_a_second_and_the_next_one_helps_out() {
-    let mut caps = Caps::new(CapsSettings {
+    let mut caps = caps_of(CapsSettings {
         starts_per_second_per_trunk: 2,
         live_per_trunk: 3,
         ..plenty()
@@ -165,7 +171,7 @@ fn a_trunk_starts_so_many_a_second_and_the_next_one_helps_out() {
 
 #[test]
 fn an_address_and_a_number_have_their_caps_whoever_asks() {
-    let mut caps = Caps::new(CapsSettings {
+    let mut caps = caps_of(CapsSettings {
         starts_per_minute_per_address: 2,
         starts_per_ten_minutes_per_number: 3,
         ..plenty()
@@ -191,7 +197,7 @@ fn an_address_and_a_number_have_their_caps_whoever_asks() {
 
 #[test]
 fn the_minutes_of_a_day_bound_the_length_of_the_last_calls() {
-    let mut caps = Caps::new(CapsSettings {
+    let mut caps = caps_of(CapsSettings {
         time_per_day_per_mailbox: MINUTE * 60,
         ..plenty()
     });
@@ -225,7 +231,7 @@ fn no_cap_means_none() {
         starts_per_minute_per_mailbox: 0,
         ..plenty()
     };
-    let refused = start(&mut Caps::new(settings), 0.0);
+    let refused = start(&mut caps_of(settings), 0.0);
     assert_eq!(refused_by(refused), ("starts_per_minute_per_mailbox", MINUTE));
 }
 
@@ -237,7 +243,7 @@ fn a_restart_forgets_no_hour_and_no_day() {
         time_per_day_per_mailbox: MINUTE * 60,
         ..plenty()
     };
-    let mut caps = Caps::new(settings);
+    let mut caps = caps_of(settings);
     let now = at(100_000.0);
     let ago = |seconds: u64| now - Duration::from_secs(seconds);
     for (began, ended) in [(80_000, Some(78_200)), (3000, Some(2400)), (500, None)] {
@@ -269,7 +275,7 @@ fn a_restart_forgets_no_hour_and_no_day() {
 #[test]
 fn a_restart_forgets_no_minute_and_no_second() {
     let caps = |settings| {
-        let mut caps = Caps::new(settings);
+        let mut caps = caps_of(settings);
         let call = Started {
             mailbox: [1; 32],
             at: at(0.0),
@@ -320,7 +326,7 @@ fn a_restart_forgets_no_minute_and_no_second() {
 /// What one phone can be called by at a gateway, and whoever has one IPv6 address.
 #[test]
 fn another_spelling_is_the_same_number_and_another_address_of_a_subscriber_the_same_client() {
-    let mut caps = Caps::new(CapsSettings {
+    let mut caps = caps_of(CapsSettings {
         starts_per_ten_minutes_per_number: 1,
         ..plenty()
     });
@@ -330,8 +336,16 @@ fn another_spelling_is_the_same_number_and_another_address_of_a_subscriber_the_s
         ("sip:+4930@gw", "sip:+49.30@other", true),
         ("sip:anna.b@gw", "sip:annab@gw", false),
         ("sip:*97@gw", "sip:97@gw", false),
+        ("sip:+4930123456@gw", "sip:030123456@gw", true),
+        ("sip:+4930123456@gw", "sip:01033030123456@gw", true),
+        ("sip:+4930123456@gw", "sip:*31*030123456@gw", true),
+        ("sip:+4312345678901@gw", "sip:+43123456789019@gw", false),
+        ("sip:+12125550123@gw", "sip:+121255501239@gw", true),
+        ("sip:+12125550123@gw", "sip:00121255501239@gw", true),
+        ("sip:4711@gw", "sip:47110@gw", true),
+        ("sip:4711@gw", "sip:471@gw", false),
     ] {
-        let mut caps = Caps::new(caps.settings);
+        let mut caps = caps_of(caps.settings);
         let mut call = |uri: &str| {
             let mut permit = permit(1, uri, 1);
             permit.number.is_uri = true;
@@ -356,7 +370,7 @@ fn another_spelling_is_the_same_number_and_another_address_of_a_subscriber_the_s
 
 #[test]
 fn a_clock_that_was_set_back_shuts_nobody_out() {
-    let mut caps = Caps::new(CapsSettings {
+    let mut caps = caps_of(CapsSettings {
         starts_per_minute_per_mailbox: 1,
         ..plenty()
     });
@@ -374,7 +388,7 @@ fn a_clock_that_was_set_back_shuts_nobody_out() {
 
 #[test]
 fn what_is_over_is_forgotten() {
-    let mut caps = Caps::new(plenty());
+    let mut caps = caps_of(plenty());
     for turn in 0..5_000 {
         let seconds = f64::from(turn) * 60.0;
         let grant = caps
@@ -416,7 +430,7 @@ proptest! {
             starts_per_ten_minutes_per_number: 3,
             ..plenty()
         };
-        let mut caps = Caps::new(settings);
+        let mut caps = caps_of(settings);
         let mut now = at(0.0);
         let mut live: Vec<(u8, Grant)> = Vec::new();
         let mut starts: Vec<Start> = Vec::new();

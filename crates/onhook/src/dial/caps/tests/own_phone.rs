@@ -22,7 +22,7 @@ fn listen(caps: &mut Caps, permit: Permit, seconds: f64) -> Result<(), Capped> {
 
 #[test]
 fn messages_one_after_the_other_meet_no_cap_on_starts() {
-    let mut caps = Caps::new(strict());
+    let mut caps = caps_of(strict());
     for turn in 0..200 {
         // Three users behind one address.
         for mailbox in [1, 2, 3] {
@@ -34,7 +34,7 @@ fn messages_one_after_the_other_meet_no_cap_on_starts() {
 
 #[test]
 fn they_take_nothing_from_calls_to_others_and_nothing_from_those_who_call_the_phone() {
-    let mut caps = Caps::new(strict());
+    let mut caps = caps_of(strict());
     for turn in 0..20 {
         listen(&mut caps, own(1, "4711", 1), f64::from(turn) * 3.0).unwrap();
     }
@@ -54,7 +54,7 @@ fn they_take_nothing_from_calls_to_others_and_nothing_from_those_who_call_the_ph
 
 #[test]
 fn a_client_that_has_gone_wild_is_slowed_down() {
-    let mut caps = Caps::new(CapsSettings {
+    let mut caps = caps_of(CapsSettings {
         starts_per_minute_to_own_phone: 3,
         ..plenty()
     });
@@ -98,7 +98,7 @@ fn live_calls_and_the_pace_of_a_trunk_count_all_alike() {
         ),
     ] {
         for [first, second] in [[own(1, "1", 1), permit(1, "2", 1)], [permit(1, "2", 1), own(1, "1", 1)]] {
-            let mut caps = Caps::new(settings);
+            let mut caps = caps_of(settings);
             let _up = caps.grant(first, &["a"], LONG, at(0.0)).unwrap();
             assert_eq!(refused_by(caps.grant(second, &["a"], LONG, at(0.5))).0, key);
         }
@@ -112,7 +112,7 @@ fn each_kind_of_phone_has_minutes_of_its_own() {
         time_per_day_to_own_phone: MINUTE * 40,
         ..plenty()
     };
-    let mut caps = Caps::new(settings);
+    let mut caps = caps_of(settings);
     let first = caps.grant(own(1, "4711", 1), &["a"], LONG, at(0.0)).unwrap();
     assert_eq!(first.longest(), LONG);
     let second = caps.grant(own(1, "4711", 1), &["a"], LONG, at(1.0)).unwrap();
@@ -132,7 +132,7 @@ fn each_kind_of_phone_has_minutes_of_its_own() {
 
 #[test]
 fn a_restart_knows_which_calls_were_to_an_own_phone() {
-    let mut caps = Caps::new(CapsSettings {
+    let mut caps = caps_of(CapsSettings {
         starts_per_minute_to_own_phone: 3,
         time_per_day_to_own_phone: MINUTE * 40,
         ..strict()
@@ -162,7 +162,7 @@ fn a_restart_knows_which_calls_were_to_an_own_phone() {
 /// Between calls of a mailbox to its own phone there may lie a minute and a half.
 #[test]
 fn a_start_is_remembered_as_long_as_it_counts() {
-    let mut caps = Caps::new(CapsSettings {
+    let mut caps = caps_of(CapsSettings {
         starts_per_minute_to_own_phone: 1,
         ..plenty()
     });
@@ -192,7 +192,7 @@ proptest! {
             time_per_day_to_own_phone: MINUTE * 90,
             ..plenty()
         };
-        let (mut with, mut without) = (Caps::new(settings), Caps::new(settings));
+        let (mut with, mut without) = (caps_of(settings), caps_of(settings));
         let mut now = at(0.0);
         let call = |caps: &mut Caps, permit: Permit, now| {
             let granted = caps.grant(permit, &["a"], LONG, now);

@@ -1,0 +1,249 @@
+//! What is never called, whatever a rule says: looked for in every reading of a dial string, also in what a gateway behind a SIP
+//! address would dial. Where one reading is dangerous, the dial string is.
+
+use super::dial_string::{DialString, Digits};
+use super::plan::{Plan, Possible, Target};
+use super::readings::{Effort, Place, Readings};
+use crate::numbering::{self, Danger};
+
+/// What has fewer digits is no national number, where no numbering plan has assigned it.
+const SHORTEST_NUMBER: usize = 9;
+
+/// Digits of a service code that a number follows with nothing between: `*67911`.
+const CODE_LENGTHS: [usize; 2] = [2, 3];
+
+/// The danger in a dial string. What is known to be an extension of the site never reaches the network; it may begin like
+/// an emergency number, as `1120` does, but not be one.
+pub(super) fn danger(plan: &Plan, dialled: &DialString, is_extension: bool) -> Option<Danger> {
+    match dialled {
+        DialString::Digits(digits) => danger_of(plan, digits, is_extension, false),
+        // What a gateway does with the digits nobody knows.
+        DialString::Uri(uri) => uri
+            .spoken()
+            .iter()
+            .find_map(|digits| danger_of(plan, digits, false, true)),
+    }
+}
+
+fn danger_of(plan: &Plan, digits: &Digits, is_extension: bool, is_address: bool) -> Option<Danger> {
+    if plan.has_emergency_code(&digits.digits) {
+        return Some(Danger::Emergency);
+    }
+    parts(digits, is_address).find_map(|part| part.danger(plan, is_extension))
+}
+
+/// Digits between `*` and `#`: before them, after them and by themselves.
+struct Part<'d> {
+    digits: &'d str,
+    place: Place,
+    /// Whether it is sent as it was dialled, whatever number it means: there is a `*` or `#`, or it is an address.
+    is_sent_as_dialled: bool,
+    /// Whether a `*` or `#` stands before: then it may begin with a service code.
+    is_behind_star: bool,
+    /// Whether a `*` or `#` stands before and nothing else: then it may be all a service code.
+    is_code: bool,
+}
+
+fn parts(digits: &Digits, is_address: bool) -> impl Iterator<Item = Part<'_>> {
+    let Digits { plus, digits: text } = digits;
+    let place = if *plus { Place::Abroad } else { Place::Dialled };
+    let is_sent_as_dialled = is_address || text.contains(['*', '#']);
+    let begins_with_star = text.starts_with(['*', '#']);
+    let parts = text.split(['*', '#']).filter(|part| !part.is_empty());
+    parts.enumerate().map(move |(index, digits)| Part {
+        digits,
+        place,
+        is_sent_as_dialled,
+        is_behind_star: begins_with_star || index > 0,
+        is_code: begins_with_star && index == 0,
+    })
+}
+
+impl Part<'_> {
+    fn danger(&self, plan: &Plan, is_extension: bool) -> Option<Danger> {
+        let as_planned = self.search(plan, Effort::AsPlanned, self.place);
+        let is_ordinary = as_planned.readings.has_ordinary_number();
+        let digits = Digits {
+            plus: self.place == Place::Abroad,
+            digits: self.digits.to_owned(),
+        };
+        if !self.is_sent_as_dialled
+            && let Target::Number(sent) = plan.read(&DialString::Digits(digits.clone()))
+        {
+            let look: Look = if is_ordinary {
+                numbering::danger_beyond_doubt
+            } else {
+                numbering::danger
+            };
+            let otherwise = || as_planned.emergency().or_else(|| as_planned.number(look));
+            return plan.danger_of_number(&sent.e164).or_else(otherwise);
+        }
+        let whole = as_planned.emergency().or_else(|| as_planned.number(numbering::danger));
+        if whole.is_some() {
+            return whole;
+        }
+        let possible = plan.possible_number(&digits);
+        // Where another reading is an ordinary number, that many digits too many are not dialled by mistake.
+        let look: Look = if is_ordinary || possible != Some(Possible::AtHome) {
+            numbering::danger_with_digits_behind
+        } else {
+            numbering::danger_of_beginning
+        };
+        let as_planned_danger = || {
+            let short = as_planned
+                .local_emergency(SHORTEST_NUMBER - 1)
+                .or_else(|| as_planned.short_number_behind_prefix());
+            short.or_else(|| as_planned.number(look))
+        };
+        if possible == Some(Possible::Abroad) {
+            return as_planned_danger();
+        }
+        if is_extension || self.is_code {
+            let search = self.search(plan, Effort::Thorough, Place::LeftOver);
+            let danger = match is_extension {
+                true => search
+                    .emergency()
+                    .or_else(|| search.number(numbering::danger_of_beginning)),
+                false => search.beginning(),
+            };
+            return danger.or_else(|| self.danger_behind_code(plan, is_extension));
+        }
+        let may_be_ordinary = is_ordinary || possible.is_some();
+        let effort = if may_be_ordinary {
+            Effort::Lenient
+        } else {
+            Effort::Thorough
+        };
+        let wide = self.search(plan, effort, self.place);
+        let emergency = wide.emergency_beginning();
+        let local_emergency = || wide.local_emergency(SHORTEST_NUMBER);
+        let danger = if may_be_ordinary {
+            // An ordinary number behind a carrier or a code, and sent with it; or one that may have been assigned since.
+            let emergency = emergency.filter(|_| possible != Some(Possible::AbroadByAnyWay));
+            let emergency = emergency.or_else(|| local_emergency().filter(|_| !is_ordinary));
+            let short = emergency
+                .or_else(as_planned_danger)
+                .or_else(|| wide.distinct_short_number());
+            short.or_else(|| wide.number(numbering::danger))
+        } else {
+            let short = || wide.short_number().or_else(|| wide.short_number_behind_prefix());
+            let short = emergency.or_else(local_emergency).or_else(short);
+            short.or_else(|| wide.number(numbering::danger_of_beginning))
+        };
+        danger.or_else(|| self.danger_behind_code(plan, is_extension))
+    }
+
+    fn search<'p>(&'p self, plan: &'p Plan, effort: Effort, place: Place) -> Search<'p> {
+        Search {
+            plan,
+            readings: Readings::new(plan, effort, place, self.digits),
+        }
+    }
+
+    /// What may follow the digits of a service code with nothing between: `*67911`.
+    fn danger_behind_code(&self, plan: &Plan, is_extension: bool) -> Option<Danger> {
+        if !self.is_behind_star {
+            return None;
+        }
+        let search = |place, digits| Search {
+            plan,
+            readings: Readings::new(plan, Effort::Thorough, place, digits),
+        };
+        let codes = plan.prefixes().code.iter();
+        let behind_known = codes.filter_map(|code| code.strip_behind_star(self.digits));
+        let mut behind_known = behind_known.map(|digits| search(Place::Dialled, digits));
+        let behind_any = CODE_LENGTHS.iter().filter_map(|length| self.digits.get(*length..));
+        let mut behind_any = behind_any.map(|digits| search(Place::LeftOver, digits));
+        if is_extension {
+            return behind_any.find_map(|search| search.emergency());
+        }
+        let short = |search: &Search<'_>| search.short_number().or_else(|| search.short_number_behind_prefix());
+        let known = behind_known.find_map(|search| search.beginning().or_else(|| short(&search)));
+        known.or_else(|| behind_any.find_map(|search| search.beginning()))
+    }
+}
+
+/// Asks whether a number that begins with a `+` is dangerous.
+type Look = fn(&str) -> Option<Danger>;
+
+/// Readings, and what to look for in them.
+struct Search<'p> {
+    plan: &'p Plan,
+    readings: Readings<'p>,
+}
+
+impl Search<'_> {
+    /// An emergency number as it stands.
+    fn emergency(&self) -> Option<Danger> {
+        let mut readings = self.readings.iter();
+        readings
+            .any(|(_, digits)| self.plan.is_emergency(digits))
+            .then_some(Danger::Emergency)
+    }
+
+    /// An emergency number, also with digits behind it, which a network that knows it does not wait for.
+    fn emergency_beginning(&self) -> Option<Danger> {
+        let is_emergency =
+            |(place, digits): (Place, &str)| place != Place::Abroad && self.plan.begins_with_emergency(digits);
+        self.readings.iter().any(is_emergency).then_some(Danger::Emergency)
+    }
+
+    /// An emergency number behind an area code, in so many digits at most.
+    fn local_emergency(&self, longest: usize) -> Option<Danger> {
+        let is_emergency = |(place, digits): (Place, &str)| {
+            let is_local = place == Place::National && digits.len() <= longest;
+            is_local && self.plan.has_emergency_behind_area_code(digits)
+        };
+        self.readings.iter().any(is_emergency).then_some(Danger::Emergency)
+    }
+
+    /// What is dialled and begins like a short number of the network.
+    fn short_number(&self) -> Option<Danger> {
+        let is_short = |(place, digits): (Place, &str)| place == Place::Dialled && self.plan.begins_with_short(digits);
+        self.readings.iter().any(is_short).then_some(Danger::ShortNumber)
+    }
+
+    /// What begins like a short number behind something else, and is too short for another number.
+    fn short_number_behind_prefix(&self) -> Option<Danger> {
+        let is_short = |(place, digits): (Place, &str)| {
+            let could_be = match place {
+                Place::Dialled | Place::National => is_no_number(digits),
+                Place::LeftOver | Place::Abroad => false,
+            };
+            could_be && self.plan.begins_with_short(digits)
+        };
+        let mut behind = self.readings.iter().skip(1);
+        behind
+            .any(is_short)
+            .then_some(Danger::ShortNumber)
+            .or_else(|| self.distinct_short_number())
+    }
+
+    /// What begins like a short number that is long enough to be told from any other number.
+    fn distinct_short_number(&self) -> Option<Danger> {
+        let is_short =
+            |(place, digits): (Place, &str)| place != Place::Abroad && self.plan.begins_with_distinct_short(digits);
+        self.readings.iter().any(is_short).then_some(Danger::ShortNumber)
+    }
+
+    /// A number of the world.
+    fn number(&self, look: Look) -> Option<Danger> {
+        self.readings.numbers().find_map(|number| look(&number))
+    }
+
+    /// An emergency number or one of the world, with whatever behind it.
+    fn beginning(&self) -> Option<Danger> {
+        let emergency = self
+            .emergency_beginning()
+            .or_else(|| self.local_emergency(SHORTEST_NUMBER));
+        emergency.or_else(|| self.number(numbering::danger_of_beginning))
+    }
+}
+
+/// Whether digits that no numbering plan has assigned are too few to be assigned one day.
+fn is_no_number(digits: &str) -> bool {
+    digits.len() < SHORTEST_NUMBER
+}
+
+#[cfg(test)]
+mod tests;
