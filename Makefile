@@ -25,7 +25,7 @@ REAL_CALLS ?= 2000
 STRINGS ?= 10000000
 SEED ?= 1
 
-.PHONY: help setup check advisories test unit interop interop-baseline crash-test client-test loss-test demo bench sim dial-strings fuzz clean
+.PHONY: help setup check advisories test unit interop interop-baseline crash-test client-test loss-test demo bench sim dial-strings dial-vectors fuzz clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -98,6 +98,10 @@ sim: ## Calls against lossy networks, odd phones and crashes, on a virtual clock
 dial-strings: ## The dial policy against a second opinion, in dial strings (STRINGS=10000000 SEED=1)
 	@scripts/setup build
 	DIAL_STRINGS=$(STRINGS) SEED=$(SEED) cargo test --locked --package onhook --test dial generated -- --nocapture
+
+dial-vectors: ## Every spelling of every number in docs/dialling at sites that allow everything (COUNTRIES=DE,US)
+	@scripts/setup build
+	EVERY_SPELLING=1 COUNTRIES=$(COUNTRIES) cargo test --locked --package onhook --test dial open_sites -- --nocapture
 
 # Without a sanitizer: no code of ours is unsafe, and SQLite, which two targets link, does not start with one.
 fuzz: ## Feed junk to every parser that peers reach (SECONDS_EACH=20)

@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-use crate::GERMANY;
+use crate::cases::GERMANY;
 
 struct Site(TempDir);
 

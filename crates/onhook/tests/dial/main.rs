@@ -2,10 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
+mod cases;
+mod dial_strings;
 mod explain;
 mod generated;
+mod objections;
+mod open_sites;
 mod oracle;
-
-const GERMANY: &str = include_str!("sites/germany.toml");
-const AMERICA: &str = include_str!("sites/america.toml");
-const SLOPPY: &str = include_str!("sites/sloppy.toml");
+mod readings;
+mod spellings;
+mod vectors;

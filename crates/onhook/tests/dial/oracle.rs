@@ -1,128 +1,178 @@
-//! A second opinion on who may call what: regular expressions over what was sent, written by hand for each site. It shares
-//! no code, no data and no way of thinking with the policy, which works with masks, a numbering library and its own parser.
+//! A second opinion on who may call what: regular expressions over what is sent, written by hand for each site, and what
+//! the country's vectors make of the dial string. It shares no code, no data and no way of thinking with the policy.
 
 use regex::Regex;
 
-/// How a site dials, in the oracle's own words.
-pub(crate) struct Dialling {
-    /// What an outside line, an international and a national number begin with, and what the latter stands for.
-    pub(crate) outside: &'static str,
-    pub(crate) abroad: &'static str,
-    pub(crate) inland: &'static str,
-    pub(crate) home: &'static str,
-    /// Whether numbers of any country may be called, and so in any country's way of writing them.
-    pub(crate) all_the_world: bool,
+use crate::readings::{Place, Reading};
+use crate::vectors::{Class, bare};
+
+/// How a site's trunk wants numbers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Send {
+    E164,
+    Digits,
+    OutsideLine,
 }
 
-/// Whether a number was sent without what its country writes between calling code and number (a trunk prefix, a carrier's
-/// code), or with what it puts there (Argentina's 9).
-fn is_tidied(meaning: &str, sent: &str) -> bool {
-    let (Some(meaning), Some(sent)) = (meaning.strip_prefix('+'), sent.strip_prefix('+')) else {
-        return false;
-    };
-    let tail = &sent[sent.len().saturating_sub(5)..];
-    meaning.get(..1) == sent.get(..1) && meaning.ends_with(tail) && meaning.len().abs_diff(sent.len()) <= 4
+/// What the oracle has against a number that was let through.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Objection {
+    /// Too long, or with bytes that no dial string has.
+    Junk,
+    /// What was sent is not what was dialled.
+    Another,
+    /// No rule allows it, or one refuses it.
+    NoRule,
+    /// What was dialled may never be called.
+    Never(Class),
+    /// What is sent may not, which has another form.
+    NeverSent(Class),
 }
 
 /// One user at one site.
 pub(crate) struct Opinion {
-    dialling: Dialling,
+    place: Place,
+    /// What the trunk's exchange reads: it has taken the line off.
+    exchange: Place,
+    send: Send,
+    /// The site's own numbers: digits behind a short number do not make it that number.
+    extensions: Option<Regex>,
     allowed: Vec<Regex>,
     refused: Vec<Regex>,
-    never: Vec<Regex>,
 }
 
 impl Opinion {
-    /// `rules` are about what is sent; exceptions begin with `!`; `never` is about everything it could mean.
-    pub(crate) fn new(dialling: Dialling, rules: &[&str], never: &[&str]) -> Self {
+    /// `rules` are about what is sent; exceptions begin with `!`.
+    pub(crate) fn new(place: Place, exchange: Place, send: Send, extensions: &str, rules: &[&str]) -> Self {
         let (refused, allowed): (Vec<&str>, Vec<&str>) = rules.iter().partition(|rule| rule.starts_with('!'));
-        let refused: Vec<&str> = refused.iter().map(|rule| &rule[1..]).collect();
-        let whole = |patterns: &[&str]| patterns.iter().map(|one| Regex::new(one).unwrap()).collect();
+        let whole = |pattern: &str| Regex::new(pattern).unwrap();
         Self {
-            dialling,
-            allowed: whole(&allowed),
-            refused: whole(&refused),
-            never: whole(never),
+            place,
+            exchange,
+            send,
+            extensions: Some(extensions).filter(|pattern| !pattern.is_empty()).map(whole),
+            allowed: allowed.into_iter().map(whole).collect(),
+            refused: refused.into_iter().map(|rule| whole(&rule[1..])).collect(),
         }
     }
 
     /// What is wrong with having let `dialled` through as `sent`.
-    pub(crate) fn objection(&self, dialled: &str, sent: &str) -> Option<&'static str> {
+    pub(crate) fn objection(&self, dialled: &str, sent: &str) -> Option<Objection> {
         if dialled.len() > 64 || !dialled.is_ascii() || dialled.bytes().any(|c| c < b' ' || c == 0x7f) {
-            return Some("too long, or with bytes that no dial string has");
+            return Some(Objection::Junk);
         }
-        let meanings = self.meanings(dialled);
-        let comes_from = |meaning: &String| meaning == sent || self.dialling.all_the_world && is_tidied(meaning, sent);
-        if !meanings.iter().any(comes_from) {
-            return Some("what was sent is not what was dialled");
+        let text = dialled.trim_matches(' ');
+        let scheme = |name: &str| {
+            text.get(..4)
+                .filter(|start| start.eq_ignore_ascii_case(name))
+                .map(|_| &text[4..])
+        };
+        let (digits, is_it) = match (scheme("sip:"), scheme("tel:")) {
+            (Some(address), _) => {
+                let user = address.split('@').next().unwrap_or_default();
+                let host = address[user.len()..].to_ascii_lowercase();
+                (bare(user), sent == format!("sip:{user}{host}"))
+            }
+            (None, number) => {
+                let digits = bare(number.unwrap_or(text));
+                let is_it = self.could_be_sent(&digits).iter().any(|could| is_one(could, sent));
+                (digits, is_it)
+            }
+        };
+        if !is_it {
+            return Some(Objection::Another);
         }
         let allows = self.allowed.iter().any(|pattern| pattern.is_match(sent));
         if !allows || self.refused.iter().any(|pattern| pattern.is_match(sent)) {
-            return Some("no rule allows it");
+            return Some(Objection::NoRule);
         }
-        let is_never = |meaning: &str| self.never.iter().any(|pattern| pattern.is_match(meaning));
-        let mut all = meanings.iter().map(String::as_str).chain([sent]);
-        all.any(is_never).then_some("it may never be called")
+        self.never(&digits, sent)
     }
 
-    /// Everything that a dial string could mean, likely or not.
-    fn meanings(&self, dialled: &str) -> Vec<String> {
-        let text = dialled.trim_matches(' ').to_ascii_lowercase();
-        if let Some(address) = text.strip_prefix("sip:") {
-            let user = address.split('@').next().unwrap_or_default();
-            let spoken = dialled.trim_matches(' ')[4..4 + user.len()].to_owned();
-            // As an address, and as what a gateway would dial.
-            let mut meanings = vec![format!("sip:{spoken}{}", &address[user.len()..])];
-            meanings.extend(
-                self.numbers(user)
-                    .into_iter()
-                    .map(|number| format!("behind sip:{number}")),
-            );
-            return meanings;
+    fn never(&self, digits: &str, sent: &str) -> Option<Objection> {
+        // A name at a gateway is no number.
+        if !digits.bytes().all(|c| c.is_ascii_digit() || b"+*#".contains(&c)) {
+            return None;
         }
-        self.numbers(text.strip_prefix("tel:").unwrap_or(&text))
+        // A site's own number may be one of help or information elsewhere; that of an emergency nobody has.
+        if digits == sent && self.extensions.as_ref().is_some_and(|own| own.is_match(digits)) {
+            let class = self.place.danger_without_surplus(digits);
+            let may_be_own = |class: &Class| matches!(class, Class::Helpline | Class::Information);
+            return class.filter(|class| !may_be_own(class)).map(Objection::Never);
+        }
+        // An exchange takes its line off first.
+        let inside = match self.send {
+            Send::OutsideLine => sent.strip_prefix(self.place.outside_line()).unwrap_or(sent),
+            Send::E164 | Send::Digits => sent,
+        };
+        // What was dialled counts where it is what is sent, or the part of an address that a gateway dials; of a number that is
+        // sent in another form, only that can ring.
+        if sent.starts_with("sip:") || digits == sent && inside == sent {
+            return self.place.danger(digits).map(Objection::Never);
+        }
+        let danger = match self.send {
+            Send::Digits => self.place.danger_of_digits(sent),
+            Send::OutsideLine if inside != sent => self.exchange.danger(inside),
+            Send::E164 | Send::OutsideLine => self.place.danger(sent),
+        };
+        danger.map(Objection::NeverSent)
     }
 
-    fn numbers(&self, text: &str) -> Vec<String> {
-        if !text.bytes().all(|c| b"0123456789+*#()-. ".contains(&c)) {
-            return Vec::new();
-        }
-        let dialled: String = text.chars().filter(|c| !"()-. ".contains(*c)).collect();
-        let Dialling {
-            outside,
-            abroad,
-            inland,
-            home,
-            ..
-        } = self.dialling;
-        let mut meanings = vec![dialled.clone()];
-        for digits in [Some(dialled.as_str()), dialled.strip_prefix(outside)]
-            .into_iter()
-            .flatten()
-        {
-            meanings.extend(digits.strip_prefix(abroad).map(|rest| format!("+{rest}")));
-        }
-        // +49 (0) 30: the inland prefix where it does not belong, before a number and not before 112.
-        for meaning in meanings.clone() {
-            for (code, inland) in [("49", "0"), ("43", "0"), ("41", "0"), ("33", "0"), ("1", "1")] {
-                let mended = meaning.strip_prefix(&format!("+{code}{inland}"));
-                let mended = mended.filter(|rest| rest.len() > 3);
-                meanings.extend(mended.map(|rest| format!("+{code}{rest}")));
+    /// Every way in which a number may arrive at the trunk.
+    fn could_be_sent(&self, digits: &str) -> Vec<String> {
+        let country = self.place.country();
+        let mut could = vec![digits.to_owned()];
+        for reading in self.place.readings(digits) {
+            if let Reading::Home(text) | Reading::Carried(text) | Reading::Misplaced(text) = reading {
+                could.push(text.to_owned());
             }
-        }
-        for digits in [Some(dialled.as_str()), dialled.strip_prefix(outside)]
-            .into_iter()
-            .flatten()
-        {
-            let Some(rest) = digits.strip_prefix(inland) else {
+            let at_home = || match reading {
+                Reading::Home(text) | Reading::Carried(text) => Some(format!("{}{text}", country.calling_code)),
+                _ => None,
+            };
+            let Some(e164) = self.place.e164(reading).or_else(at_home) else {
                 continue;
             };
-            meanings.push(format!("+{home}{rest}"));
-            // With the 1 that North America may or may not dial.
-            if let Some(rest) = rest.strip_prefix('1').filter(|_| home == "1") {
-                meanings.push(format!("+{home}{rest}"));
+            could.push(format!("+{e164}"));
+            match self.send {
+                Send::E164 => {}
+                Send::Digits => could.push(e164),
+                Send::OutsideLine => could.extend(self.as_a_desk_phone_would(&e164)),
             }
         }
-        meanings
+        could
     }
+
+    fn as_a_desk_phone_would(&self, e164: &str) -> Vec<String> {
+        let country = self.place.country();
+        let line = self.place.outside_line();
+        let before = |prefixes: &[String], rest: &str| -> Vec<String> {
+            let prefixes = prefixes
+                .iter()
+                .map(String::as_str)
+                .chain(prefixes.is_empty().then_some(""));
+            prefixes.map(|prefix| format!("{line}{prefix}{rest}")).collect()
+        };
+        let mut ways = before(&country.prefixes.abroad, e164);
+        if let Some(national) = e164.strip_prefix(country.calling_code.as_str()) {
+            ways.extend(before(&country.prefixes.national, national));
+            // North America dials with and without its 1.
+            ways.extend(
+                country
+                    .is_as_long_as_a_local(national)
+                    .then(|| format!("{line}{national}")),
+            );
+        }
+        ways
+    }
+}
+
+/// Whether they are one number, perhaps but for up to four digits in one place: what its country writes between calling code
+/// and number (a trunk prefix, a carrier's code), or puts there (Argentina's 9).
+fn is_one(could: &str, sent: &str) -> bool {
+    let same = |one: &mut dyn Iterator<Item = (u8, u8)>| one.take_while(|(one, other)| one == other).count();
+    let before = same(&mut could.bytes().zip(sent.bytes()));
+    let behind = same(&mut could.bytes().rev().zip(sent.bytes().rev()));
+    let (shorter, longer) = (could.len().min(sent.len()), could.len().max(sent.len()));
+    could == sent || shorter > 6 && longer - shorter <= 4 && before >= 1 && before + behind >= shorter
 }
