@@ -62,6 +62,7 @@ async fn every_refusal_is_counted_by_its_reason_and_nothing_names_a_number_or_a_
         ("+881612345678", "satellite"),
         ("+19005551234", "premium-rate"),
         ("+491803123456", "shared-cost"),
+        ("+447012345678", "personal"),
         (AWAY, "max_live_per_mailbox"),
     ] {
         let name = format!("onhook_dial_refused_total{{reason=\"{reason}\"}}");
@@ -79,7 +80,7 @@ async fn every_refusal_is_counted_by_its_reason_and_nothing_names_a_number_or_a_
     for secret in ["4711", "anna", "881612345678", PATIENT] {
         assert!(!all.contains(secret), "{secret}: {all}");
     }
-    assert_eq!(all.matches("onhook_dial_refused_total{").count(), 19, "{all}");
+    assert_eq!(all.matches("onhook_dial_refused_total{").count(), 21, "{all}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
