@@ -21,6 +21,8 @@ CALLS ?= 100000
 # How many for each kind of client, for `make client-test`.
 REQUESTS ?= 20000
 REAL_CALLS ?= 2000
+# Unoptimised, millions of dial strings take six times as long.
+DIAL_TEST = cargo test --locked --package onhook --test dial --config 'profile.dev.package.onhook.opt-level=2'
 # How many, for `make dial-strings`.
 STRINGS ?= 10000000
 SEED ?= 1
@@ -97,11 +99,11 @@ sim: ## Calls against lossy networks, odd phones and crashes, on a virtual clock
 
 dial-strings: ## The dial policy against a second opinion, in dial strings (STRINGS=10000000 SEED=1)
 	@scripts/setup build
-	DIAL_STRINGS=$(STRINGS) SEED=$(SEED) cargo test --locked --package onhook --test dial generated -- --nocapture
+	DIAL_STRINGS=$(STRINGS) SEED=$(SEED) $(DIAL_TEST) generated -- --nocapture
 
 dial-vectors: ## Every spelling of every number in docs/dialling at sites that allow everything (COUNTRIES=DE,US)
 	@scripts/setup build
-	EVERY_SPELLING=1 COUNTRIES=$(COUNTRIES) cargo test --locked --package onhook --test dial open_sites -- --nocapture
+	EVERY_SPELLING=1 COUNTRIES=$(COUNTRIES) $(DIAL_TEST) open_sites -- --nocapture
 
 # Without a sanitizer: no code of ours is unsafe, and SQLite, which two targets link, does not start with one.
 fuzz: ## Feed junk to every parser that peers reach (SECONDS_EACH=20)

@@ -14,7 +14,7 @@ pub(crate) use prefixes::{Prefixes, anywhere};
 use std::fmt;
 use std::str::FromStr;
 
-use rlibphonenumber::{NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumberFormat, PhoneNumberType, Region};
+use rlibphonenumber::{NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, PhoneNumberType, Region};
 use thiserror::Error;
 
 /// A country, by its two letters (ISO 3166): one that has a numbering plan.
@@ -205,16 +205,51 @@ pub(crate) fn look_up_beginning(number: &str) -> Option<Assigned> {
     beginnings.find_map(|length| look_up(number.get(..length)?))
 }
 
+/// Countries whose national numbers begin with 0.
+const BEGIN_WITH_0: [&str; 5] = ["39", "378", "225", "241", "242"];
+
+/// What the library does not look at in a number that is not assigned: no area code of North America begins with 0 or 1, no national number
+/// of most others with 0, and Russian ones have ten digits.
+fn begins_like_a_number(number: &str) -> bool {
+    let digits = &number[1..];
+    let is_russian_length = !digits.starts_with('7') || digits.len() == 11;
+    let begins_with_0 = (1..=3).any(|length| {
+        let (code, national) = digits.split_at(length.min(digits.len()));
+        let is_code = || {
+            code.parse()
+                .is_ok_and(|code| PHONE_NUMBER_UTIL.get_region_for_country_code(code).is_some())
+        };
+        national.starts_with('0') && !BEGIN_WITH_0.contains(&code) && is_code()
+    });
+    is_russian_length && !begins_with_0 && !digits.starts_with("11")
+}
+
 /// Whether a number that begins with a `+` is as long as numbers of its country are, assigned or not.
 pub(crate) fn is_possible(number: &str) -> bool {
+    is_as_long_as(number, |parsed| {
+        PHONE_NUMBER_UTIL.is_possible_number_with_reason(parsed) == Ok(NumberLengthType::IsPossible)
+    })
+}
+
+/// The same of its fixed lines and mobiles.
+pub(crate) fn is_possible_phone(number: &str) -> bool {
+    is_as_long_as(number, |parsed| {
+        [PhoneNumberType::FixedLine, PhoneNumberType::Mobile]
+            .into_iter()
+            .any(|kind| {
+                let length = PHONE_NUMBER_UTIL.is_possible_number_for_type_with_reason(parsed, kind);
+                length == Ok(NumberLengthType::IsPossible)
+            })
+    })
+}
+
+fn is_as_long_as(number: &str, is_possible: impl Fn(&PhoneNumber) -> bool) -> bool {
     let Ok(parsed) = PHONE_NUMBER_UTIL.parse(number, None) else {
         return false;
     };
-    let is_as_long = PHONE_NUMBER_UTIL.is_possible_number_with_reason(&parsed) == Ok(NumberLengthType::IsPossible);
-    // Under +1 the library asks for ten digits, and no area code begins with 0 or 1.
-    let is_area_code = !number.starts_with("+10") && !number.starts_with("+11");
     // The library drops prefixes that do not belong there.
-    is_as_long && is_area_code && PHONE_NUMBER_UTIL.format(&parsed, PhoneNumberFormat::E164) == number
+    let is_same = || PHONE_NUMBER_UTIL.format(&parsed, PhoneNumberFormat::E164) == number;
+    is_possible(&parsed) && begins_like_a_number(number) && is_same()
 }
 
 #[cfg(test)]

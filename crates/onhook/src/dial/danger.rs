@@ -62,7 +62,6 @@ fn parts(digits: &Digits, is_address: bool) -> impl Iterator<Item = Part<'_>> {
 impl Part<'_> {
     fn danger(&self, plan: &Plan, is_extension: bool) -> Option<Danger> {
         let as_planned = self.search(plan, Effort::AsPlanned, self.place);
-        let is_ordinary = as_planned.readings.has_ordinary_number();
         let digits = Digits {
             plus: self.place == Place::Abroad,
             digits: self.digits.to_owned(),
@@ -70,67 +69,63 @@ impl Part<'_> {
         if !self.is_sent_as_dialled
             && let Target::Number(sent) = plan.read(&DialString::Digits(digits.clone()))
         {
-            let look: Look = if is_ordinary {
-                numbering::danger_beyond_doubt
-            } else {
-                numbering::danger
+            let otherwise = || {
+                let emergency = as_planned.emergency();
+                emergency.or_else(|| as_planned.number(numbering::danger_beyond_doubt))
             };
-            let otherwise = || as_planned.emergency().or_else(|| as_planned.number(look));
             return plan.danger_of_number(&sent.e164).or_else(otherwise);
         }
         let whole = as_planned.emergency().or_else(|| as_planned.number(numbering::danger));
-        if whole.is_some() {
-            return whole;
-        }
-        let possible = plan.possible_number(&digits);
-        // Where another reading is an ordinary number, that many digits too many are not dialled by mistake.
-        let look: Look = if is_ordinary || possible != Some(Possible::AtHome) {
-            numbering::danger_with_digits_behind
-        } else {
-            numbering::danger_of_beginning
+        let danger = || match plan.possible_number(&digits) {
+            // A number of a foreign country, as the site dials there.
+            Some(Possible::Abroad) => as_planned.beginning_as_planned(numbering::danger_with_digits_behind),
+            _ if is_extension || self.is_code => self.danger_in_extension(plan, is_extension),
+            possible => self.danger_on_network(plan, &as_planned, possible),
         };
-        let as_planned_danger = || {
-            let short = as_planned
-                .local_emergency(SHORTEST_NUMBER - 1)
-                .or_else(|| as_planned.short_number_behind_prefix());
-            short.or_else(|| as_planned.number(look))
-        };
-        if possible == Some(Possible::Abroad) {
-            return as_planned_danger();
-        }
-        if is_extension || self.is_code {
-            let search = self.search(plan, Effort::Thorough, Place::LeftOver);
-            let danger = match is_extension {
-                true => search
-                    .emergency()
-                    .or_else(|| search.number(numbering::danger_of_beginning)),
-                false => search.beginning(),
-            };
-            return danger.or_else(|| self.danger_behind_code(plan, is_extension));
-        }
-        let may_be_ordinary = is_ordinary || possible.is_some();
-        let effort = if may_be_ordinary {
-            Effort::Lenient
-        } else {
-            Effort::Thorough
-        };
-        let wide = self.search(plan, effort, self.place);
-        let emergency = wide.emergency_beginning();
-        let local_emergency = || wide.local_emergency(SHORTEST_NUMBER);
-        let danger = if may_be_ordinary {
-            // An ordinary number behind a carrier or a code, and sent with it; or one that may have been assigned since.
-            let emergency = emergency.filter(|_| possible != Some(Possible::AbroadByAnyWay));
-            let emergency = emergency.or_else(|| local_emergency().filter(|_| !is_ordinary));
-            let short = emergency
-                .or_else(as_planned_danger)
-                .or_else(|| wide.distinct_short_number());
-            short.or_else(|| wide.number(numbering::danger))
-        } else {
-            let short = || wide.short_number().or_else(|| wide.short_number_behind_prefix());
-            let short = emergency.or_else(local_emergency).or_else(short);
-            short.or_else(|| wide.number(numbering::danger_of_beginning))
-        };
+        let danger = whole.or_else(danger);
         danger.or_else(|| self.danger_behind_code(plan, is_extension))
+    }
+
+    /// The danger in what never reaches the network, or hardly: emergency numbers as they stand, and numbers of the world.
+    fn danger_in_extension(&self, plan: &Plan, is_extension: bool) -> Option<Danger> {
+        let search = self.search(plan, Effort::Thorough, Place::LeftOver);
+        match is_extension {
+            true => search
+                .emergency()
+                .or_else(|| search.number(numbering::danger_of_beginning)),
+            false => search.beginning(),
+        }
+    }
+
+    /// The danger in what the network is sent as it was dialled.
+    fn danger_on_network(&self, plan: &Plan, as_planned: &Search<'_>, possible: Option<Possible>) -> Option<Danger> {
+        let is_ordinary = as_planned.readings.has_ordinary_number();
+        if !is_ordinary && possible.is_none() {
+            let search = self.search(plan, Effort::Thorough, self.place);
+            let emergency = search.emergency_beginning();
+            let emergency = emergency.or_else(|| search.local_emergency(SHORTEST_NUMBER));
+            let short = emergency.or_else(|| search.short_number());
+            let short = short.or_else(|| search.short_number_behind_prefix());
+            return short.or_else(|| search.number(numbering::danger_of_beginning));
+        }
+        // An ordinary number behind a carrier or a code, which is sent with it; or one that may have been assigned since. Where
+        // one reading is ordinary, that many digits too many are not dialled by mistake.
+        let search = self.search(plan, Effort::Lenient, self.place);
+        let emergency = search.emergency_beginning();
+        let emergency = emergency.filter(|_| possible != Some(Possible::AbroadByAnyWay));
+        let local = || search.local_emergency(SHORTEST_NUMBER).filter(|_| !is_ordinary);
+        let (as_planned_look, look): (Look, Look) = match possible {
+            _ if is_ordinary => (
+                numbering::danger_with_digits_behind,
+                numbering::danger_with_digits_behind,
+            ),
+            Some(Possible::AtHome) => (numbering::danger_of_beginning, numbering::danger),
+            _ => (numbering::danger_with_digits_behind, numbering::danger),
+        };
+        let danger = emergency.or_else(local);
+        let danger = danger.or_else(|| as_planned.beginning_as_planned(as_planned_look));
+        let danger = danger.or_else(|| search.distinct_short_number());
+        danger.or_else(|| search.number(look))
     }
 
     fn search<'p>(&'p self, plan: &'p Plan, effort: Effort, place: Place) -> Search<'p> {
@@ -224,6 +219,13 @@ impl Search<'_> {
         let is_short =
             |(place, digits): (Place, &str)| place != Place::Abroad && self.plan.begins_with_distinct_short(digits);
         self.readings.iter().any(is_short).then_some(Danger::ShortNumber)
+    }
+
+    /// What begins dangerously among the readings that the country's plan has.
+    fn beginning_as_planned(&self, look: Look) -> Option<Danger> {
+        let local = self.local_emergency(SHORTEST_NUMBER - 1);
+        let short = local.or_else(|| self.short_number_behind_prefix());
+        short.or_else(|| self.number(look))
     }
 
     /// A number of the world.

@@ -335,7 +335,7 @@ mod tests {
             assert_eq!(outcome(&policy, number), Err(Refusal::SipUri), "{number}");
         }
         for number in [
-            "+411234567890123456",
+            "+41441234567890123",
             "030123456",
             "4998",
             "sip:+4930123456@gw",

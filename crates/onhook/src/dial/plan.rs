@@ -8,6 +8,12 @@ use super::readings::{COULD_BE_A_NUMBER, Effort, Place, Readings};
 use crate::config::{DialPlan, NumberFormat, Pattern};
 use crate::numbering::{self, Assigned, Country, Prefixes};
 
+/// With the calling code; shorter ones there are few, and all of them known.
+const SHORTEST_FOREIGN_NUMBER: usize = 9;
+
+/// Digits that a number may have more as it is dialled at home: a trunk prefix, Brazil's carrier.
+const MOST_DROPPED: usize = 3;
+
 /// The site's numbering plan.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
@@ -85,7 +91,9 @@ impl Plan {
             return Target::Extension(digits.digits.clone());
         }
         let mut readings = self.readings(digits).into_iter();
-        match readings.find_map(|number| numbering::look_up(&number)) {
+        // The library drops whole relay codes (180020 in Britain), which would be dialled no more.
+        let is_same = |number: &str, found: &Assigned| found.e164.len() + MOST_DROPPED >= number.len();
+        match readings.find_map(|number| numbering::look_up(&number).filter(|found| is_same(&number, found))) {
             Some(assigned) => Target::Number(assigned),
             None => Target::Digits(digits.to_string()),
         }
@@ -135,8 +143,8 @@ impl Plan {
     /// what we know.
     pub(super) fn possible_number(&self, digits: &Digits) -> Option<Possible> {
         let is_abroad = |number: &String| {
-            let is_foreign = !number[1..].starts_with(&self.home_code);
-            is_foreign && numbering::is_possible(number) && numbering::danger_of_beginning(number).is_none()
+            let is_foreign = !number[1..].starts_with(&self.home_code) && number.len() > SHORTEST_FOREIGN_NUMBER;
+            is_foreign && numbering::is_possible_phone(number) && numbering::danger_of_beginning(number).is_none()
         };
         let readings = self.readings(digits);
         if readings.iter().any(is_abroad) {
@@ -154,7 +162,7 @@ impl Plan {
         let no_number = format!("+{}0", self.home_code);
         let is_at_home = |number: &String| {
             let is_prefixed_twice = !self.national_prefix.is_empty() && number.starts_with(&no_number);
-            !is_prefixed_twice && numbering::is_possible(number)
+            !is_prefixed_twice && numbering::is_possible_phone(number)
         };
         let is_told = digits.plus || !self.national_prefix.is_empty();
         (is_told && readings.iter().any(is_at_home)).then_some(Possible::AtHome)

@@ -7,7 +7,7 @@ use std::sync::{LazyLock, OnceLock};
 use regex::Regex;
 
 use super::prefixes::Prefix;
-use super::{Country, Danger, LONGEST, is_possible};
+use super::{Country, Danger, LONGEST, is_assigned, is_possible};
 
 /// Everywhere an emergency number.
 pub(crate) const EMERGENCY_EVERYWHERE: [&str; 2] = ["112", "911"];
@@ -162,7 +162,7 @@ fn danger_of_type(digits: &str, extent: Extent) -> Option<Danger> {
 /// Whether a number that begins with a `+` is dangerous as a whole.
 pub(crate) fn danger(number: &str) -> Option<Danger> {
     let digits = number.strip_prefix('+')?;
-    let by_hand = || danger_by_hand(digits).filter(|_| is_possible(number));
+    let by_hand = || danger_by_hand(digits).filter(|_| is_possible(number) || is_assigned(number));
     danger_of_whole_code(digits)
         .or_else(by_hand)
         .or_else(|| danger_of_type(digits, Extent::Whole))

@@ -55,7 +55,7 @@ async fn every_refusal_is_counted_by_its_reason_and_nothing_names_a_number_or_a_
     let anna = program.anna(&house);
     let id = anna.play(PATIENT).await;
     for (number, reason) in [
-        ("+4711", "no-rule"),
+        ("+49 30 4711471", "no-rule"),
         ("4711 x", "not-a-number"),
         ("sip:4711@evil.example", "sip-uri"),
         ("112", "emergency"),

@@ -192,8 +192,12 @@ impl Place {
         // A site's own number is rung by the exchange, which knows nothing of what phones know.
         let is_alone = surplus > 0 && matches!(reading, Reading::Home(_));
         let short = |text, surplus| self.short_number(text, surplus, whole, is_alone);
-        // What is long enough for a number abroad has no digits too many.
-        let find = |starts: &Starts, text: &str| match self.is_abroad(whole) {
+        // What is long enough for a number abroad, also behind an outside line, has no digits too many.
+        let line = self.outside_line.as_str();
+        let inside = whole.strip_prefix(line).unwrap_or(whole);
+        let further = inside.strip_prefix(line).unwrap_or(inside);
+        let is_abroad = [whole, inside, further].iter().any(|text| self.is_abroad(text));
+        let find = |starts: &Starts, text: &str| match is_abroad {
             true => starts.find_whole(text),
             false => starts.find(text),
         };
@@ -217,6 +221,13 @@ impl Place {
         let with = |surplus| {
             let begins = |danger: &Danger| {
                 let number = danger.home.as_str();
+                // A network waits for no digit behind the number of the police; what is behind a prefix, a carrier or a code is a whole
+                // number to it, which may well begin as information does.
+                let surplus = if surplus > SURPLUS || danger.class == Class::Emergency {
+                    surplus
+                } else {
+                    0
+                };
                 let is_longer = |rest: &str| !danger.whole && rest.len() <= surplus && number.len() > prefix;
                 let rest = text.strip_prefix(number);
                 rest.is_some_and(|rest| rest.is_empty() && (is_alone || !danger.whole) || is_longer(rest))
