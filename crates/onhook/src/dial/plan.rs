@@ -92,7 +92,10 @@ impl Plan {
         }
         let mut readings = self.readings(digits).into_iter();
         // The library drops whole relay codes (180020 in Britain), which would be dialled no more.
-        let is_same = |number: &str, found: &Assigned| found.e164.len() + MOST_DROPPED >= number.len();
+        let no_number = format!("+{}00", self.home_code);
+        let is_same = |number: &str, found: &Assigned| {
+            found.e164.len() + MOST_DROPPED >= number.len() && !(self.home.is_some() && number.starts_with(&no_number))
+        };
         match readings.find_map(|number| numbering::look_up(&number).filter(|found| is_same(&number, found))) {
             Some(assigned) => Target::Number(assigned),
             None => Target::Digits(digits.to_string()),

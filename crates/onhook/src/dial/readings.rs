@@ -99,6 +99,15 @@ impl<'d> Readings<'d> {
         }
     }
 
+    /// Whether nothing stands before some digits but outside lines.
+    fn is_first(&self, digits: &str) -> bool {
+        let whole = self.found.first().map(|(_, digits)| *digits).unwrap_or_default();
+        let line = self.plan.outside_line();
+        whole
+            .strip_suffix(digits)
+            .is_some_and(|before| before.replace(line, "").is_empty())
+    }
+
     fn is_lenient(&self) -> bool {
         self.effort >= Effort::Lenient
     }
@@ -106,7 +115,7 @@ impl<'d> Readings<'d> {
     fn take_off_prefixes(&mut self, place: Place, digits: &'d str) {
         let plan = self.plan;
         let outside_line = plan.outside_line();
-        if !outside_line.is_empty() {
+        if !outside_line.is_empty() && (self.is_lenient() || self.is_first(digits)) {
             self.add(place, digits.strip_prefix(outside_line));
         }
         let prefixes = plan.prefixes();
