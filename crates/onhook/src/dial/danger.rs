@@ -99,7 +99,10 @@ impl Part<'_> {
 
     /// The danger in what the network is sent as it was dialled.
     fn danger_on_network(&self, plan: &Plan, as_planned: &Search<'_>, possible: Option<Possible>) -> Option<Danger> {
-        let is_ordinary = as_planned.readings.has_ordinary_number();
+        let is_ordinary = self
+            .search(plan, Effort::Strict, self.place)
+            .readings
+            .has_ordinary_number();
         if !is_ordinary && possible.is_none() {
             let search = self.search(plan, Effort::Thorough, self.place);
             let emergency = search.emergency_beginning();

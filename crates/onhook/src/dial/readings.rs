@@ -26,7 +26,9 @@ pub(super) enum Place {
 /// How far to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Effort {
-    /// Prefixes are taken off where the country's numbering plan has them.
+    /// Prefixes are taken off where the country's numbering plan has them, and an outside line before all of them.
+    Strict,
+    /// An outside line also behind other prefixes.
     AsPlanned,
     /// Also zeros and pluses, and what is long enough is read as a number without its prefix.
     Lenient,
@@ -115,7 +117,7 @@ impl<'d> Readings<'d> {
     fn take_off_prefixes(&mut self, place: Place, digits: &'d str) {
         let plan = self.plan;
         let outside_line = plan.outside_line();
-        if !outside_line.is_empty() && (self.is_lenient() || self.is_first(digits)) {
+        if !outside_line.is_empty() && (self.effort > Effort::Strict || self.is_first(digits)) {
             self.add(place, digits.strip_prefix(outside_line));
         }
         let prefixes = plan.prefixes();
