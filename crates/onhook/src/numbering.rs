@@ -1,7 +1,7 @@
 //! What the world's numbering plans say about a number. The only file that names `rlibphonenumber`; see decision 14.
 //!
-//! Nothing here decides. A number that the data calls unassigned may ring tomorrow, so those who ask about dangers ask
-//! [`danger`], which also looks at what a number begins with.
+//! Nothing here decides. A number that the data calls unassigned may ring tomorrow, so those who ask about dangers also ask
+//! [`danger_of_beginning`], which looks at what a number begins with.
 
 mod dangers;
 mod prefixes;

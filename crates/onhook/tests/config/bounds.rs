@@ -1,33 +1,24 @@
 //! What nobody can mean is refused in words.
 
-use onhook::config::example;
-
-use crate::{findings, parse};
+use crate::{findings, parse, secrets};
 
 /// Every documented key with a value of its kind, in a file that has what its section needs.
 fn documented(is_wanted: impl Fn(&str) -> bool) -> Vec<(String, String)> {
-    let mut header = String::new();
-    let mut keys = Vec::new();
-    for line in example().lines() {
-        let line = line.strip_prefix('#').unwrap_or(line);
-        if line.starts_with('[') {
-            line.clone_into(&mut header);
-        } else if let Some((key, value)) = line.split_once(" = ")
-            && !key.starts_with(' ')
-            && is_wanted(value)
-        {
-            let before = match header.as_str() {
-                "[[trunk]]" => "[[trunk]]\nname = \"pbx\"\nnext_hop = \"sip:a\"\nusername = \"u\"".to_owned(),
-                "[login.oauth]" => {
-                    "[http]\nlogin = [\"oauth\"]\n[login.oauth]\nissuer = \"i\"\naudience = [\"a\"]\njwks_url = \"https://i/\""
-                        .to_owned()
-                }
-                _ => header.clone(),
-            };
-            keys.push((before, key.to_owned()));
-        }
-    }
-    keys
+    let keys = secrets::documented()
+        .into_iter()
+        .filter(|(_, _, value)| is_wanted(value));
+    let keys = keys.map(|(header, key, _)| {
+        let before = match header.as_str() {
+            "[[trunk]]" => "[[trunk]]\nname = \"pbx\"\nnext_hop = \"sip:a\"\nusername = \"u\"".to_owned(),
+            "[login.oauth]" => {
+                "[http]\nlogin = [\"oauth\"]\n[login.oauth]\nissuer = \"i\"\naudience = [\"a\"]\njwks_url = \"https://i/\""
+                    .to_owned()
+            }
+            _ => header,
+        };
+        (before, key)
+    });
+    keys.collect()
 }
 
 fn is_period(value: &str) -> bool {

@@ -85,7 +85,7 @@ const HARMLESS: &[&str] = &[
 ];
 
 /// Every key that is documented: the header it stands under, its name, and the value it is shown with.
-fn documented() -> Vec<(String, String, String)> {
+pub(crate) fn documented() -> Vec<(String, String, String)> {
     let mut header = String::new();
     let mut keys = Vec::new();
     for line in example().lines() {

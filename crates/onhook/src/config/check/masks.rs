@@ -32,7 +32,7 @@ pub(super) fn check(document: &Document<'_>, problems: &mut Vec<Problem>) {
 }
 
 fn problem(plan: &DialPlan, rule: &DialRule, mask: &Mask) -> Option<(String, Option<Mask>)> {
-    let others = other_spellings(plan, mask).into_iter();
+    let mut others = other_spellings(plan, mask).into_iter();
     match (rule.kind, plan.country, &plan.extensions) {
         (RuleKind::National, Some(country), _) => {
             let mask_of_e164 = plan.international(mask);
@@ -42,7 +42,6 @@ fn problem(plan: &DialPlan, rule: &DialRule, mask: &Mask) -> Option<(String, Opt
             }
             let message =
                 format!("the mask \"{mask}\" matches nothing: it fits no number of {country} that can be called");
-            let mut others = others;
             Some((
                 message,
                 others.find(|other| has_number(&plan.international(other), country)),
@@ -56,7 +55,6 @@ fn problem(plan: &DialPlan, rule: &DialRule, mask: &Mask) -> Option<(String, Opt
             }
             let message =
                 format!("the mask \"{mask}\" matches nothing: it fits no extension of [dial.plan] extensions");
-            let mut others = others;
             Some((message, others.find(matches)))
         }
         // What is wrong here is told elsewhere.
