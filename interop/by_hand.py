@@ -76,6 +76,8 @@ def by_hand(run: Run) -> str:
     with open(run.folder / "password") as password:
         client = run.spawn("client", *shell(f"exec {typed.replace(shown_id, item_id)}"), stdin=password)
     run.until("the message is played", lambda: "playing" in (run.folder / "client.log").read_text())
+    # The client may know that the phone is connected before the first sound has left.
+    run.until("the message is heard", lambda: "hears the caller" in (run.folder / "phone.log").read_text())
     client.send_signal(signal.SIGINT)
     code = run.ended("client")
     run.until("the phone was hung up", lambda: "the caller hung up" in (run.folder / "phone.log").read_text())

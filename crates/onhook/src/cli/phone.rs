@@ -194,6 +194,7 @@ fn fields(what: &What) -> serde_json::Value {
         What::Ringing => json!({ "event": "ringing" }),
         What::Answered { codec } => json!({ "event": "answered", "codec": codec.map(Codec::encoding_name) }),
         What::Acked => json!({ "event": "acked" }),
+        What::Heard => json!({ "event": "heard" }),
         What::Changed { codec, listening } => {
             json!({ "event": "changed", "codec": codec.encoding_name(), "listening": listening })
         }

@@ -40,6 +40,8 @@ pub enum What {
         codec: Option<Codec>,
     },
     Acked,
+    /// The caller's first sound came.
+    Heard,
     /// A re-INVITE or UPDATE was answered.
     Changed {
         codec: Codec,
@@ -116,6 +118,7 @@ impl fmt::Display for What {
             Self::Answered { codec: Some(codec) } => write!(f, "answered, {codec}"),
             Self::Answered { codec: None } => f.write_str("answered"),
             Self::Acked => f.write_str("connected"),
+            Self::Heard => f.write_str("hears the caller"),
             Self::Changed { codec, listening: true } => write!(f, "goes on, {codec}"),
             Self::Changed { listening: false, .. } => f.write_str("on hold"),
             Self::Ended { why, heard: None } => write!(f, "ended: {why}"),

@@ -149,7 +149,7 @@ impl Leg {
     async fn talk(&mut self, sound: &mut Sound, late: bool) -> Ending {
         let shared = Arc::clone(&self.shared);
         let mut enough = pin!(sleep(shared.options.hang_up_after.unwrap_or(Duration::MAX)));
-        let (mut acked, mut leaving, mut settled) = (false, false, false);
+        let (mut acked, mut leaving, mut settled, mut heard) = (false, false, false, false);
         loop {
             // No BYE before the ACK (RFC 3261 §15).
             if acked && leaving {
@@ -181,6 +181,10 @@ impl Leg {
                     {
                         return Ending::CallerHungUp;
                     }
+                }
+                () = sound.first_sound(), if acked && !heard => {
+                    heard = true;
+                    self.tell(What::Heard).await;
                 }
                 () = shared.closing.cancelled(), if !leaving => leaving = true,
                 () = &mut enough, if !leaving => leaving = true,

@@ -77,6 +77,14 @@ impl Sound {
         Ok(())
     }
 
+    /// Until the caller is heard for the first time.
+    pub(super) async fn first_sound(&self) {
+        match &self.hearing {
+            Some(hearing) => hearing.first_sound().await,
+            None => std::future::pending().await,
+        }
+    }
+
     pub(super) fn codec(&self) -> Option<Codec> {
         self.agreed.map(|agreed| heard_as(agreed.codec))
     }

@@ -123,7 +123,10 @@ impl Place {
         if !matches!(reading, Reading::Misplaced(_)) {
             found.extend(text.strip_prefix('+').map(Reading::Abroad));
         }
-        found.extend(rests(text, abroad).into_iter().map(Reading::Abroad));
+        // Behind the country's own code a second prefix for abroad is a slip, and nobody makes it before a short number.
+        let is_slip = |rest: &&str| matches!(reading, Reading::Misplaced(_)) && rest.len() < BARE;
+        let abroad = rests(text, abroad).into_iter().filter(|rest| !is_slip(rest));
+        found.extend(abroad.map(Reading::Abroad));
         // A second one is dialled by nobody, but for zeros.
         let is_second = matches!(reading, Reading::Misplaced(_)) && !text.starts_with('0');
         for rest in rests(text, national).into_iter().filter(|_| !is_second) {

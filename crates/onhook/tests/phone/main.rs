@@ -83,11 +83,12 @@ async fn plays_through(transport: Transport, codec: Codec) {
     assert_eq!(timeout(PATIENCE, finished).await, Ok(PlayEnd::Played));
     caller.hang_up().await;
 
-    let mut told = Vec::new();
+    let (mut told, mut first_sounds) = (Vec::new(), 0);
     let heard = loop {
         match set.event().await.what {
             What::Ended { why, heard } => {
                 assert_eq!(why, Ending::CallerHungUp);
+                assert_eq!(first_sounds, 1);
                 break heard.unwrap();
             }
             What::Message(direction, line) => told.push((direction, line)),
@@ -98,6 +99,7 @@ async fn plays_through(transport: Transport, codec: Codec) {
                 assert!(from.starts_with("sip:caller@127.0.0.1"), "{from}");
             }
             What::Answered { codec: agreed } => assert_eq!(agreed, Some(codec)),
+            What::Heard => first_sounds += 1,
             What::Ringing | What::Acked => {}
             other @ What::Changed { .. } => panic!("{other:?}"),
         }

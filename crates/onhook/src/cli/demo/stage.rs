@@ -341,7 +341,7 @@ impl Stage {
                 self.seen.ended = Some(why);
                 self.seen.heard = heard;
             }
-            What::Invited { .. } | What::Acked | What::Changed { .. } => {}
+            What::Invited { .. } | What::Acked | What::Heard | What::Changed { .. } => {}
         }
         Ok(())
     }
