@@ -8,10 +8,8 @@ mod surroundings;
 
 use std::time::Duration;
 
-use call::{
-    CSeq, Call, CallIdHeader, Challenge, Method, Moment, Outgoing, Output, Placement, Request, Response, Save,
-    SessionHeaders, Silence, Tag, uri,
-};
+use call::{Call, Output, Placement, Save, Silence};
+use sip::{CSeq, CallIdHeader, Challenge, Method, Moment, Outgoing, Request, Response, SessionHeaders, Tag, uri};
 use surroundings::surroundings;
 
 const ANSWER: &str =

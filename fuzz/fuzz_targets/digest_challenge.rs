@@ -1,8 +1,8 @@
 //! The challenges of any server, as header lines. Our credentials stay one header line, and the password is not in it.
 #![no_main]
 
-use call::digest::{Credentials, Subject, answer};
-use call::{Challenge, Method};
+use sip::digest::{Credentials, Subject, answer};
+use sip::{Challenge, Method};
 
 libfuzzer_sys::fuzz_target!(|headers: &str| {
     let challenges: Vec<_> = headers

@@ -2,7 +2,7 @@
 //! the peer wrote can add a line to it.
 #![no_main]
 
-use call::sdp::{Codec, LocalMedia, Protection, SrtpKey, accept, answer};
+use sip::sdp::{Codec, LocalMedia, Protection, SrtpKey, accept, answer};
 
 fn streams(text: &str) -> usize {
     text.lines().filter(|line| line.starts_with("m=")).count()

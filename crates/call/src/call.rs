@@ -18,13 +18,8 @@ mod session;
 use std::{collections::VecDeque, time::Duration};
 
 use crate::{
-    branch::BranchKey,
     dialog::{Dialog, Local},
-    digest::{Authenticator, Authorization, Credentials},
-    message::{CallIdHeader, Outgoing, Reply, Response, Tag, Tx},
-    moment::Moment,
     record::{End, EndCause, Phase, RECORD_VERSION, Record, Wish},
-    sdp::{Agreed, Codec, LocalMedia, SdpError},
     timer::{Timer, TimerTable},
 };
 use bye::Bye;
@@ -32,6 +27,11 @@ use ending::Overtaken;
 pub use ending::Silence;
 use fork::Fork;
 use session::Session;
+use sip::{
+    BranchKey, CallIdHeader, Moment, Outgoing, Reply, Response, Tag, Tx,
+    digest::{Authenticator, Authorization, Credentials},
+    sdp::{Agreed, Codec, LocalMedia, SdpError},
+};
 
 /// Everything a new call is made of. Randomness comes from the caller (promise 1).
 #[derive(Clone, Debug)]
@@ -216,7 +216,7 @@ impl Call {
             .map(|(number, left)| Fork::left(number, left))
             .collect();
         Self {
-            description: crate::sdp::offer(&around.media),
+            description: sip::sdp::offer(&around.media),
             session: around.limits.session_expires.map(Session::asking),
             record,
             around,

@@ -5,11 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    branch::BranchKey,
-    message::{APPLICATION_SDP, CSeq, CallIdHeader, Method, Outgoing, Request, Response, Tag, Tx},
-    uri,
-};
+use sip::{APPLICATION_SDP, BranchKey, CSeq, CallIdHeader, Method, Outgoing, Request, Response, Tag, Tx, uri};
 
 /// Where we speak from: what goes into `Via` and `Contact`. Given by the SIP room, never recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]

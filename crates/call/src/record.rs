@@ -4,7 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{dialog::Dialog, message::CSeq, message::Method};
+use crate::dialog::Dialog;
+use sip::{CSeq, Method};
 
 /// The form of [`Record`]; raised when an older program could not read a newer record.
 ///

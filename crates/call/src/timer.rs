@@ -1,6 +1,6 @@
 //! The named waits of a call. SIP's transaction timers (A to K) belong to the transactions below; these are ours.
 
-use crate::moment::Moment;
+use sip::Moment;
 
 /// Why a call wants to be woken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

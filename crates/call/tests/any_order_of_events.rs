@@ -4,9 +4,10 @@ mod rig;
 
 use std::collections::{HashMap, HashSet};
 
-use call::{End, Method, Moment, Phase, Save, SessionHeaders, Silence, Tag, Tx};
+use call::{End, Phase, Save, Silence};
 use proptest::prelude::*;
 use rig::{ANSWER, Rig, T1, TRANSACTION, www};
+use sip::{Method, Moment, SessionHeaders, Tag, Tx};
 
 #[derive(Clone, Debug)]
 enum Event {

@@ -2,8 +2,9 @@
 
 mod rig;
 
-use call::{EndCause, Method, Wish};
+use call::{EndCause, Wish};
 use rig::{MD5, Rig, SHA256, proxy, www};
+use sip::Method;
 
 #[test]
 fn the_bye_is_sent_again_with_credentials() {

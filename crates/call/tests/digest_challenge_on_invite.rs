@@ -2,8 +2,9 @@
 
 mod rig;
 
-use call::{Challenge, EndCause, Phase, Save};
+use call::{EndCause, Phase, Save};
 use rig::{MD5, Rig, SHA256, proxy, www};
+use sip::Challenge;
 
 /// Promise 3: the repeated INVITE is a new transaction, which a crash must be able to CANCEL.
 #[test]

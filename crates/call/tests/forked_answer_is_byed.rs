@@ -4,8 +4,9 @@ mod rig;
 
 use std::time::Duration;
 
-use call::{EndCause, Method, Phase, Save, Silence, Tag, Wish};
+use call::{EndCause, Phase, Save, Silence, Wish};
 use rig::{Rig, T1, TRANSACTION};
+use sip::{Method, Tag};
 
 #[test]
 fn the_second_phone_is_ended_while_the_first_lives() {
@@ -196,7 +197,7 @@ fn a_fork_that_answers_the_next_invite_under_its_old_tag_is_the_call() {
 fn a_200_with_a_branch_that_is_not_ours_is_passed_over() {
     for mut rig in [Rig::trying(), Rig::confirmed(), Rig::ended()] {
         let mut forged = rig.answer_of("forger");
-        forged.branch = call::Branch::new("z9hG4bKguess");
+        forged.branch = sip::Branch::new("z9hG4bKguess");
         rig.deliver(&forged).gives([]);
         let mut replayed = rig.answer_of("forger");
         replayed.cseq.number = 7;

@@ -2,8 +2,9 @@
 
 mod rig;
 
-use call::{Call, EndCause, Method, Moment, Record, Save, Silence, Wish};
+use call::{Call, EndCause, Record, Save, Silence, Wish};
 use rig::{MD5, Rig, TRANSACTION, placement, surroundings, www};
+use sip::{Method, Moment};
 
 /// A rig whose call was made by `Call::take_up` from what `crashed` saved last.
 fn after_crash(crashed: &Rig, saved: &Record) -> Rig {

@@ -40,7 +40,7 @@ fn the_ack_has_a_branch_of_its_own_and_no_body() {
 #[test]
 fn a_reinvite_whose_200_is_never_acked_ends_the_call() {
     let mut rig = Rig::confirmed();
-    rig.peer(call::Method::Invite, "").gives(["reply 200"]);
+    rig.peer(sip::Method::Invite, "").gives(["reply 200"]);
     rig.call.handle_never_acked(rig.now);
     rig.gives(["media stop", "BYE 2 phone", "save Wish"]);
     rig.response_to("BYE", 200).gives(["save End"]);

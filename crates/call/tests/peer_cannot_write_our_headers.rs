@@ -2,10 +2,11 @@
 
 mod rig;
 
-use call::digest::{Credentials, Subject, answer};
-use call::{Call, Challenge, Method, Save, Tag, uri};
+use call::{Call, Save};
 use proptest::prelude::*;
 use rig::Rig;
+use sip::digest::{Credentials, Subject, answer};
+use sip::{Challenge, Method, Tag, uri};
 
 /// Every request the rig drains is checked for its lines; see `Sent::check`.
 fn hostile(text: &str) {

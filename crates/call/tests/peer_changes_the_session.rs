@@ -4,11 +4,12 @@ mod rig;
 
 use std::time::Duration;
 
-use call::{
-    EndCause, MediaCommand, Method, Save, Wish,
+use call::{EndCause, MediaCommand, Save, Wish};
+use rig::{ANSWER, Rig};
+use sip::{
+    Method,
     sdp::{Agreed, Codec, Direction},
 };
-use rig::{ANSWER, Rig};
 
 fn description(port: u16, formats: &str, direction: &str) -> String {
     format!(

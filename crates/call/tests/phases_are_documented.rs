@@ -6,8 +6,9 @@ mod rig;
 
 use std::{fmt::Write as _, fs};
 
-use call::{Call, End, EndCause, Method, Phase, Save, Silence, Tag};
+use call::{Call, End, EndCause, Phase, Save, Silence};
 use rig::{ANSWER, MD5, Rig, www};
+use sip::{Method, Tag};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/call-phases.md");
 const BEGIN: &str = "<!-- from here on written by crates/call/tests/phases_are_documented.rs -->\n";
@@ -95,7 +96,7 @@ const INPUTS: [(&str, Input); 61] = [
     ("INVITE: 2xx, branch not ours", |rig| {
         rig.count("INVITE") > 0 && {
             let mut forged = rig.answer_of("forger");
-            forged.branch = call::Branch::new("z9hG4bKguess");
+            forged.branch = sip::Branch::new("z9hG4bKguess");
             done(rig.deliver(&forged))
         }
     }),
@@ -197,7 +198,7 @@ fn done(_: &mut Rig) -> bool {
     true
 }
 
-fn command(rig: &mut Rig, command: fn(&mut Call, call::Moment)) -> bool {
+fn command(rig: &mut Rig, command: fn(&mut Call, sip::Moment)) -> bool {
     command(&mut rig.call, rig.now);
     true
 }

@@ -2,8 +2,9 @@
 
 mod rig;
 
-use call::{CSeq, Method, Record, Save};
+use call::{Record, Save};
 use rig::{Rig, key, surroundings};
+use sip::{CSeq, Method};
 
 #[expect(clippy::unwrap_used, reason = "a record that cannot be written fails the test")]
 fn through_the_journal(record: &Record) -> Record {

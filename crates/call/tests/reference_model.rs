@@ -5,9 +5,10 @@
 
 mod rig;
 
-use call::{Method, Phase, Save, Silence};
+use call::{Phase, Save, Silence};
 use proptest::prelude::*;
 use rig::{MD5, Rig, www};
+use sip::Method;
 
 #[derive(Clone, Copy, Debug)]
 enum Event {

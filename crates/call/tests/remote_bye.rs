@@ -2,8 +2,9 @@
 
 mod rig;
 
-use call::{EndCause, Method, Tag, Wish};
+use call::{EndCause, Wish};
 use rig::Rig;
+use sip::{Method, Tag};
 
 #[test]
 fn the_phone_ends_the_call() {
@@ -48,10 +49,10 @@ fn the_phone_hangs_up_before_our_ack() {
 fn a_bye_of_another_dialog_does_not_end_the_call() {
     let mut rig = Rig::confirmed();
     for tamper in [
-        |bye: &mut call::Request| bye.from_tag = Some(Tag::new("stranger")),
-        |bye: &mut call::Request| bye.from_tag = None,
-        |bye: &mut call::Request| bye.to_tag = Some(Tag::new("wrong")),
-        |bye: &mut call::Request| bye.call_id = call::CallIdHeader::new("another@onhook"),
+        |bye: &mut sip::Request| bye.from_tag = Some(Tag::new("stranger")),
+        |bye: &mut sip::Request| bye.from_tag = None,
+        |bye: &mut sip::Request| bye.to_tag = Some(Tag::new("wrong")),
+        |bye: &mut sip::Request| bye.call_id = sip::CallIdHeader::new("another@onhook"),
     ] {
         let mut bye = rig.peer_request(Method::Bye, "");
         tamper(&mut bye);

@@ -2,8 +2,9 @@
 
 mod rig;
 
-use call::{Dialog, Method, Save};
+use call::{Dialog, Save};
 use rig::{Rig, Sent};
+use sip::Method;
 
 /// An answered call whose 200 came through these proxies.
 fn through(record_route: &[&str], contact: Option<&str>) -> Sent {
@@ -92,10 +93,10 @@ fn a_dialog_that_we_answer_keeps_the_order() {
     invite.record_route = vec!["<sip:p1;lr>".to_owned(), "<sip:p2;lr>".to_owned()];
     invite.contact = Some("sip:caller@192.0.2.20".to_owned());
     invite.to = "<sip:onhook@example.org>".to_owned();
-    let dialog = Dialog::answering(&invite, call::Tag::new("mine"));
+    let dialog = Dialog::answering(&invite, sip::Tag::new("mine"));
     assert_eq!(dialog.route_set, ["<sip:p1;lr>", "<sip:p2;lr>"]);
     assert_eq!(dialog.remote_target, "sip:caller@192.0.2.20");
     assert_eq!(dialog.remote, "<sip:4711@pbx.example>");
-    invite.to_tag = Some(call::Tag::new("mine"));
+    invite.to_tag = Some(sip::Tag::new("mine"));
     assert!(dialog.owns(&invite));
 }

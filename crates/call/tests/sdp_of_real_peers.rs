@@ -2,9 +2,9 @@
 
 mod rig;
 
-use call::sdp::{Agreed, Codec, Direction, LocalMedia, SdpError, accept, answer, offer};
 use proptest::prelude::*;
 use rig::{ANSWER, media};
+use sip::sdp::{Agreed, Codec, Direction, LocalMedia, SdpError, accept, answer, offer};
 
 const ASTERISK: &str = "v=0\r\no=- 1469362183 1469362183 IN IP4 192.0.2.5\r\ns=Asterisk\r\nc=IN IP4 192.0.2.5\r\nt=0 0\r\n\
     m=audio 14082 RTP/AVP 0 8 9 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:9 G722/8000\r\n\
@@ -115,7 +115,7 @@ fn addresses_of_both_families() {
         address: "[2001:db8::1]:30000".parse().unwrap(),
         ..media()
     };
-    assert!(call::sdp::offer(&local).contains("c=IN IP6 2001:db8::1\r\n"));
+    assert!(sip::sdp::offer(&local).contains("c=IN IP6 2001:db8::1\r\n"));
 }
 
 #[test]

@@ -4,8 +4,9 @@ mod rig;
 
 use std::time::Duration;
 
-use call::{EndCause, Method, Reply, SessionHeaders, Timer, Wish};
+use call::{EndCause, Timer, Wish};
 use rig::{ANSWER, MAX_DURATION, Rig, SESSION_EXPIRES, session};
+use sip::{Method, Reply, SessionHeaders};
 
 fn said<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
     let header = reply.headers.iter().find(|(header, _)| *header == name);

@@ -4,8 +4,9 @@ mod rig;
 
 use std::time::Duration;
 
-use call::{EndCause, Method, Silence, Timer, Wish};
+use call::{EndCause, Silence, Timer, Wish};
 use rig::{ANSWER, MAX_DURATION, MD5, Rig, SESSION_EXPIRES, TRANSACTION, www};
+use sip::Method;
 
 const BYE: [&str; 3] = ["media stop", "BYE 3 phone", "save Wish"];
 

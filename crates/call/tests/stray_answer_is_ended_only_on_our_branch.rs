@@ -2,8 +2,9 @@
 
 mod rig;
 
-use call::{Branch, BranchKey, Call, CallIdHeader, EndCause, Method, Response, Save, Surroundings, Wish};
+use call::{Call, EndCause, Save, Surroundings, Wish};
 use rig::{MD5, Rig, surroundings, www};
+use sip::{Branch, BranchKey, CallIdHeader, Method, Response};
 
 fn stray(answer: &Response) -> Option<Rig> {
     let mut rig = Rig::placing();

@@ -5,9 +5,9 @@ mod wire;
 
 use std::{collections::VecDeque, rc::Rc, time::Duration};
 
-use call::{
-    BranchKey, Call, CallIdHeader, Limits, Local, MediaCommand, Moment, Output, Placement, Record, Save, Surroundings,
-    Tag, Tx,
+use call::{Call, Limits, Local, MediaCommand, Output, Placement, Record, Save, Surroundings};
+use sip::{
+    BranchKey, CallIdHeader, Moment, Tag, Tx,
     digest::Credentials,
     sdp::{Codec, LocalMedia},
 };

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use call::{
+use sip::{
     Branch, CSeq, CallIdHeader, Challenge, Method, Outgoing, Reply, Request, Response, SessionExpires, SessionHeaders,
     Tag, uri,
 };

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use call::{Method, Refresher, SessionExpires, SessionHeaders};
+use sip::{Method, Refresher, SessionExpires, SessionHeaders};
 
 use crate::{
     message::{CALL_ID, Message, Node},

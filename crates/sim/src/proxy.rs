@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use call::Method;
+use sip::Method;
 
 use crate::{
     message::{Message, Node},

@@ -1,6 +1,6 @@
 //! Faults put in on purpose: each must be found, or the simulation proves nothing.
 
-use call::Method;
+use sip::Method;
 
 use crate::{message::Message, world::World};
 

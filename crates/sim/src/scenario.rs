@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use call::{Refresher, SHORTEST_INTERVAL, SessionExpires};
+use sip::{Refresher, SHORTEST_INTERVAL, SessionExpires};
 
 use crate::{message::Asks, tape::Tape};
 

@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use call::{End, Method, Output, Phase, Save, SessionExpires};
+use call::{End, Output, Phase, Save};
+use sip::{Method, SessionExpires};
 
 use crate::{
     Tally,

@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, collections::BinaryHeap, rc::Rc};
 
-use call::Tx;
+use sip::Tx;
 
 use crate::{
     Settings,
@@ -274,7 +274,7 @@ impl World {
     /// without end (RFC 3261 §17.1.1.2).
     pub(crate) fn send_repeatedly(&mut self, from: Node, to: Node, message: Rc<Message>, purpose: Purpose) -> usize {
         self.send(from, to, &message);
-        let is_invite = message.is_request() && message.method == call::Method::Invite;
+        let is_invite = message.is_request() && message.method == sip::Method::Invite;
         self.repeats.push(Repeat {
             from,
             to,

@@ -5,13 +5,13 @@
 
 use super::{Call, Fork, Limits, Output, Save, Surroundings};
 use crate::{
-    branch::BranchKey,
     dialog::{Dialog, Local},
-    digest::{Authenticator, Credentials, Subject},
-    message::{CSeq, Challenge, Method, Outgoing, Response, Tx},
-    moment::Moment,
     record::{EndCause, Phase, RECORD_VERSION, Record, Wish},
     timer::Timer,
+};
+use sip::{
+    BranchKey, CSeq, Challenge, Method, Moment, Outgoing, Response, Tx,
+    digest::{Authenticator, Credentials, Subject},
 };
 
 /// Transactions' lengths that BYE is tried for before a call is given up as unconfirmed.

@@ -2,11 +2,10 @@
 
 use super::{Call, Output, Save};
 use crate::{
-    message::{CSeq, Method, Outgoing, Response, Tx},
-    moment::Moment,
     record::{EndCause, Phase, Wish},
     timer::Timer,
 };
+use sip::{CSeq, Method, Moment, Outgoing, Response, Tx};
 
 /// `CSeq` numbers an earlier process may have used after its last record: BYEs repeated and challenged.
 pub(super) const LEFTOVER_CSEQS: u32 = 10;

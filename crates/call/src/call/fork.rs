@@ -10,10 +10,9 @@ use super::{
 };
 use crate::{
     dialog::Dialog,
-    message::{Method, Reply, Request, Response},
-    moment::Moment,
     record::{ForkRecord, Phase},
 };
+use sip::{Method, Moment, Reply, Request, Response};
 
 /// Other forks that a call remembers. A further one has to wait for its ACK until an older one is on-hook, and meanwhile
 /// repeats its 2xx.

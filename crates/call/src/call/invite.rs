@@ -3,13 +3,10 @@
 use super::{Call, MediaCommand, Output, Save, session::Session};
 use crate::{
     dialog::Dialog,
-    digest::Subject,
-    message::{ALLOW, CSeq, Method, Outgoing, Response, Tx},
-    moment::Moment,
     record::{EndCause, Phase, Wish},
-    sdp,
     timer::Timer,
 };
+use sip::{ALLOW, CSeq, Method, Moment, Outgoing, Response, Tx, digest::Subject, sdp};
 
 impl Call {
     /// The transaction of the last INVITE.

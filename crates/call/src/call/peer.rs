@@ -1,10 +1,9 @@
 //! What the far end asks for inside the dialog.
 
 use super::{Call, MediaCommand, Output, Save};
-use crate::{
-    message::{ALLOW, APPLICATION_SDP, Method, Reply, Request},
-    moment::Moment,
-    record::{EndCause, Phase, Wish},
+use crate::record::{EndCause, Phase, Wish};
+use sip::{
+    ALLOW, APPLICATION_SDP, Method, Moment, Reply, Request,
     sdp::{self, LocalMedia},
 };
 

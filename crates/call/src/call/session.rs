@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use super::{Call, Output, Save, Silence};
 use crate::{
-    digest::{Authenticator, Authorization, Subject},
-    message::{ALLOW, CSeq, Method, Reply, Request, Response, Tx},
-    moment::Moment,
     record::{Phase, Wish},
-    sdp,
-    session_headers::{OPTION_TAG, Refresher, SHORTEST_INTERVAL, SessionExpires},
     timer::Timer,
+};
+use sip::{
+    ALLOW, CSeq, Method, Moment, OPTION_TAG, Refresher, Reply, Request, Response, SHORTEST_INTERVAL, SessionExpires,
+    Tx,
+    digest::{Authenticator, Authorization, Subject},
+    sdp,
 };
 
 /// How often a 422 may raise the interval of one call.

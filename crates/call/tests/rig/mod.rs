@@ -14,9 +14,10 @@ mod surroundings;
 
 use std::time::Duration;
 
-use call::{
-    Branch, CSeq, Call, CallIdHeader, Challenge, MediaCommand, Method, Moment, Outgoing, Output, Phase, Placement,
-    Reply, Request, Response, Save, SessionExpires, SessionHeaders, Silence, Surroundings, Tag, Tx, uri,
+use call::{Call, MediaCommand, Output, Phase, Placement, Save, Silence, Surroundings};
+use sip::{
+    Branch, CSeq, CallIdHeader, Challenge, Method, Moment, Outgoing, Reply, Request, Response, SessionExpires,
+    SessionHeaders, Tag, Tx, uri,
 };
 
 pub(crate) use surroundings::{MAX_DURATION, RING, SESSION_EXPIRES, T1, TRANSACTION, key, media, surroundings};

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use call::{
-    BranchKey, Limits, Local, Surroundings,
+use call::{Limits, Local, Surroundings};
+use sip::{
+    BranchKey,
     digest::Credentials,
     sdp::{Codec, LocalMedia},
 };

@@ -1,6 +1,7 @@
 //! What is held of any bytes that stand in the journal as a record; the fuzz target `journal_record` holds the same.
 
-use call::{Call, Moment, Output, Record};
+use call::{Call, Output, Record};
+use sip::Moment;
 
 use crate::surroundings::surroundings;
 

@@ -2,11 +2,12 @@
 
 use std::{collections::HashMap, net::IpAddr, time::SystemTime};
 
-use call::{
-    Call, Limits, Moment,
+use call::{Call, Limits};
+use media::{Playing, RtpPort};
+use sip::{
+    Moment,
     sdp::{Agreed, SrtpKey},
 };
-use media::{Playing, RtpPort};
 use tokio::sync::{oneshot, watch};
 
 use super::{PhoneCallId, PlaceError, UndeliveredId};

@@ -22,7 +22,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use call::{Limits, sdp::Codec};
+use call::Limits;
+use sip::sdp::Codec;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::{Instant, timeout, timeout_at},
@@ -65,7 +66,7 @@ pub struct Settings {
     pub counted: CountedNumbers,
     /// In the order in which they are tried.
     pub trunks: Vec<TrunkRoute>,
-    pub branch_key: call::BranchKey,
+    pub branch_key: sip::BranchKey,
 }
 
 /// Why no call was placed.

@@ -23,8 +23,9 @@ use std::{
     time::SystemTime,
 };
 
-use call::{CallIdHeader, Local, Moment, Request, Save, sdp::Codec};
+use call::{Local, Save};
 use media::Clip;
+use sip::{CallIdHeader, Moment, Request, sdp::Codec};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::Instant,

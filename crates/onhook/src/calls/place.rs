@@ -2,12 +2,13 @@
 
 use std::fmt::Write as _;
 
-use call::{
-    CallIdHeader, Limits, Local, Placement, Surroundings, Tag,
+use call::{Limits, Local, Placement, Surroundings};
+use media::RtpPort;
+use sip::{
+    CallIdHeader, Tag,
     digest::Credentials,
     sdp::{self, LocalMedia, Protection, SrtpKey},
 };
-use media::RtpPort;
 use tokio::sync::oneshot;
 
 use super::{PhoneCallId, PlaceError, UndeliveredId};
@@ -123,7 +124,7 @@ impl TrunkRoute {
         &self,
         local: Local,
         media: LocalMedia,
-        key: &call::BranchKey,
+        key: &sip::BranchKey,
         limits: Limits,
     ) -> Surroundings {
         Surroundings {

@@ -1,6 +1,6 @@
 //! Requests of peers: those inside a call go to its machine, the others are answered here.
 
-use call::{ALLOW, Method, Reply};
+use sip::{ALLOW, Method, Reply};
 
 use crate::sip::Incoming;
 
@@ -14,7 +14,7 @@ pub(super) fn answer_stranger(incoming: &Incoming) {
         _ if request.to_tag.is_some() => Reply::status(481),
         Method::Options => Reply::status(200)
             .with("Allow", ALLOW)
-            .with("Accept", call::APPLICATION_SDP),
+            .with("Accept", sip::APPLICATION_SDP),
         // Refused below us; see `Listen::takes_calls`.
         Method::Invite => Reply::status(480),
         Method::Bye | Method::Update | Method::Info => Reply::status(481),

@@ -5,7 +5,7 @@ use std::{
     hash::Hash,
 };
 
-use call::Moment;
+use sip::Moment;
 
 #[derive(Debug)]
 pub(super) struct Schedule<Key> {

@@ -5,12 +5,12 @@ use std::{
     sync::Arc,
 };
 
-use call::sdp::{self, Agreed, Codec, LocalMedia};
 use media::{
     Clip, ClipCache, ClipError, Finished, Pacer, PacerError, Permits, Playing, PortError, PortPool, Remote, RtpPort,
     Stream,
     srtp::{MasterKey, Protection},
 };
+use sip::sdp::{self, Agreed, Codec, LocalMedia};
 
 use super::live::Stage;
 use crate::messages::{Message, MessageError, Messages};

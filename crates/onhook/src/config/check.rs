@@ -248,13 +248,13 @@ fn limits(document: &Document<'_>, problems: &mut Vec<Problem>) {
         ));
     }
     let session_expires = calls.session_expires.0;
-    if !session_expires.is_zero() && session_expires.as_secs() < call::SHORTEST_INTERVAL.into() {
+    if !session_expires.is_zero() && session_expires.as_secs() < sip::SHORTEST_INTERVAL.into() {
         problems.push(
             Problem::new(
                 document.place("calls.session_expires"),
                 format!(
                     "session_expires cannot be shorter than {} s (RFC 4028)",
-                    call::SHORTEST_INTERVAL
+                    sip::SHORTEST_INTERVAL
                 ),
             )
             .help(r#"for no session timers: session_expires = "0s""#),

@@ -2,7 +2,8 @@
 
 use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use call::{ALLOW, APPLICATION_SDP, CSeq, Dialog, Local, Method, Reply};
+use call::{Dialog, Local};
+use sip::{ALLOW, APPLICATION_SDP, CSeq, Method, Reply};
 use tokio::{
     sync::mpsc,
     time::{sleep, timeout},
@@ -46,7 +47,7 @@ impl Leg {
         let request = &self.invite.request;
         self.received(&self.invite).await;
         self.tell(What::Invited {
-            from: call::uri::addr_spec(&request.from).to_owned(),
+            from: sip::uri::addr_spec(&request.from).to_owned(),
             number: user_part(&request.request_uri).to_owned(),
             call_id: request.call_id.as_str().to_owned(),
             source: self.invite.source,

@@ -22,8 +22,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use call::{ALLOW, BranchKey, CallIdHeader, Dialog, Method, Reply, Tag};
+use call::Dialog;
 use media::{Codec, PortPool, PortPoolOptions};
+use sip::{ALLOW, BranchKey, CallIdHeader, Method, Reply, Tag};
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -190,7 +191,7 @@ async fn dispatch(shared: Arc<Shared>, mut incoming: mpsc::Receiver<SipEvent>, l
         match event {
             SipEvent::Request(request) => shared.take(request, &legs),
             SipEvent::Response(response) if response.status >= 200 => {
-                if let Some(tag) = call::uri::tag(&response.from) {
+                if let Some(tag) = sip::uri::tag(&response.from) {
                     let key = (response.call_id.clone(), Tag::new(tag));
                     shared.answered(|leg| *leg == key, Some(response.status));
                 }

@@ -6,8 +6,8 @@ use std::{
     time::Duration,
 };
 
-use call::sdp::{self, Agreed, LocalMedia, SdpError};
 use media::{Codec, Ear, Heard, Hearing, PortError, PortPool, RtpPort};
+use sip::sdp::{self, Agreed, LocalMedia, SdpError};
 
 pub(super) struct Sound {
     port: RtpPort,

@@ -7,9 +7,9 @@ mod wiring;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use call::BranchKey;
 use media::{ClipCache, Pacer, PortPool, PortPoolOptions};
 use serde::Serialize;
+use sip::BranchKey;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 

@@ -2,7 +2,8 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use call::{BranchKey, Limits, digest::Credentials, sdp};
+use call::Limits;
+use sip::{BranchKey, digest::Credentials, sdp};
 
 use crate::{
     calls, config,

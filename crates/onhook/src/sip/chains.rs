@@ -5,8 +5,8 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use call::{CallIdHeader, Outgoing, Tx};
 use rsipstack::transaction::{key::TransactionKey, transaction::TransactionEventSender};
+use sip::{CallIdHeader, Outgoing, Tx};
 
 /// Messages of all calls that wait to be sent.
 pub(super) const WAITING: usize = 65_536;

@@ -10,7 +10,6 @@ use std::{
     sync::Arc,
 };
 
-use call::{CallIdHeader, Method, Outgoing, Tx};
 use rsipstack::{
     sip::{self as rsip, SipMessage},
     transaction::{
@@ -20,6 +19,7 @@ use rsipstack::{
     },
     transport::{SipAddr, SipConnection},
 };
+use sip::{CallIdHeader, Method, Outgoing, Tx};
 use tokio::time::timeout;
 
 use super::{

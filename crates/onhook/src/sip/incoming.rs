@@ -11,11 +11,11 @@ use std::{
     },
 };
 
-use call::{Reply, Tag};
 use rsipstack::{
     sip::{self as rsip, SipMessage},
     transaction::transaction::{Transaction, TransactionEvent, TransactionEventSender},
 };
+use sip::{Reply, Tag};
 use tokio::sync::mpsc;
 
 use super::{
@@ -31,7 +31,7 @@ const PROGRESS: usize = 4;
 
 /// A request of a peer. Dropped without a final reply, it is answered with 500.
 pub struct Incoming {
-    pub request: call::Request,
+    pub request: sip::Request,
     /// Where it came from.
     pub source: SocketAddr,
     pub transport: Transport,
@@ -43,7 +43,7 @@ pub struct Incoming {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InviteProgress {
     /// The peer has our final response. The ACK of a 2xx may carry the answer to our offer.
-    Acked(Box<call::Request>),
+    Acked(Box<sip::Request>),
     /// The peer gave up; its CANCEL has been answered. Reply 487 now.
     Cancelled,
     /// Our 2xx was repeated for 64 × T1 and never ACKed: the dialog is to be ended with a BYE (RFC 3261 §13.3.1.4).
@@ -104,7 +104,7 @@ impl Replies {
     }
 }
 
-fn sound(message: &rsip::Request) -> Result<call::Request, Reply> {
+fn sound(message: &rsip::Request) -> Result<sip::Request, Reply> {
     match refuse::refusal(message) {
         None => wire::request(message).ok_or_else(|| Reply::status(400)),
         Some(refusal) => Err(refusal),

@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use call::{CallIdHeader, Method};
+use sip::{CallIdHeader, Method};
 
 use super::{
     NoResponse, drive,
@@ -41,7 +41,7 @@ async fn options(core: &Arc<Core>, kept: &Kept) -> Result<(), NoResponse> {
         from_tag: &random_text(),
         call_id: &CallIdHeader::new(random_text()),
         cseq: 1,
-        headers: &[("Accept", call::APPLICATION_SDP.to_owned())],
+        headers: &[("Accept", sip::APPLICATION_SDP.to_owned())],
     };
     drive::ask(core, &request.print(core, kept, &local)).await.map(|_| ())
 }

@@ -49,8 +49,9 @@ use std::{
     time::Duration,
 };
 
-use call::{CallIdHeader, Local, Outgoing, Tag, Tx};
+use call::Local;
 use rsipstack::{EndpointBuilder, transaction::transaction::TransactionEvent, transport::TransportLayer};
+use sip::{CallIdHeader, Outgoing, Tag, Tx};
 use tokio::{
     sync::{mpsc, watch},
     time::timeout,
@@ -90,7 +91,7 @@ const CLOSE: Duration = Duration::from_secs(2);
 )]
 pub enum SipEvent {
     /// A response that a peer sent, except a 2xx to INVITE.
-    Response(call::Response),
+    Response(sip::Response),
     /// A transaction ended without a final response from the peer.
     NoResponse {
         call_id: CallIdHeader,
@@ -99,7 +100,7 @@ pub enum SipEvent {
     },
     /// A 2xx to an INVITE of ours: each one, also repeated, of another fork, or late. It may come before the
     /// [`SipEvent::Response`] of a provisional that was sent earlier.
-    Answer(call::Response),
+    Answer(sip::Response),
     /// A request of a peer.
     Request(Incoming),
 }

@@ -1,6 +1,7 @@
 //! Requests that belong to a trunk and to no call.
 
-use call::{CSeq, CallIdHeader, Local, Method, Outgoing, Tx, uri};
+use call::Local;
+use sip::{CSeq, CallIdHeader, Method, Outgoing, Tx, uri};
 
 use super::{shared::Core, trunk::Kept};
 

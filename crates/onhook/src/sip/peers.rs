@@ -15,7 +15,7 @@ use std::{
     },
 };
 
-use call::CallIdHeader;
+use sip::CallIdHeader;
 
 use super::trunk::Kept;
 use crate::reach::{Network, Reach};

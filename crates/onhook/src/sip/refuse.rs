@@ -4,8 +4,8 @@
 
 use std::mem::discriminant;
 
-use call::{Reply, uri};
 use rsipstack::sip::{self as rsip, Header, prelude::*};
+use sip::{Reply, uri};
 
 /// The refusal that a request deserves whatever it asks for; `None` when it is sound.
 pub(super) fn refusal(message: &rsip::Request) -> Option<Reply> {
@@ -30,8 +30,8 @@ pub(super) fn no_call(message: &rsip::Request) -> Reply {
         // Something inside a dialog that we do not have (RFC 3261 §12.2.2).
         _ if has_tag => Reply::status(481),
         // What could never be an offer (RFC 3261 §8.2.3).
-        Some(media_type) if !media_type.eq_ignore_ascii_case(call::APPLICATION_SDP) => {
-            Reply::status(415).with("Accept", call::APPLICATION_SDP)
+        Some(media_type) if !media_type.eq_ignore_ascii_case(sip::APPLICATION_SDP) => {
+            Reply::status(415).with("Accept", sip::APPLICATION_SDP)
         }
         _ => Reply::status(480),
     };

@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use call::{
+use sip::{
     CallIdHeader, Method,
     digest::{Authenticator, Subject},
 };

@@ -3,8 +3,9 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use call::{BranchKey, Local};
+use call::Local;
 use rsipstack::transaction::endpoint::{EndpointInnerRef, EndpointOption};
+use sip::BranchKey;
 use tokio::{sync::mpsc, task::JoinSet};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -101,7 +102,7 @@ impl Core {
         let contact = format!("sip:onhook@{sent_by}");
         Ok(Local {
             via: format!("{} {sent_by}", transport.sent_protocol()),
-            contact: call::uri::with_transport(&contact, transport.as_str()),
+            contact: sip::uri::with_transport(&contact, transport.as_str()),
             transport: transport.as_str().to_owned(),
         })
     }

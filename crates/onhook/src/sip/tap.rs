@@ -13,7 +13,6 @@ use std::{
     time::Instant,
 };
 
-use call::{BranchKey, CSeq, CallIdHeader, Method, Reply, Tag};
 use rsipstack::{
     sip::{self as rsip, Header, SipMessage, prelude::*},
     transaction::{
@@ -22,6 +21,7 @@ use rsipstack::{
     },
     transport::{SipAddr, SipConnection},
 };
+use sip::{BranchKey, CSeq, CallIdHeader, Method, Reply, Tag};
 use subtle::ConstantTimeEq;
 use tokio::sync::mpsc;
 
@@ -163,7 +163,7 @@ impl Tap {
         live
     }
 
-    fn is_ours(&self, answer: &call::Response) -> bool {
+    fn is_ours(&self, answer: &sip::Response) -> bool {
         let invite = CSeq {
             number: answer.cseq.number,
             method: Method::Invite,
@@ -205,7 +205,7 @@ impl Tap {
             self.refuse(endpoint, message, from, &refuse::no_call(message));
             return false;
         }
-        let in_dialog = message.to_header().is_ok_and(|to| call::uri::tag(to.value()).is_some());
+        let in_dialog = message.to_header().is_ok_and(|to| sip::uri::tag(to.value()).is_some());
         if !in_dialog && endpoint.finished_transactions.len() >= REMEMBERED {
             return false;
         }

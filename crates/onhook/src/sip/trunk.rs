@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use call::digest::{Credentials, DigestError};
+use sip::digest::{Credentials, DigestError};
 use tokio::sync::watch;
 
 use super::{

@@ -5,11 +5,11 @@
 
 use std::net::IpAddr;
 
-use call::{Branch, CSeq, CallIdHeader, Challenge, Method, Reply, SessionHeaders, Tag, uri};
 use rsipstack::{
     sip::{self as rsip, Header, Host, HostWithPort, prelude::*},
     transport::SipAddr,
 };
+use sip::{Branch, CSeq, CallIdHeader, Challenge, Method, Reply, SessionHeaders, Tag, uri};
 
 use super::listen::Transport;
 
@@ -99,9 +99,9 @@ pub(super) fn transport(transport: rsip::Transport) -> Option<Transport> {
 }
 
 /// What the call sees of a response.
-pub(super) fn response(message: &rsip::Response) -> Option<call::Response> {
+pub(super) fn response(message: &rsip::Response) -> Option<sip::Response> {
     let common = Common::read(message)?;
-    Some(call::Response {
+    Some(sip::Response {
         status: message.status_code.code(),
         reason: message
             .wire_reason
@@ -140,9 +140,9 @@ pub(super) fn response(message: &rsip::Response) -> Option<call::Response> {
 }
 
 /// What the call sees of a request.
-pub(super) fn request(message: &rsip::Request) -> Option<call::Request> {
+pub(super) fn request(message: &rsip::Request) -> Option<sip::Request> {
     let common = Common::read(message)?;
-    Some(call::Request {
+    Some(sip::Request {
         method: Method::parse(&message.method.to_string()),
         request_uri: message.uri.to_string(),
         call_id: common.call_id,
@@ -372,10 +372,7 @@ mod tests {
                 .unwrap()
                 .session;
             let expires = session.expires.unwrap();
-            assert_eq!(
-                (expires.interval, expires.refresher),
-                (1800, Some(call::Refresher::Uas))
-            );
+            assert_eq!((expires.interval, expires.refresher), (1800, Some(sip::Refresher::Uas)));
             assert_eq!(session.min_se, Some(120));
             assert!(session.timer && session.update);
         }

@@ -1,7 +1,7 @@
 //! What comes back to a request of ours, and what only looks like it.
 
-use call::{CallIdHeader, Method};
 use onhook::sip::{NoResponse, SipLoad};
+use sip::{CallIdHeader, Method};
 
 use crate::support::{Room, UdpPeer, listen, outgoing, request, soon, timers};
 

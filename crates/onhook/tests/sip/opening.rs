@@ -1,7 +1,7 @@
 //! Opening and closing: ports are taken and given back, and junk disturbs nothing.
 
-use call::{CallIdHeader, Method};
 use onhook::sip::{Sip, SipError, Transport, Trunk};
+use sip::{CallIdHeader, Method};
 use tokio::net::{TcpListener, UdpSocket};
 
 use crate::support::{Room, UdpPeer, listen, outgoing, request, soon};

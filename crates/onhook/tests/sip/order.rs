@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use call::{CallIdHeader, Method};
 use onhook::sip::{Timers, Transport};
+use sip::{CallIdHeader, Method};
 use tokio::net::TcpListener;
 
 use crate::support::{Message, Room, StreamPeer, UdpPeer, listen, outgoing};

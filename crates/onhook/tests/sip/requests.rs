@@ -1,7 +1,7 @@
 //! Requests of peers: delivered once, answered as told, and followed to their end.
 
-use call::{Method, Reply, Tag};
 use onhook::sip::{InviteProgress, Transport};
+use sip::{Method, Reply, Tag};
 
 use crate::support::{Message, Room, UdpPeer, listen, request, soon, timers};
 
@@ -64,7 +64,7 @@ async fn a_2xx_is_repeated_until_its_ack() {
     peer.send(&invite, room.address()).await;
     let mut incoming = room.request().await;
     let reply = Reply {
-        body: Some((call::APPLICATION_SDP, "v=0\r\n".to_owned())),
+        body: Some((sip::APPLICATION_SDP, "v=0\r\n".to_owned())),
         ..Reply::status(200).with("Contact", "<sip:onhook@127.0.0.1>")
     };
     incoming.reply(Some(&Tag::new("ours")), &reply);
@@ -127,11 +127,11 @@ async fn nothing_leaves_after_a_final_reply() {
     let (mut room, peer) = (Room::udp().await, UdpPeer::bind().await);
     peer.send(&request("OPTIONS", "once", 1, ""), room.address()).await;
     let asked = room.request().await;
-    asked.reply(None, &Reply::status(405).with("Allow", call::ALLOW));
+    asked.reply(None, &Reply::status(405).with("Allow", sip::ALLOW));
     asked.reply(None, &Reply::status(200));
     drop(asked);
     let refused = peer.receive().await;
-    assert_eq!((refused.status(), refused.header("Allow")), (Some(405), call::ALLOW));
+    assert_eq!((refused.status(), refused.header("Allow")), (Some(405), sip::ALLOW));
     room.fence(&peer).await;
 }
 

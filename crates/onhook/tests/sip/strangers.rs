@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use call::{CallIdHeader, Method, Reply};
 use onhook::reach::Reach;
 use onhook::sip::{Listen, SipEvent, Timers, Transport, Trunk};
+use sip::{CallIdHeader, Method, Reply};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpSocket, TcpStream},

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use call::{CallIdHeader, Method, Reply};
 use onhook::sip::{NoResponse, SipEvent, Timers, Transport};
+use sip::{CallIdHeader, Method, Reply};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::{Room, StreamPeer, UdpPeer, listen, outgoing, request, soon};

@@ -2,8 +2,9 @@
 
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
-use call::{Branch, BranchKey, CSeq, CallIdHeader, Local, Method, Outgoing, Tx};
+use call::Local;
 use onhook::sip::{Incoming, Listen, NoResponse, Sip, SipEvent, Timers, Trunk};
+use sip::{Branch, BranchKey, CSeq, CallIdHeader, Method, Outgoing, Tx};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::UdpSocket,
@@ -65,14 +66,14 @@ impl Room {
         soon("an event", self.events.recv()).await.unwrap()
     }
 
-    pub(crate) async fn response(&mut self) -> call::Response {
+    pub(crate) async fn response(&mut self) -> sip::Response {
         match self.event().await {
             SipEvent::Response(response) => response,
             other => panic!("no response but {other:?}"),
         }
     }
 
-    pub(crate) async fn answer(&mut self) -> call::Response {
+    pub(crate) async fn answer(&mut self) -> sip::Response {
         match self.event().await {
             SipEvent::Answer(answer) => answer,
             other => panic!("no answer but {other:?}"),
@@ -98,7 +99,7 @@ impl Room {
         peer.send(&request("OPTIONS", "fence", 1, ""), self.address()).await;
         let asked = self.request().await;
         assert_eq!(asked.request.method, Method::Options);
-        asked.reply(None, &call::Reply::status(200));
+        asked.reply(None, &sip::Reply::status(200));
         let next = peer.receive().await;
         assert!(
             next.is_response_to("OPTIONS"),

@@ -2,11 +2,11 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use call::{CallIdHeader, Method, Reply};
 use onhook::sip::{NoResponse, Timers, TlsClient, TlsServer, Transport, Trunk};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::{RootCertStore, ServerConfig, server::WebPkiClientVerifier};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject};
+use sip::{CallIdHeader, Method, Reply};
 use tempfile::TempDir;
 use tokio::{
     io::AsyncReadExt,

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use call::{
+use onhook::sip::{Reachability, RegisterError, Registration, RegistrationState, Sip, Trunk, TrunkState};
+use sip::{
     Method,
     digest::{Credentials, DigestError},
 };
-use onhook::sip::{Reachability, RegisterError, Registration, RegistrationState, Sip, Trunk, TrunkState};
 use tokio::sync::watch;
 
 use crate::support::{Message, Room, UdpPeer, listen, request, soon};

@@ -2,8 +2,8 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use call::{Branch, BranchKey, CSeq, CallIdHeader, Method, Outgoing, Tx};
 use onhook::sip::{Listen, Sip, SipEvent, Transport};
+use sip::{Branch, BranchKey, CSeq, CallIdHeader, Method, Outgoing, Tx};
 use tokio::{net::UdpSocket, sync::mpsc, time::timeout};
 
 use crate::{message, panics};

@@ -2,7 +2,8 @@
 
 use std::rc::Rc;
 
-use call::{Call, Method, Outgoing, Reply, SessionHeaders, Silence, Tx};
+use call::{Call, Silence};
+use sip::{Method, Outgoing, Reply, SessionHeaders, Tx};
 
 use super::Client;
 use crate::{

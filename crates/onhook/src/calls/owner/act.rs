@@ -2,12 +2,13 @@
 
 use std::{net::IpAddr, time::SystemTime};
 
-use call::{
-    MediaCommand, Moment, Output, Phase, Record, Reply, Save,
-    sdp::{Agreed, Codec},
-};
+use call::{MediaCommand, Output, Phase, Record, Save};
 use media::{Clip, ClipError, PlayEnd, Playing};
 use serde::{Deserialize, Serialize};
+use sip::{
+    Moment, Reply,
+    sdp::{Agreed, Codec},
+};
 
 use super::{Key, Note, Owner, SoundUnavailable};
 use crate::{
@@ -110,7 +111,7 @@ impl Owner {
         let Some(mut incoming) = live.requests.remove(&id) else {
             return;
         };
-        let awaits_ack = incoming.request.method == call::Method::Invite && (200..300).contains(&reply.status);
+        let awaits_ack = incoming.request.method == sip::Method::Invite && (200..300).contains(&reply.status);
         incoming.reply(None, &reply);
         if awaits_ack {
             let notes = self.notes.clone();

@@ -5,7 +5,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use call::{Call, Record, Response, Surroundings, sdp::LocalMedia};
+use call::{Call, Record, Surroundings};
+use sip::{Response, sdp::LocalMedia};
 use tokio::{sync::watch, time::sleep};
 
 use super::{

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use call::Moment;
+use sip::Moment;
 
 use super::Key;
 

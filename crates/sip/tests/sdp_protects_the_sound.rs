@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use call::sdp::{Codec, LocalMedia, Protection, SdpError, SrtpKey, accept, answer, offer};
+use sip::sdp::{Codec, LocalMedia, Protection, SdpError, SrtpKey, accept, answer, offer};
 
 const OURS: &str = "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFB";
 const THEIRS: &str = "QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJC";

@@ -1,10 +1,10 @@
 //! Digest answers against the RFCs' own examples and against another implementation.
 
-use call::{
+use proptest::prelude::*;
+use sip::{
     Challenge, Method,
     digest::{Authenticator, Credentials, DigestError, Subject, answer},
 };
-use proptest::prelude::*;
 
 fn mufasa(password: &str) -> Credentials {
     Credentials {

@@ -8,7 +8,7 @@ use crate::method::Method;
 pub const SHORTEST_INTERVAL: u32 = 90;
 
 /// The option tag of session timers (RFC 4028 §7).
-pub(crate) const OPTION_TAG: &str = "timer";
+pub const OPTION_TAG: &str = "timer";
 
 /// Who refreshes, named by the roles in the transaction at hand and not by those in the call (RFC 4028 §4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

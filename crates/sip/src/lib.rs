@@ -1,0 +1,21 @@
+//! SIP as a language: what messages say, without I/O.
+//!
+//! This room reads no clock, makes no random numbers and knows no socket (promise 1). Names are those of the RFCs.
+
+mod branch;
+pub mod digest;
+mod message;
+mod method;
+mod moment;
+pub mod sdp;
+mod session_headers;
+mod transport;
+pub mod uri;
+
+pub use branch::BranchKey;
+pub use message::{
+    ALLOW, APPLICATION_SDP, Branch, CSeq, CallIdHeader, Challenge, Method, Outgoing, Reply, Request, Response, Tag, Tx,
+};
+pub use moment::Moment;
+pub use session_headers::{OPTION_TAG, Refresher, SHORTEST_INTERVAL, SessionExpires, SessionHeaders};
+pub use transport::{Path, Transport, UnknownTransport};
