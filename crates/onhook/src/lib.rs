@@ -11,6 +11,7 @@ pub mod http;
 pub mod journal;
 pub mod messages;
 pub mod metrics;
+pub mod net;
 pub mod numbering;
 pub mod operations;
 mod panics;

@@ -2,48 +2,14 @@
 //!
 //! Plain data. The configuration file has its own types; they are mapped onto these where `serve` is put together.
 
-use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::time::Duration;
 
 use sip::BranchKey;
 
 pub use sip::{Transport, UnknownTransport};
 
+pub use crate::net::{Listener, ListenerError, TlsClient, TlsServer};
 use crate::reach::Network;
-
-/// One place to listen at. Port 0 lets the system choose; [`Sip::listening`](super::Sip::listening) tells what it chose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Listener {
-    pub transport: Transport,
-    pub address: SocketAddr,
-}
-
-impl fmt::Display for Listener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.transport, self.address)
-    }
-}
-
-/// Why a text names no listener.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ListenerError {
-    #[error("a SIP listener begins with udp:, tcp: or tls:")]
-    NoTransport,
-    #[error("after the transport comes an IP address and a port, as in udp:192.0.2.1:5060 or tcp:[::1]:5060")]
-    NoAddress,
-}
-
-impl FromStr for Listener {
-    type Err = ListenerError;
-
-    /// The form of the configuration file: `udp:127.0.0.1:5060`.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (transport, address) = text.split_once(':').ok_or(ListenerError::NoTransport)?;
-        Ok(Self {
-            transport: transport.parse().map_err(|_| ListenerError::NoTransport)?,
-            address: address.parse().map_err(|_| ListenerError::NoAddress)?,
-        })
-    }
-}
 
 /// The timers of RFC 3261 §17; B, F, H and L are 64 × `t1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,24 +30,6 @@ impl Default for Timers {
             t4: Duration::from_secs(5),
         }
     }
-}
-
-/// Our certificate for `tls:` listeners, both files in PEM.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsServer {
-    pub cert: PathBuf,
-    pub key: PathBuf,
-}
-
-/// How a peer's certificate is verified, and what we show it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TlsClient {
-    /// Roots to trust, in PEM. Without it, those of the system.
-    pub ca_file: Option<PathBuf>,
-    /// The name the certificate must have; else the host of the URI that is called.
-    pub server_name: Option<String>,
-    /// Certificate and key to show when the peer asks for one, in PEM.
-    pub identity: Option<TlsServer>,
 }
 
 /// Everything that [`Sip::start`](super::Sip::start) needs besides the trunks.
@@ -129,20 +77,5 @@ impl Listen {
             takes_calls: true,
             branch_key,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_listener_prints_as_it_is_configured() {
-        for text in ["udp:127.0.0.1:5060", "tcp:[::1]:0", "tls:0.0.0.0:5061"] {
-            assert_eq!(text.parse::<Listener>().unwrap().to_string(), text);
-        }
-        assert_eq!("127.0.0.1:5060".parse::<Listener>(), Err(ListenerError::NoTransport));
-        assert_eq!("udp:localhost:5060".parse::<Listener>(), Err(ListenerError::NoAddress));
-        assert_eq!("udp:127.0.0.1".parse::<Listener>(), Err(ListenerError::NoAddress));
     }
 }

@@ -13,7 +13,7 @@
 //! read      our sockets, message by message                    stream   TCP and TLS connections, as the library has them
 //! accept    connections that peers open                        places   how many they may
 //! connect   from a URI to a connection                         refuse   requests that nobody could serve
-//! net, tls  our sockets and certificates                       peers    who is listened to at all
+//! net       our sockets                                        peers    who is listened to at all
 //! trunk     a way out, and its state                           wire     text, messages, views, URIs
 //! register  the binding of our Contact                         keep_alive  whether a trunk is there
 //! out_of_call  what both of these send
@@ -39,7 +39,6 @@ mod register;
 mod shared;
 mod stream;
 mod tap;
-mod tls;
 mod trunk;
 mod wire;
 
@@ -58,10 +57,10 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub use crate::net::TlsError;
 pub use incoming::{Incoming, InviteProgress};
 pub use listen::{Listen, Listener, ListenerError, Timers, TlsClient, TlsServer, Transport, UnknownTransport};
 pub use net::BindError;
-pub use tls::TlsError;
 pub use trunk::{Reachability, RegisterError, Registration, RegistrationState, Trunk, TrunkState};
 
 use chains::Chains;
@@ -74,7 +73,7 @@ use shared::Core;
 use tap::{Allowance, Load};
 use trunk::Kept;
 
-use crate::{panics, reach::Reach};
+use crate::{net::tls, panics, reach::Reach};
 
 /// Events that wait for the owner of the calls.
 const EVENTS: usize = 4096;

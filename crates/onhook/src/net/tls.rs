@@ -19,7 +19,7 @@ use rustls_pki_types::ServerName;
 use tokio::{io::AsyncBufReadExt, net::TcpStream, time::timeout};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use super::listen::{TlsClient, TlsServer};
+use super::listener::{TlsClient, TlsServer};
 use crate::pem::{self, PemError};
 
 /// Where distributions keep the roots they trust.
@@ -50,13 +50,13 @@ fn provider() -> Arc<CryptoProvider> {
 }
 
 /// What `tls:` listeners show to those who connect, as it was last read.
-pub(super) struct Served {
+pub(crate) struct Served {
     files: TlsServer,
     now: RwLock<Arc<ServerConfig>>,
 }
 
 impl Served {
-    pub(super) fn load(files: &TlsServer) -> Result<Self, TlsError> {
+    pub(crate) fn load(files: &TlsServer) -> Result<Self, TlsError> {
         Ok(Self {
             files: files.clone(),
             now: RwLock::new(server(files)?),
@@ -64,13 +64,13 @@ impl Served {
     }
 
     /// Reads the files again; with an error, what was shown before is shown on.
-    pub(super) fn reload(&self) -> Result<(), TlsError> {
+    pub(crate) fn reload(&self) -> Result<(), TlsError> {
         let config = server(&self.files)?;
         *self.now.write().unwrap_or_else(PoisonError::into_inner) = config;
         Ok(())
     }
 
-    pub(super) fn now(&self) -> Arc<ServerConfig> {
+    pub(crate) fn now(&self) -> Arc<ServerConfig> {
         self.now.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -85,7 +85,7 @@ fn server(tls: &TlsServer) -> Result<Arc<ServerConfig>, TlsError> {
 
 /// How one peer is verified.
 #[derive(Clone)]
-pub(super) struct Verifier {
+pub(crate) struct Verifier {
     config: Arc<ClientConfig>,
     server_name: Option<ServerName<'static>>,
 }
@@ -117,7 +117,7 @@ impl Verifier {
     }
 
     /// The name that a certificate must have when `host` is called (RFC 5922 §7.2).
-    pub(super) fn name(&self, host: &str) -> Result<ServerName<'static>, TlsError> {
+    pub(crate) fn name(&self, host: &str) -> Result<ServerName<'static>, TlsError> {
         match &self.server_name {
             Some(name) => Ok(name.clone()),
             None => name(host),
@@ -126,7 +126,7 @@ impl Verifier {
 
     /// The handshake, with the peer's word on our certificate if it asked for one: in TLS 1.3 that comes when we are done,
     /// and without a look at it the first request would wait for Timer B.
-    pub(super) async fn handshake(
+    pub(crate) async fn handshake(
         &self,
         name: ServerName<'static>,
         stream: TcpStream,
@@ -180,7 +180,7 @@ impl fmt::Debug for Verifier {
 
 /// Why a certificate was refused, the peer's or ours, in words for whoever runs the server; `None` when the handshake
 /// failed otherwise.
-pub(super) fn refused(error: &io::Error) -> Option<String> {
+pub(crate) fn refused(error: &io::Error) -> Option<String> {
     let why = match error.get_ref()?.downcast_ref::<rustls::Error>()? {
         rustls::Error::InvalidCertificate(why) => why,
         rustls::Error::AlertReceived(alert) => return ours_refused(*alert),
@@ -225,14 +225,14 @@ fn name(text: &str) -> Result<ServerName<'static>, TlsError> {
 
 /// The verifiers of all trunks. One trunk's private roots vouch for nobody but that trunk.
 #[derive(Debug, Default)]
-pub(super) struct Verifiers {
+pub(crate) struct Verifiers {
     trunks: HashMap<String, Verifier>,
     others: Option<Verifier>,
 }
 
 impl Verifiers {
     /// `trunks`: the hosts that a TLS trunk is called at, with its settings. `others` is read when TLS is used at all.
-    pub(super) fn load(trunks: &[(String, TlsClient)], others: Option<&TlsClient>) -> Result<Self, TlsError> {
+    pub(crate) fn load(trunks: &[(String, TlsClient)], others: Option<&TlsClient>) -> Result<Self, TlsError> {
         Ok(Self {
             trunks: trunks
                 .iter()
@@ -243,7 +243,7 @@ impl Verifiers {
     }
 
     /// The one for `host`, as a URI names it.
-    pub(super) fn towards(&self, host: &str) -> Option<&Verifier> {
+    pub(crate) fn towards(&self, host: &str) -> Option<&Verifier> {
         self.trunks.get(&host.to_ascii_lowercase()).or(self.others.as_ref())
     }
 }
