@@ -11,6 +11,7 @@ mod moment;
 mod received;
 pub mod sdp;
 mod session_headers;
+mod transaction;
 mod transport;
 pub mod uri;
 
@@ -22,4 +23,5 @@ pub use message::{
 pub use moment::Moment;
 pub use received::{Message, Start, Unreadable};
 pub use session_headers::{OPTION_TAG, Refresher, SHORTEST_INTERVAL, SessionExpires, SessionHeaders};
+pub use transaction::{Bounds, ForClient, ForServer, Load, ServerId, Timers, TransactionEvent, Transactions, Transmit};
 pub use transport::{Path, Transport, UnknownTransport};

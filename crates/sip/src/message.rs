@@ -60,7 +60,7 @@ pub struct CSeq {
 }
 
 /// One client transaction of a call, by the two values that RFC 3261 §17.1.3 matches responses with.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tx {
     pub branch: Branch,
     pub method: Method,

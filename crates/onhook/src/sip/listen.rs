@@ -6,31 +6,10 @@ use std::time::Duration;
 
 use sip::BranchKey;
 
-pub use sip::{Transport, UnknownTransport};
+pub use sip::{Timers, Transport, UnknownTransport};
 
 pub use crate::net::{Listener, ListenerError, TlsClient, TlsServer};
 use crate::reach::Network;
-
-/// The timers of RFC 3261 §17; B, F, H and L are 64 × `t1`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timers {
-    /// Round-trip estimate: the first repetition comes after it.
-    pub t1: Duration,
-    /// Longest time between repetitions.
-    pub t2: Duration,
-    /// How long a message may stay in the network.
-    pub t4: Duration,
-}
-
-impl Default for Timers {
-    fn default() -> Self {
-        Self {
-            t1: Duration::from_millis(500),
-            t2: Duration::from_secs(4),
-            t4: Duration::from_secs(5),
-        }
-    }
-}
 
 /// Everything that [`Sip::start`](super::Sip::start) needs besides the trunks.
 #[derive(Clone, Debug)]
