@@ -2,15 +2,18 @@
 //!
 //! [`Transactions`] repeats what may be lost, absorbs what comes twice, and says once what happened. It does no I/O and
 //! is told the time. It does not know calls, dialogs or peers, and chooses no destination: everything leaves on the path
-//! that its first message took.
+//! that its first message took, or, as the answer to a request that came again, on the path of that.
 
 mod ack;
 mod client;
+mod key;
+mod server;
 mod wheel;
 
 use std::{collections::VecDeque, time::Duration};
 
 use client::Clients;
+use server::Servers;
 use wheel::{Wheel, Whose};
 
 use crate::{message::Tx, moment::Moment, received::Message, transport::Path};
@@ -156,6 +159,7 @@ pub struct Load {
 #[derive(Debug)]
 pub struct Transactions {
     clients: Clients,
+    servers: Servers,
     shared: Shared,
 }
 
@@ -198,6 +202,7 @@ impl Transactions {
         let t2 = timers.t2.max(t1);
         Self {
             clients: Clients::default(),
+            servers: Servers::default(),
             shared: Shared {
                 timers: Timers { t1, t2, ..timers },
                 bounds,
@@ -233,6 +238,7 @@ impl Transactions {
     /// unreachable (RFC 3261 §17.1.4), server transactions end.
     pub fn unreachable(&mut self, _now: Moment, path: &Path) {
         self.clients.unreachable(path, &mut self.shared);
+        self.servers.unreachable(path, &mut self.shared);
     }
 
     /// Whether a request of ours has no final response yet.
@@ -247,28 +253,30 @@ impl Transactions {
     }
 
     /// A request came (RFC 3261 §17.2.3).
-    pub fn handle_request(&mut self, _now: Moment, _path: Path, _message: &Message<'_>) -> ForServer {
-        ForServer::New
+    pub fn handle_request(&mut self, now: Moment, path: Path, message: &Message<'_>) -> ForServer {
+        self.servers.handle_request(now, path, message, &mut self.shared)
     }
 
     /// Makes the server transaction of a request that is [`New`](ForServer::New), or of a CANCEL. Nothing when there are
     /// too many; the request can then be answered without one. The 100 to an INVITE is the caller's to send.
-    pub fn accept(&mut self, _now: Moment, _path: Path, _message: &Message<'_>) -> Option<ServerId> {
-        None
+    pub fn accept(&mut self, _now: Moment, path: Path, message: &Message<'_>) -> Option<ServerId> {
+        self.servers.accept(path, message, &mut self.shared)
     }
 
     /// Sends our response, printed. After a final one nothing more leaves; a transaction that is over is passed over.
     ///
     /// A 2xx to an INVITE is repeated here, T1 after it and then each time twice as late up to T2, until its ACK (RFC 3261
     /// §13.3.1.4, where that is the caller's).
-    pub fn reply(&mut self, _now: Moment, _id: ServerId, _status: u16, _bytes: Vec<u8>) {}
+    pub fn reply(&mut self, now: Moment, id: ServerId, status: u16, bytes: Vec<u8>) {
+        self.servers.reply(now, id, status, bytes, &mut self.shared);
+    }
 
     /// Does what is due by now.
     pub fn handle_timeout(&mut self, now: Moment) {
         while let Some((at, whose)) = self.shared.wheel.first().filter(|(at, _)| *at <= now) {
             match whose {
                 Whose::Client(id) => self.clients.handle_timeout(at, id, &mut self.shared),
-                Whose::Server(_) => break,
+                Whose::Server(id) => self.servers.handle_timeout(at, id, &mut self.shared),
             }
         }
     }
@@ -278,7 +286,7 @@ impl Transactions {
     pub fn poll_timeout(&self) -> Option<(Moment, &'static str)> {
         match self.shared.wheel.first()? {
             (_, Whose::Client(id)) => self.clients.next(id),
-            (_, Whose::Server(_)) => None,
+            (_, Whose::Server(id)) => self.servers.next(id),
         }
     }
 
@@ -299,8 +307,8 @@ impl Transactions {
             waiting: self.clients.waiting(),
             finished: self.clients.finished(),
             client_bytes: self.clients.bytes(),
-            servers: 0,
-            server_bytes: 0,
+            servers: self.servers.len(),
+            server_bytes: self.servers.bytes(),
         }
     }
 }

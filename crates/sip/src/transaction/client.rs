@@ -37,19 +37,23 @@ struct Waiting {
     end: Option<Moment>,
 }
 
-/// Completed or Accepted: what still comes is absorbed.
+/// What still comes is absorbed.
 #[derive(Debug)]
 struct Finished {
     tx: Tx,
+    state: Absorbs,
+    /// Timer D, K or M.
     end: Moment,
-    refused: Option<Box<Refused>>,
 }
 
-/// What answers a refusal that comes again.
 #[derive(Debug)]
-struct Refused {
-    path: Path,
-    ack: Box<[u8]>,
+enum Absorbs {
+    /// A refused INVITE, Completed. A refusal that comes again is answered with this, on this path.
+    Refused { path: Path, ack: Box<[u8]> },
+    /// A 2xx to an INVITE: Accepted.
+    Answered,
+    /// Any other request, Completed.
+    Done,
 }
 
 impl Waiting {
@@ -65,12 +69,19 @@ impl Waiting {
 
 impl Finished {
     fn next(&self) -> Due {
-        let letter = match self.tx.method {
-            Method::Invite if self.refused.is_some() => "D",
-            Method::Invite => "M",
-            _ => "K",
+        let letter = match self.state {
+            Absorbs::Refused { .. } => "D",
+            Absorbs::Answered => "M",
+            Absorbs::Done => "K",
         };
         (self.end, letter)
+    }
+
+    fn bytes(&self) -> usize {
+        match &self.state {
+            Absorbs::Refused { ack, .. } => ack.len(),
+            Absorbs::Answered | Absorbs::Done => 0,
+        }
     }
 }
 
@@ -119,7 +130,10 @@ impl Clients {
     }
 
     fn begin(&mut self, waiting: Waiting, shared: &mut Shared) -> bool {
-        self.forget(&waiting.tx, shared);
+        if let Some(id) = self.by_tx.get(&waiting.tx).copied() {
+            self.end_waiting(id, shared);
+            self.end_finished(id, shared);
+        }
         let bounds = shared.bounds;
         if self.waiting.len() >= bounds.waiting || self.bytes + waiting.bytes.len() > bounds.client_bytes {
             shared.event(TransactionEvent::Unreachable(waiting.tx));
@@ -135,23 +149,17 @@ impl Clients {
 
     /// Ends a transaction that waits.
     pub(super) fn stop(&mut self, tx: &Tx, shared: &mut Shared) {
-        if let Some(id) = self.by_tx.get(tx).copied()
-            && let Some(waiting) = self.take(id, shared)
-        {
-            self.by_tx.remove(&waiting.tx);
+        if let Some(id) = self.by_tx.get(tx).copied() {
+            self.end_waiting(id, shared);
         }
     }
 
     pub(super) fn unreachable(&mut self, path: &Path, shared: &mut Shared) {
         let on_path = self.waiting.iter().filter(|(_, waiting)| waiting.path == *path);
-        let ids: Vec<ClientId> = on_path.map(|(id, _)| *id).collect();
-        for waiting in ids
-            .into_iter()
-            .filter_map(|id| self.take(id, shared))
-            .collect::<Vec<_>>()
-        {
-            self.by_tx.remove(&waiting.tx);
-            shared.event(TransactionEvent::Unreachable(waiting.tx));
+        for id in on_path.map(|(id, _)| *id).collect::<Vec<_>>() {
+            if let Some(tx) = self.end_waiting(id, shared) {
+                shared.event(TransactionEvent::Unreachable(tx));
+            }
         }
     }
 
@@ -167,34 +175,41 @@ impl Clients {
             method: message.method().clone(),
         };
         let id = self.by_tx.get(&tx).copied();
-        match status {
-            200..=299 if invite => {
+        match (status, id) {
+            (200..=299, id) if invite => {
                 if let Some(id) = id {
-                    self.finish(id, now + shared.timers.t1x64(), None, shared);
+                    self.finish(now, id, Absorbs::Answered, shared);
                 }
                 ForClient::Answer
             }
-            100..=699 => match id {
-                None => ForClient::Stray,
-                Some(id) if !self.waiting.contains_key(&id) => {
+            (100..=699, Some(id)) => {
+                let Some(waiting) = self.waiting.get(&id) else {
                     if invite && status >= 300 {
                         self.acknowledge_again(id, message, shared);
                     }
-                    ForClient::Absorbed
+                    return ForClient::Absorbed;
+                };
+                match status {
+                    ..=199 => {
+                        self.proceed(id, shared);
+                        return ForClient::Provisional(tx);
+                    }
+                    _ if invite => {
+                        let (path, to) = (waiting.path, message.header("To").unwrap_or_default());
+                        let ack = ack::print(&waiting.bytes, &to).unwrap_or_default();
+                        let state = Absorbs::Refused {
+                            path,
+                            ack: ack.as_slice().into(),
+                        };
+                        self.finish(now, id, state, shared);
+                        if !ack.is_empty() {
+                            shared.transmit(path, ack);
+                        }
+                    }
+                    _ => self.finish(now, id, Absorbs::Done, shared),
                 }
-                Some(id) if status < 200 => {
-                    self.proceed(id, shared);
-                    ForClient::Provisional(tx)
-                }
-                Some(id) if invite => {
-                    self.refuse(now, id, message, shared);
-                    ForClient::Final(tx)
-                }
-                Some(id) => {
-                    self.finish(id, now + shared.timers.t4, None, shared);
-                    ForClient::Final(tx)
-                }
-            },
+                ForClient::Final(tx)
+            }
             _ => ForClient::Stray,
         }
     }
@@ -202,19 +217,16 @@ impl Clients {
     /// The timer of a transaction is due. What it sets next is counted from then, however late it is.
     pub(super) fn handle_timeout(&mut self, at: Moment, id: ClientId, shared: &mut Shared) {
         let Some(waiting) = self.waiting.get_mut(&id) else {
-            if let Some(finished) = self.drop_finished(id, shared) {
-                self.by_tx.remove(&finished.tx);
-            }
+            self.end_finished(id, shared);
             return;
         };
-        let before = waiting.next();
         if waiting.end.is_some_and(|end| end <= at) {
-            if let Some(waiting) = self.take(id, shared) {
-                self.by_tx.remove(&waiting.tx);
-                shared.event(TransactionEvent::TimedOut(waiting.tx));
+            if let Some(tx) = self.end_waiting(id, shared) {
+                shared.event(TransactionEvent::TimedOut(tx));
             }
             return;
         }
+        let before = waiting.next();
         if let Some(repeat) = waiting.repeat {
             waiting.repeat = Some(match (waiting.is_invite(), waiting.proceeding) {
                 (true, _) => repeat.next(Duration::MAX),
@@ -246,62 +258,45 @@ impl Clients {
         shared.wheel.turn(Whose::Client(id), before, waiting.next());
     }
 
-    fn refuse(&mut self, now: Moment, id: ClientId, message: &Message<'_>, shared: &mut Shared) {
-        let Some(waiting) = self.waiting.get(&id) else {
-            return;
-        };
-        let path = waiting.path;
-        let to = message.header("To").unwrap_or_default();
-        let refused = ack::print(&waiting.bytes, &to).map(|ack| {
-            shared.transmit(path, ack.clone());
-            Box::new(Refused { path, ack: ack.into() })
-        });
-        self.finish(id, now + shared.timers.t1x64(), refused, shared);
-    }
-
     /// A refusal came again, or that of another fork: its ACK leaves again (§17.1.1.2).
     fn acknowledge_again(&self, id: ClientId, message: &Message<'_>, shared: &mut Shared) {
         let to = message.header("To").unwrap_or_default();
-        if let Some(refused) = self.finished.get(&id).and_then(|finished| finished.refused.as_ref())
-            && let Some(ack) = ack::print(&refused.ack, &to)
+        if let Some(finished) = self.finished.get(&id)
+            && let Absorbs::Refused { path, ack } = &finished.state
+            && let Some(ack) = ack::print(ack, &to)
         {
-            shared.transmit(refused.path, ack);
+            shared.transmit(*path, ack);
         }
     }
 
-    /// Makes a waiting transaction one that absorbs until `end`; on a stream only after a 2xx to an INVITE is there
-    /// anything to absorb (timers D and K are zero there).
-    fn finish(&mut self, id: ClientId, end: Moment, refused: Option<Box<Refused>>, shared: &mut Shared) {
+    /// Makes a waiting transaction one that absorbs, where anything can come again. Timers D and K are zero on streams.
+    fn finish(&mut self, now: Moment, id: ClientId, state: Absorbs, shared: &mut Shared) {
         let Some(waiting) = self.take(id, shared) else {
             return;
         };
-        if waiting.path.transport.is_stream() && (refused.is_some() || !waiting.is_invite()) {
-            self.by_tx.remove(&waiting.tx);
-            return;
+        let lasts = match state {
+            Absorbs::Answered => shared.timers.t1x64(),
+            _ if waiting.path.transport.is_stream() => {
+                self.by_tx.remove(&waiting.tx);
+                return;
+            }
+            Absorbs::Refused { .. } => shared.timers.t1x64(),
+            Absorbs::Done => shared.timers.t4,
+        };
+        // The oldest give way: what comes again is then a stray, and no peer repeats for ever.
+        if self.finished.len() >= shared.bounds.finished
+            && let Some(oldest) = self.finished.first_key_value().map(|(id, _)| *id)
+        {
+            self.end_finished(oldest, shared);
         }
         let finished = Finished {
             tx: waiting.tx,
-            end,
-            refused,
+            state,
+            end: now + lasts,
         };
-        self.bytes += finished.refused.as_ref().map_or(0, |refused| refused.ack.len());
+        self.bytes += finished.bytes();
         shared.wheel.turn(Whose::Client(id), None, Some(finished.next()));
         self.finished.insert(id, finished);
-        // The oldest that absorb give way: what comes again is then a stray, and no peer repeats for ever.
-        if self.finished.len() > shared.bounds.finished
-            && let Some(oldest) = self.finished.first_key_value().map(|(id, _)| *id)
-            && let Some(oldest) = self.drop_finished(oldest, shared)
-        {
-            self.by_tx.remove(&oldest.tx);
-        }
-    }
-
-    /// Ends whatever transaction has this name.
-    fn forget(&mut self, tx: &Tx, shared: &mut Shared) {
-        if let Some(id) = self.by_tx.remove(tx) {
-            self.take(id, shared);
-            self.drop_finished(id, shared);
-        }
     }
 
     fn take(&mut self, id: ClientId, shared: &mut Shared) -> Option<Waiting> {
@@ -311,10 +306,17 @@ impl Clients {
         Some(waiting)
     }
 
-    fn drop_finished(&mut self, id: ClientId, shared: &mut Shared) -> Option<Finished> {
-        let finished = self.finished.remove(&id)?;
-        self.bytes -= finished.refused.as_ref().map_or(0, |refused| refused.ack.len());
-        shared.wheel.turn(Whose::Client(id), Some(finished.next()), None);
-        Some(finished)
+    fn end_waiting(&mut self, id: ClientId, shared: &mut Shared) -> Option<Tx> {
+        let waiting = self.take(id, shared)?;
+        self.by_tx.remove(&waiting.tx);
+        Some(waiting.tx)
+    }
+
+    fn end_finished(&mut self, id: ClientId, shared: &mut Shared) {
+        if let Some(finished) = self.finished.remove(&id) {
+            self.bytes -= finished.bytes();
+            self.by_tx.remove(&finished.tx);
+            shared.wheel.turn(Whose::Client(id), Some(finished.next()), None);
+        }
     }
 }

@@ -13,7 +13,6 @@ pub(super) struct ClientId(pub(super) u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Whose {
     Client(ClientId),
-    #[expect(dead_code, reason = "server transactions follow")]
     Server(ServerId),
 }
 
