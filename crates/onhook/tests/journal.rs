@@ -3,15 +3,19 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, SystemTime};
 
 use onhook::journal::{
-    CallKey, CallState, Ended, IdHash, Journal, JournalError, Recovered, Settings, WriteError, Written,
+    Batches, CallKey, CallState, Ended, IdHash, Journal, JournalError, Outcomes, Recovered, Settings, Write,
+    WriteError, Written,
 };
 use onhook::store::{Reader, Store};
 use rusqlite::Connection;
 
 const DAY: Duration = Duration::from_secs(86_400);
+/// Nothing here takes so long unless it is broken.
+const PATIENCE: Duration = Duration::from_secs(30);
 const SETTINGS: Settings = Settings {
     keep_records: DAY,
     ballast: 0,
@@ -120,6 +124,128 @@ async fn a_thousand_writers_at_once_are_all_answered() {
         recovered.leftovers.iter().map(|call| call.key).collect::<Vec<_>>(),
         keys
     );
+}
+
+/// The batches of a journal, and what is told of them.
+fn batches(journal: &Journal) -> (Batches, Receiver<Outcomes>) {
+    let (told, outcomes) = channel();
+    (journal.batches(move |done| told.send(done).unwrap()), outcomes)
+}
+
+fn intent_of(key: CallKey) -> Write {
+    Write::Intent {
+        key,
+        id_hash: IdHash::of("id"),
+        intent: vec![7; 600],
+    }
+}
+
+fn state_of(key: CallKey, state: CallState) -> Write {
+    Write::State { key, state }
+}
+
+#[tokio::test]
+async fn batches_and_single_entries_are_each_written_in_order() {
+    const ROUNDS: u8 = 100;
+    let (_folder, path) = store_path();
+    let (journal, _) = open(&path);
+    let (mut core, outcomes) = batches(&journal);
+    let [one, other] = [(); 2].map(|()| journal.next_key());
+    let mut written = vec![journal.intent(other, IdHash::of("other"), vec![])];
+    for round in 0..ROUNDS {
+        let number = u64::from(round);
+        let mut batch = vec![(number, state_of(one, state(round, false)))];
+        if round == 0 {
+            batch.insert(0, (1000, intent_of(one)));
+        }
+        assert_eq!(core.submit(batch), []);
+        written.push(journal.state(other, state(round, false)));
+    }
+    for written in written {
+        assert_eq!(written.await, Ok(()));
+    }
+    let told: Vec<Outcomes> = (0..ROUNDS).map(|_| outcomes.recv_timeout(PATIENCE).unwrap()).collect();
+    assert_eq!(told[0], [(1000, Ok(())), (0, Ok(()))]);
+    let numbers: Vec<_> = told[1..].iter().flatten().map(|(number, _)| *number).collect();
+    assert_eq!(
+        numbers,
+        (1..u64::from(ROUNDS)).collect::<Vec<_>>(),
+        "one for each, in order"
+    );
+
+    journal.close().await.unwrap();
+    let (_, recovered) = open(&path);
+    let found: Vec<_> = recovered
+        .leftovers
+        .iter()
+        .map(|call| (call.key, call.state.clone(), call.deaths))
+        .collect();
+    let last = Some(state(ROUNDS - 1, false));
+    assert_eq!(found, [(one, last.clone(), 0), (other, last, 0)]);
+}
+
+#[tokio::test]
+async fn what_waits_in_batches_is_bounded_and_new_calls_are_refused_before_hang_ups() {
+    let (_folder, path) = store_path();
+    let (journal, _) = open(&path);
+    journal.sweep().await.unwrap();
+    let (mut core, outcomes) = batches(&journal);
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+
+    let key = journal.next_key();
+    let many = |write: &dyn Fn() -> Write| (0..10_000).map(|number| (number, write())).collect::<Vec<_>>();
+    assert_eq!(core.submit(many(&|| intent_of(key))), []);
+    let refused = core.submit(many(&|| intent_of(key)));
+    assert_eq!(refused.len(), 20_000 - 16_384 * 3 / 4);
+    assert!(refused.iter().all(|(_, why)| *why == WriteError::QueueFull));
+    let refused = core.submit(many(&|| state_of(key, state(1, true))));
+    assert_eq!(refused.len(), 10_000 - 16_384 / 4, "the rest is for calls that are up");
+
+    other.execute_batch("COMMIT").unwrap();
+    let mut written = 0;
+    while written < 16_384 {
+        let told = outcomes.recv_timeout(PATIENCE).unwrap();
+        assert!(told.iter().all(|(_, outcome)| outcome.is_ok()));
+        written += told.len();
+    }
+    assert_eq!(core.submit(vec![(1, intent_of(key))]), [], "room again");
+}
+
+#[tokio::test]
+async fn what_a_batch_cannot_have_written_is_told_at_once() {
+    let (_folder, path) = store_path();
+    let (journal, _) = open(&path);
+    let (mut core, outcomes) = batches(&journal);
+    let key = journal.next_key();
+    let mut long = state(1, false);
+    long.dialog = vec![0; 64 * 1024 + 1];
+    let batch = vec![(1, state_of(key, long)), (2, state_of(key, state(2, false)))];
+    assert_eq!(core.submit(batch), [(1, WriteError::TooLong)]);
+    assert_eq!(outcomes.recv_timeout(PATIENCE).unwrap(), [(2, Ok(()))]);
+
+    journal.close().await.unwrap();
+    let batch = vec![(3, intent_of(key)), (4, state_of(key, state(3, false)))];
+    assert_eq!(core.submit(batch), [(3, WriteError::Closed), (4, WriteError::Closed)]);
+}
+
+#[tokio::test]
+async fn a_leftover_says_how_often_the_process_died_of_it() {
+    let (_folder, path) = store_path();
+    let (journal, _) = open(&path);
+    let key = journal.next_key();
+    assert_eq!(CallKey::at(key.row()), key);
+    journal.intent(key, IdHash::of("id"), vec![]).await.unwrap();
+    for deaths in 0..3 {
+        let copy = tempfile::tempdir().unwrap();
+        for name in ["onhook.db", "onhook.db-wal", "onhook.db-taking-up"] {
+            let _ = std::fs::copy(path.with_file_name(name), copy.path().join(name));
+        }
+        let (_, mut recovered) = open(&copy.path().join("onhook.db"));
+        assert_eq!(recovered.leftovers[0].deaths, deaths);
+        recovered.taking_up.begin(&[key]);
+        std::fs::copy(recovered.taking_up.path(), path.with_file_name("onhook.db-taking-up")).unwrap();
+    }
 }
 
 #[tokio::test]

@@ -8,7 +8,9 @@
 //! calls that it finds left over: it only lists them.
 
 mod ballast;
+mod batches;
 mod checkpoint;
+mod entry;
 mod failure;
 mod gate;
 mod history;
@@ -36,6 +38,9 @@ use tracing::warn;
 use crate::store::{Reader, Store, StoreError};
 
 use ballast::Ballast;
+pub use batches::{Batches, Outcomes};
+pub use entry::Write;
+use entry::{Answer, Entry};
 use gate::Gate;
 pub use history::{Counted, History};
 pub use recover::{Leftover, Recovered};
@@ -60,6 +65,17 @@ pub struct Settings {
 /// A call's row: incarnation of the server << 40 | counter, so that keys ascend over restarts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CallKey(i64);
+
+impl CallKey {
+    /// The key of the call at this row.
+    pub fn at(row: i64) -> Self {
+        Self(row)
+    }
+
+    pub fn row(self) -> i64 {
+        self.0
+    }
+}
 
 impl fmt::Display for CallKey {
     /// Which life of the server, and which call in it.
@@ -170,37 +186,6 @@ pub struct Journal {
     before: CallKey,
 }
 
-#[derive(Debug)]
-struct Entry {
-    write: Write,
-    answer: oneshot::Sender<Result<(), WriteError>>,
-}
-
-impl Entry {
-    fn is_intent(&self) -> bool {
-        matches!(self.write, Write::Intent { .. })
-    }
-}
-
-#[derive(Debug)]
-enum Write {
-    Intent {
-        key: CallKey,
-        id_hash: IdHash,
-        intent: Vec<u8>,
-    },
-    State {
-        key: CallKey,
-        state: CallState,
-    },
-    Ended {
-        key: CallKey,
-        ended: Ended,
-    },
-    Sweep,
-    Close,
-}
-
 impl Journal {
     /// Opens the journal for the one server that may use this store, and tells what an earlier one left behind.
     /// A ballast that cannot be made is warned of, and tried again when there is room.
@@ -253,6 +238,12 @@ impl Journal {
         History::new(reader, self.before)
     }
 
+    /// Another way in, for whoever has many things to write at once: `done` is told what became of each batch. The writing thread
+    /// calls it, so it must not wait for anything.
+    pub fn batches(&self, done: impl Fn(Outcomes) + Send + Sync + 'static) -> Batches {
+        Batches::new(self.queue.clone(), self.gate.clone(), Arc::new(done))
+    }
+
     /// The key of a new call, above all earlier ones.
     pub fn next_key(&self) -> CallKey {
         CallKey(self.last_key.fetch_add(1, Ordering::Relaxed) + 1)
@@ -273,23 +264,23 @@ impl Journal {
         if self.queue.capacity() <= KEPT_FOR_LIVE_CALLS && !self.queue.is_closed() {
             return Written(Outcome::Refused(WriteError::QueueFull));
         }
-        self.write(intent.len(), Write::Intent { key, id_hash, intent })
+        self.write(Write::Intent { key, id_hash, intent })
     }
 
     /// Writes what has become of a call, over what was known of it.
     pub fn state(&self, key: CallKey, state: CallState) -> Written {
-        self.write(state.dialog.len(), Write::State { key, state })
+        self.write(Write::State { key, state })
     }
 
     /// Writes a call's record and forgets the rest of it.
     pub fn ended(&self, key: CallKey, ended: Ended) -> Written {
-        self.write(ended.record.len(), Write::Ended { key, ended })
+        self.write(Write::Ended { key, ended })
     }
 
     /// Removes some of the records that are too old. It is done on opening, at
     /// every end of a call, and once a minute; nobody has to ask for it.
     pub fn sweep(&self) -> Written {
-        self.write(0, Write::Sweep)
+        self.send(Entry::Sweep)
     }
 
     /// Writes what is waiting, then closes the files. Later entries are refused, from every clone.
@@ -297,21 +288,22 @@ impl Journal {
         let (answer, closed) = oneshot::channel();
         // Unlike all others this one waits for room: it comes once, and nothing is left to do meanwhile.
         self.queue
-            .send(Entry {
-                write: Write::Close,
-                answer,
-            })
+            .send(Entry::Close(answer))
             .await
             .map_err(|_| WriteError::Closed)?;
         closed.await.unwrap_or(Err(WriteError::Closed))
     }
 
-    fn write(&self, length: usize, write: Write) -> Written {
-        if length > MAX_RECORD {
+    fn write(&self, write: Write) -> Written {
+        if write.length() > MAX_RECORD {
             return Written(Outcome::Refused(WriteError::TooLong));
         }
+        self.send(|answer| Entry::Write(write, answer))
+    }
+
+    fn send(&self, entry: impl FnOnce(Answer) -> Entry) -> Written {
         let (answer, written) = oneshot::channel();
-        match self.queue.try_send(Entry { write, answer }) {
+        match self.queue.try_send(entry(answer)) {
             Ok(()) => Written(Outcome::Waiting(written)),
             Err(mpsc::error::TrySendError::Full(_)) => Written(Outcome::Refused(WriteError::QueueFull)),
             Err(mpsc::error::TrySendError::Closed(_)) => Written(Outcome::Refused(WriteError::Closed)),

@@ -23,6 +23,8 @@ pub struct Leftover {
     pub intent: Vec<u8>,
     /// `None` when nothing was heard of it after its intent: its INVITE may or may not have left.
     pub state: Option<CallState>,
+    /// In how many starts in a row, up to this one, the process died while it took this call up.
+    pub deaths: u32,
 }
 
 pub(super) const LEFTOVERS: &str =
@@ -30,7 +32,7 @@ pub(super) const LEFTOVERS: &str =
 
 /// Live calls alone: ended ones are in nobody's way to a BYE, however many there are (see [`super::History`]).
 pub(super) fn recover(connection: &Connection, store: &Path) -> rusqlite::Result<Recovered> {
-    let leftovers: Vec<Leftover> = connection
+    let mut leftovers: Vec<Leftover> = connection
         .prepare(LEFTOVERS)?
         .query_map([], |row| {
             let phase: Option<u8> = row.get(3)?;
@@ -47,12 +49,15 @@ pub(super) fn recover(connection: &Connection, store: &Path) -> rusqlite::Result
                 id_hash: IdHash(row.get(1)?),
                 intent: row.get(2)?,
                 state,
+                deaths: 0,
             })
         })?
         .collect::<Result<_, _>>()?;
     // They are in the order of their keys.
     let is_left = |key| leftovers.binary_search_by_key(&key, |leftover| leftover.key).is_ok();
     let taking_up = TakingUp::read(store, is_left);
-
+    for leftover in &mut leftovers {
+        leftover.deaths = taking_up.deaths(leftover.key);
+    }
     Ok(Recovered { leftovers, taking_up })
 }

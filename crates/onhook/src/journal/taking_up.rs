@@ -75,18 +75,21 @@ impl TakingUp {
 
     /// Says that these are being taken up from now on.
     pub fn begin(&mut self, keys: &[CallKey]) {
-        if !keys.is_empty() {
-            self.mark(keys);
-        }
+        self.go_on(&[], keys);
     }
 
     /// Says that these have been taken up, and nobody died of it.
     pub fn done(&mut self, keys: &[CallKey]) {
-        if keys.is_empty() {
-            return;
+        self.go_on(keys, &[]);
+    }
+
+    /// Both at once: these have been taken up, and those are next. It waits for one mark, for 50 ms at most, and once that was not
+    /// enough for none any more.
+    pub fn go_on(&mut self, done: &[CallKey], next: &[CallKey]) {
+        if !(done.is_empty() && next.is_empty()) {
+            self.deaths.retain(|key, _| !done.contains(key));
+            self.mark(next);
         }
-        self.deaths.retain(|key, _| !keys.contains(key));
-        self.mark(&[]);
     }
 
     fn mark(&mut self, now: &[CallKey]) {
@@ -200,6 +203,19 @@ mod tests {
         third.begin(&[CallKey(2), CallKey(3)]);
         third.done(&[CallKey(2), CallKey(3)]);
         assert_eq!(deaths(&start(&folder)), [0, 0, 0]);
+    }
+
+    #[test]
+    fn one_mark_tells_of_those_that_are_done_and_of_those_that_are_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut first = start(&folder);
+        first.begin(&[CallKey(1), CallKey(2)]);
+        let mut second = start(&folder);
+        second.begin(&[CallKey(1)]);
+        second.go_on(&[CallKey(1)], &[CallKey(3)]);
+        assert_eq!(deaths(&start(&folder)), [0, 1, 1]);
+        second.go_on(&[CallKey(3)], &[]);
+        assert_eq!(deaths(&start(&folder)), [0, 1, 0]);
     }
 
     #[test]

@@ -11,10 +11,10 @@ use tokio::sync::mpsc::WeakSender;
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
+use super::Entry;
 use super::ballast::Ballast;
 use super::checkpoint::checkpoint;
 use super::gate::Gate;
-use super::{Entry, Write};
 use crate::panics::Vital;
 
 /// How often each thing is done.
@@ -112,10 +112,7 @@ fn start_with(
 fn sweep(queue: &WeakSender<Entry>) {
     if let Some(queue) = queue.upgrade() {
         let (answer, _) = oneshot::channel();
-        let _ = queue.try_send(Entry {
-            write: Write::Sweep,
-            answer,
-        });
+        let _ = queue.try_send(Entry::Sweep(answer));
     }
 }
 
@@ -167,7 +164,7 @@ mod tests {
         .unwrap();
 
         for _ in 0..2 {
-            assert!(matches!(entries.blocking_recv().unwrap().write, Write::Sweep));
+            assert!(matches!(entries.blocking_recv().unwrap(), Entry::Sweep(_)));
         }
         // The first look comes before the second sweep.
         assert!(ballast.is_kept());

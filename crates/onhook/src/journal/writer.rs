@@ -11,16 +11,17 @@ use tracing::{error, info};
 
 use super::ballast::Ballast;
 use super::checkpoint::checkpoint;
+use super::entry::{Entry, Write};
 use super::failure::{classify, fail};
 use super::gate::Gate;
 use super::upkeep::Upkeep;
-use super::{Entry, JournalError, Write, WriteError};
+use super::{JournalError, WriteError};
 use crate::crash_points;
 use crate::panics::Vital;
 use crate::store::milliseconds;
 
-/// How many entries one transaction takes at most.
-const BATCH: usize = 2_048;
+/// How many writes one transaction takes at most, unless a single batch has more.
+const TRANSACTION: usize = 2_048;
 /// How many old records one transaction removes at most.
 const SWEEP: i64 = 500;
 /// Bytes in the write-ahead log from which on the writer itself moves them, should the upkeep not keep up.
@@ -92,17 +93,19 @@ impl Writer {
     }
 
     fn run(mut self, mut entries: mpsc::Receiver<Entry>, upkeep: Upkeep, lock: File) {
-        let mut batch = Vec::new();
+        let mut waiting = Vec::new();
         let mut closing = Vec::new();
-        while entries.blocking_recv_many(&mut batch, BATCH) > 0 {
-            let (close, writes): (Vec<Entry>, _) =
-                batch.drain(..).partition(|entry| matches!(entry.write, Write::Close));
-            if !close.is_empty() {
+        while entries.blocking_recv_many(&mut waiting, TRANSACTION) > 0 {
+            let before = closing.len();
+            closing.extend(waiting.extract_if(.., |entry| matches!(entry, Entry::Close(_))));
+            if closing.len() > before {
                 // What is in the queue is still received and written; nothing new gets in.
                 entries.close();
-                closing.extend(close);
             }
-            self.write(writes);
+            while !waiting.is_empty() {
+                let rest = waiting.split_off(for_one_transaction(&waiting));
+                self.write(std::mem::replace(&mut waiting, rest));
+            }
             upkeep.wake();
             if fs::metadata(&self.log).is_ok_and(|log| log.len() > LONG_LOG.into()) {
                 checkpoint(&self.connection, &self.gate);
@@ -112,7 +115,7 @@ impl Writer {
         let closed = self.close();
         drop(lock);
         for entry in closing {
-            let _ = entry.answer.send(closed);
+            entry.answer(closed, closed);
         }
     }
 
@@ -130,33 +133,31 @@ impl Writer {
         self.connection.close().map_err(|_| WriteError::Failed)
     }
 
-    /// Makes a batch durable and answers each of its entries.
-    fn write(&mut self, batch: Vec<Entry>) {
+    /// Makes entries durable, in one transaction, and answers each.
+    fn write(&mut self, entries: Vec<Entry>) {
         let (intents, others) = match self.gate.refusal() {
-            Some(WriteError::DiskFull) => (Err(WriteError::DiskFull), self.commit_all_but_intents(&batch)),
+            Some(WriteError::DiskFull) => (Err(WriteError::DiskFull), self.commit_all_but_intents(&entries)),
             Some(refusal) => (Err(refusal), Err(refusal)),
-            None => match self.commit(batch.iter()) {
+            None => match self.commit(&entries, |_| true) {
                 Err(WriteError::DiskFull) => {
                     self.make_room();
-                    (Err(WriteError::DiskFull), self.commit_all_but_intents(&batch))
+                    (Err(WriteError::DiskFull), self.commit_all_but_intents(&entries))
                 }
                 outcome => (outcome, outcome),
             },
         };
-        if intents.is_ok() && self.told > Told::Nothing && batch.iter().any(Entry::is_intent) {
+        if intents.is_ok() && self.told > Told::Nothing && entries.iter().any(Entry::has_intent) {
             self.told = Told::Nothing;
             info!("new calls are written again");
         }
-        for entry in batch {
-            let outcome = if entry.is_intent() { intents } else { others };
-            // Whoever wrote it may not be waiting.
-            let _ = entry.answer.send(outcome);
+        for entry in entries {
+            entry.answer(intents, others);
         }
     }
 
     /// The full disk of new calls must not keep running ones from ending.
-    fn commit_all_but_intents(&mut self, batch: &[Entry]) -> Result<(), WriteError> {
-        let outcome = self.commit(batch.iter().filter(|entry| !entry.is_intent()));
+    fn commit_all_but_intents(&mut self, entries: &[Entry]) -> Result<(), WriteError> {
+        let outcome = self.commit(entries, |write| !write.is_intent());
         if outcome == Err(WriteError::DiskFull) && self.told < Told::NoRoomAtAll {
             self.told = Told::NoRoomAtAll;
             let store = self.connection.path();
@@ -191,8 +192,8 @@ impl Writer {
         self.told = self.told.max(Told::Full);
     }
 
-    fn commit<'e>(&mut self, entries: impl Iterator<Item = &'e Entry>) -> Result<(), WriteError> {
-        self.transact(entries).map_err(|cause| {
+    fn commit(&mut self, entries: &[Entry], takes: impl Fn(&Write) -> bool) -> Result<(), WriteError> {
+        self.transact(entries, takes).map_err(|cause| {
             let error = classify(&cause);
             match error {
                 WriteError::Failed => fail(&self.gate, &self.connection, &cause),
@@ -204,16 +205,16 @@ impl Writer {
         })
     }
 
-    fn transact<'e>(&mut self, entries: impl Iterator<Item = &'e Entry>) -> rusqlite::Result<()> {
+    fn transact(&mut self, entries: &[Entry], takes: impl Fn(&Write) -> bool) -> rusqlite::Result<()> {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
         if let Some(incarnation) = self.incarnation {
             transaction.execute("UPDATE incarnation SET last = ?1", params![incarnation])?;
         }
-        let mut sweep = false;
-        for entry in entries {
-            match &entry.write {
+        let mut sweep = entries.iter().any(|entry| matches!(entry, Entry::Sweep(_)));
+        for write in entries.iter().flat_map(Entry::writes).filter(|write| takes(write)) {
+            match write {
                 Write::Intent { key, id_hash, intent } => {
                     transaction
                         .prepare_cached("INSERT OR REPLACE INTO call (k, id_hash, intent) VALUES (?1, ?2, ?3)")?
@@ -253,8 +254,6 @@ impl Writer {
                             ended.record,
                         ])?;
                 }
-                Write::Sweep => sweep = true,
-                Write::Close => {}
             }
         }
         if sweep {
@@ -271,11 +270,23 @@ impl Writer {
     }
 }
 
+/// How many of the first entries go into one transaction: a batch is not taken apart.
+fn for_one_transaction(entries: &[Entry]) -> usize {
+    let mut writes = 0;
+    let fits = entries.iter().take_while(|entry| {
+        writes += entry.writes().count();
+        writes <= TRANSACTION
+    });
+    fits.count().max(1)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use tokio::sync::oneshot;
 
-    use super::super::{CallKey, CallState, IdHash};
+    use super::super::{Batches, CallKey, CallState, IdHash, Outcomes};
     use super::*;
     use crate::store::{Store, connect};
 
@@ -317,7 +328,7 @@ mod tests {
 
     fn entry(write: Write) -> (Entry, Answer) {
         let (answer, written) = oneshot::channel();
-        (Entry { write, answer }, written)
+        (Entry::Write(write, answer), written)
     }
 
     fn intent(k: i64) -> (Entry, Answer) {
@@ -387,6 +398,77 @@ mod tests {
         let (new_call, mut taken) = intent(5);
         writer.write(vec![new_call]);
         assert_eq!(taken.try_recv().unwrap(), Ok(()));
+    }
+
+    /// A batch, and what is told of it.
+    fn batch(writes: Vec<Write>) -> (Entry, std::sync::mpsc::Receiver<Outcomes>) {
+        let (queue, mut entries) = mpsc::channel(1);
+        let (told, outcomes) = std::sync::mpsc::channel();
+        let mut batches = Batches::new(queue, Gate::default(), Arc::new(move |done| told.send(done).unwrap()));
+        assert!(batches.submit((0..).zip(writes).collect()).is_empty());
+        (entries.try_recv().unwrap(), outcomes)
+    }
+
+    fn writes(entry: Entry) -> Vec<Write> {
+        entry.writes().cloned().collect()
+    }
+
+    #[test]
+    fn a_full_disk_refuses_the_intents_of_a_batch_and_takes_the_rest() {
+        let (_folder, mut writer) = writer();
+        leave_room(&writer, 2);
+        let both = [intent(1), state(2)].into_iter().flat_map(|(entry, _)| writes(entry));
+        let (entry, outcomes) = batch(both.collect());
+        writer.write(vec![entry]);
+        assert_eq!(
+            outcomes.try_recv().unwrap(),
+            [(0, Err(WriteError::DiskFull)), (1, Ok(()))]
+        );
+        assert!(outcomes.try_recv().is_err(), "it is told once");
+        assert_eq!((rows(&writer, "call"), rows(&writer, "call_state")), (0, 1));
+    }
+
+    /// Transactions in the write-ahead log: each ends with a frame that says how long the file is after it, and is flushed.
+    fn flushes(writer: &Writer) -> usize {
+        let log = fs::read(&writer.log).unwrap_or_default();
+        let Some((head, frames)) = log.split_at_checked(32) else {
+            return 0;
+        };
+        let page = u32::from_be_bytes(head[8..12].try_into().unwrap()) as usize;
+        frames
+            .chunks_exact(24 + page)
+            .filter(|frame| frame[4..8] != [0; 4])
+            .count()
+    }
+
+    #[test]
+    fn a_batch_costs_one_flush() {
+        let (_folder, mut writer) = writer();
+        writer
+            .connection
+            .pragma_query_value(None, "synchronous", |row| {
+                assert_eq!(row.get::<_, i64>(0)?, 2, "every transaction is flushed");
+                Ok(())
+            })
+            .unwrap();
+        let before = flushes(&writer);
+        let states = (0..500).flat_map(|key| writes(state(key).0)).collect();
+        let (entry, outcomes) = batch(states);
+        writer.write(vec![entry]);
+        assert_eq!(outcomes.try_recv().unwrap().len(), 500);
+        assert_eq!((flushes(&writer) - before, rows(&writer, "call_state")), (1, 500));
+    }
+
+    #[test]
+    fn a_batch_is_not_taken_apart_and_a_transaction_is_not_without_bound() {
+        let of = |count: i64| batch((0..count).flat_map(|key| writes(state(key).0)).collect()).0;
+        let takes = |counts: &[i64]| {
+            let entries: Vec<_> = counts.iter().map(|count| of(*count)).collect();
+            for_one_transaction(&entries)
+        };
+        assert_eq!(takes(&[1000, 1000, 48, 1]), 3);
+        assert_eq!(takes(&[1000, 1049]), 1);
+        assert_eq!(takes(&[3000, 1]), 1);
     }
 
     #[test]
