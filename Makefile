@@ -22,7 +22,7 @@ CALLS ?= 100000
 REQUESTS ?= 20000
 REAL_CALLS ?= 2000
 # Unoptimised, millions of dial strings take six times as long.
-DIAL_TEST = cargo test --locked --package onhook --test dial --config 'profile.dev.package.onhook.opt-level=2'
+DIAL_TEST = cargo test --locked --package onhook --test dial --config 'profile.dev.package.dial.opt-level=2' --config 'profile.dev.package.onhook.opt-level=2'
 # How many, for `make dial-strings`.
 STRINGS ?= 10000000
 SEED ?= 1

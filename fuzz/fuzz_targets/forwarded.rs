@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use onhook::http::fuzzed::client;
-use onhook::reach::Network;
+use dial::Network;
 
 fn headers<'v>(values: impl Iterator<Item = &'v str>) -> HeaderMap {
     let values = values.filter_map(|value| HeaderValue::from_str(value).ok());

@@ -32,6 +32,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
+use dial::Network;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -39,7 +40,6 @@ use tokio_util::task::TaskTracker;
 
 use crate::auth::Taken;
 use crate::config::{self, ClientCertificate, PlainBasic};
-use crate::reach::Network;
 use connection::Serving;
 use front::Front;
 use linger::Leaving;

@@ -102,9 +102,9 @@ pub(crate) fn dial_permitted() {
 }
 
 /// How many calls hold a place now.
-pub(crate) fn calls_live(calls: u32) {
+pub(crate) fn calls_live(calls: usize) {
     if let Some(counts) = COUNTS.get() {
-        counts.calls_live.set(calls.into());
+        counts.calls_live.set(i64::try_from(calls).unwrap_or(i64::MAX));
     }
 }
 

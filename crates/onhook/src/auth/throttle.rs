@@ -19,11 +19,11 @@ mod guesses;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use dial::subscriber;
 use tokio::time::Instant;
 
 use super::AuthError;
 use super::prepared::Prepared;
-use crate::reach::subscriber;
 use crate::store::UserName;
 use counts::Counts;
 pub(super) use entries::EntryThrottle;

@@ -3,6 +3,7 @@
 use std::{collections::HashMap, net::IpAddr, time::SystemTime};
 
 use call::{Call, Limits};
+use dial::Hold;
 use media::{Playing, RtpPort};
 use sip::{
     Moment,
@@ -11,7 +12,7 @@ use sip::{
 use tokio::sync::{oneshot, watch};
 
 use super::{PhoneCallId, PlaceError, UndeliveredId};
-use crate::{dial::Hold, journal::IdHash, messages::Message, reach::Reach, sip::Incoming};
+use crate::{journal::IdHash, messages::Message, reach::Reach, sip::Incoming};
 
 /// How firmly a call's end is settled: what a disconnect waits for.
 #[derive(Clone, Copy, Debug, Default)]

@@ -6,6 +6,7 @@
 //!
 //! A call belongs to the key of who placed it: for anyone else it does not exist (promise 7).
 
+mod caps;
 mod id;
 mod information;
 mod live;
@@ -23,6 +24,7 @@ use std::{
 };
 
 use call::Limits;
+use dial::{Capped, CapsSettings, CountedNumbers, Permit};
 use sip::sdp::Codec;
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -31,7 +33,6 @@ use tokio::{
 
 use crate::{
     auth::Caller,
-    dial::{Capped, CapsSettings, CountedNumbers, Permit},
     journal::{CallKey as Key, History, IdHash, Journal, Recovered},
     messages::Message,
     panics::vital,

@@ -37,6 +37,7 @@ use turns::Turns;
 
 use super::{
     Information, Key, PhoneCallId, PlaceError, Settings, UndeliveredId,
+    caps::Caps,
     live::{Live, Placed, Settled},
     past::Past,
     place::Order,
@@ -45,7 +46,6 @@ use super::{
 };
 use crate::{
     crash_points,
-    dial::Caps,
     journal::{Counted, IdHash, Journal, Recovered, TakingUp},
     sip::{Sip, SipEvent},
 };

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use call::{Limits, Local, Placement, Surroundings};
+use dial::{Grant, Permit};
 use media::RtpPort;
 use sip::{
     CallIdHeader, Tag,
@@ -12,10 +13,7 @@ use sip::{
 use tokio::sync::oneshot;
 
 use super::{PhoneCallId, PlaceError, UndeliveredId};
-use crate::{
-    dial::{Grant, Permit},
-    messages::Message,
-};
+use crate::messages::Message;
 
 /// A way out, as the calls room sees a trunk.
 #[derive(Clone, Debug)]

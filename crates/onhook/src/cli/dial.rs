@@ -3,10 +3,11 @@
 use std::io::{self, Write as _};
 
 use clap::Subcommand;
+use dial::DialPolicy;
 
 use super::{ConfigFile, Exit, Failure};
 use crate::config::{self, LoginMethod};
-use crate::dial::{self, DialPolicy};
+use crate::gate;
 use crate::store::{UserError, UserName};
 
 #[derive(Debug, clap::Args)]
@@ -52,8 +53,8 @@ pub(super) fn run(args: Args) -> Result<Exit, Failure> {
         }
         writeln!(io::stderr(), "{user} is not in the store: no extension, no phones")?;
     }
-    let policy = DialPolicy::from_config(&config.dial);
-    let decision = policy.decide(&dial::dialler(&store, &user)?, &number);
+    let policy = DialPolicy::from(&config.dial);
+    let decision = policy.decide(&gate::dialler(&store, &user)?, &number);
     writeln!(io::stdout(), "{}", decision.in_full())?;
     Ok(if decision.is_allowed() {
         Exit::Done

@@ -3,12 +3,12 @@
 use std::io::{self, Write as _};
 
 use clap::Subcommand;
+use dial::DialString;
 use serde::Serialize;
 
 use super::output::{json, table, timestamp};
 use super::{ConfigFile, Exit, Failure, password};
 use crate::auth::{self, Caller};
-use crate::dial::DialString;
 use crate::store::{NO_PASSWORD, NumbersChange, UserName};
 
 #[derive(Debug, clap::Args)]

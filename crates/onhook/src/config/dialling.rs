@@ -1,16 +1,13 @@
 //! The keys of `[dial]`: the plan that says what digits mean, and the rules that say who may be called. Their values
 //! with their own spelling, and what is wrong between them; the deciding is done elsewhere.
 
-use std::fmt;
-use std::net::Ipv6Addr;
 use std::str::FromStr;
 
+use dial::{Country, Covers, DialPolicy, Mask, NumberFormat, Pattern, Plan, PlanSettings, Rule, RuleAction, SipHost};
 use serde::Deserialize;
 
-use super::masks::Mask;
 use super::section::section;
-use super::values::{Pattern, ValueError, from_text};
-use crate::numbering::Country;
+use super::values::{ValueError, from_text};
 use crate::store::UserName;
 
 section! {
@@ -83,23 +80,55 @@ section! {
     }
 }
 
-impl DialPlan {
-    /// What is dialled before a national number; empty where nothing is, or nothing is known of the country.
-    pub(crate) fn national_prefix_or_own(&self) -> String {
-        let given = self.national_prefix.as_ref().map(|prefix| prefix.0.clone());
-        given.or(self.country.map(Country::national_prefix)).unwrap_or_default()
-    }
-
-    /// What is dialled before a country calling code; empty where it is not known.
-    pub(crate) fn international_prefix_or_own(&self) -> &str {
-        let given = self.international_prefix.as_ref().map(|prefix| prefix.0.as_str());
-        given
-            .or(self.country.map(Country::international_prefix))
-            .unwrap_or_default()
+impl From<&DialPlan> for Plan {
+    fn from(plan: &DialPlan) -> Self {
+        let prefix = |prefix: &Option<Prefix>| prefix.as_ref().map(|prefix| prefix.0.clone());
+        Self::new(PlanSettings {
+            country: plan.country,
+            national_prefix: prefix(&plan.national_prefix),
+            international_prefix: prefix(&plan.international_prefix),
+            outside_line: plan.outside_line.0.clone(),
+            extensions: plan.extensions.clone(),
+            send: plan.send,
+        })
     }
 }
 
-from_text!(Prefix, SipHost, Country);
+/// The rules in their order, and behind them the short form.
+impl From<&Dial> for DialPolicy {
+    fn from(dial: &Dial) -> Self {
+        let mut rules: Vec<Rule> = dial.rule.iter().map(|rule| rule_of(rule, &dial.group)).collect();
+        if !dial.allow.is_empty() {
+            rules.push(Rule {
+                name: "[dial] allow".to_owned(),
+                action: RuleAction::Allow,
+                users: None,
+                covers: Covers::Patterns(dial.allow.clone()),
+            });
+        }
+        Self::new(Plan::from(&dial.plan), rules)
+    }
+}
+
+fn rule_of(rule: &DialRule, groups: &[DialGroup]) -> Rule {
+    let groups = groups.iter().filter(|group| rule.groups.contains(&group.name));
+    let users = rule.users.iter().chain(groups.flat_map(|group| &group.users));
+    let for_everybody = rule.users.is_empty() && rule.groups.is_empty();
+    Rule {
+        name: format!("`{}`", rule.name),
+        action: rule.action,
+        users: (!for_everybody).then(|| users.map(ToString::to_string).collect()),
+        covers: match rule.kind {
+            RuleKind::Own => Covers::Own,
+            RuleKind::Extensions => Covers::Extensions(rule.masks.clone()),
+            RuleKind::National => Covers::National(rule.masks.clone()),
+            RuleKind::International => Covers::International(rule.countries.clone()),
+            RuleKind::Sip => Covers::Sip(rule.hosts.clone()),
+        },
+    }
+}
+
+from_text!(Prefix);
 
 /// Digits that are dialled before others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -116,54 +145,6 @@ impl FromStr for Prefix {
     }
 }
 
-/// A host name or IP address (IPv6 in brackets) in lower case, perhaps with a port.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct SipHost(String);
-
-impl FromStr for SipHost {
-    type Err = ValueError;
-
-    fn from_str(text: &str) -> Result<Self, ValueError> {
-        let lower = text.to_ascii_lowercase();
-        let (host, port) = match lower.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-            _ => (lower.as_str(), None),
-        };
-        let is_port =
-            |port: &str| port.bytes().all(|c| c.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0);
-        let is_label = |label: &str| {
-            let inner = label.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-');
-            inner && !label.is_empty() && !label.starts_with('-') && !label.ends_with('-')
-        };
-        let is_host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-            Some(address) => address.parse::<Ipv6Addr>().is_ok(),
-            None => host.split('.').all(is_label),
-        };
-        if !is_host || !port.is_none_or(is_port) {
-            return Err(ValueError::new(
-                text,
-                r#"a host, like "pbx.example.com" or "192.0.2.1:5062""#,
-            ));
-        }
-        Ok(Self(lower))
-    }
-}
-
-impl fmt::Display for SipHost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// How a trunk wants numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum NumberFormat {
-    E164,
-    Digits,
-    OutsideLine,
-}
-
 /// What a rule covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -175,10 +156,37 @@ pub enum RuleKind {
     Sip,
 }
 
-/// What a rule does with what it covers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RuleAction {
-    Allow,
-    Refuse,
+#[cfg(test)]
+mod tests {
+    use dial::{Decision, Dialler};
+
+    use super::*;
+    use crate::config::Config;
+
+    fn decide(name: Option<&str>, number: &str) -> Decision {
+        let text = "[dial.plan]\nextensions = \"[1-9][0-9]{2,3}\"\n\
+             [[dial.rule]]\nname = \"x\"\nkind = \"extensions\"\nusers = [\" Alice\"]\ngroups = [\"sales\"]\n\
+             [[dial.group]]\nname = \"sales\"\nusers = [\"Bob\"]\n[[dial.group]]\nname = \"other\"\nusers = [\"carol\"]";
+        let config = Config::parse(text, std::path::Path::new("onhook.toml")).unwrap();
+        let dialler = Dialler {
+            name: name.map(str::to_owned),
+            extension: Some("4711".to_owned()),
+            phones: Vec::new(),
+        };
+        DialPolicy::from(&config.dial).decide(&dialler, number)
+    }
+
+    #[test]
+    fn a_rule_can_be_for_users_and_groups() {
+        assert!(decide(Some("alice"), "4712").is_allowed());
+        assert!(decide(Some("bob"), "4712").is_allowed());
+        for other in [Some("carol"), None] {
+            let decision = decide(other, "4712");
+            let told = decision.in_full().to_string();
+            assert!(
+                !decision.is_allowed() && told.contains("rule 1, `x`: no, it is for other users"),
+                "{told}"
+            );
+        }
+    }
 }

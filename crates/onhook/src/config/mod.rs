@@ -8,7 +8,6 @@ mod dialling;
 mod error;
 mod example;
 mod login;
-mod masks;
 mod next_hop;
 mod place;
 mod read;
@@ -19,22 +18,22 @@ mod values;
 
 use std::path::{Path, PathBuf};
 
-pub use dialling::{Dial, DialGroup, DialPlan, DialRule, NumberFormat, Prefix, RuleAction, RuleKind, SipHost};
+use dial::Network;
+
+pub use dialling::{Dial, DialGroup, DialPlan, DialRule, Prefix, RuleKind};
 pub use error::{ConfigError, Finding, Findings};
 pub use example::{MINIMAL, example};
 pub use login::{CertificateName, ClientCertificate, LoginMethod, SigningAlgorithm};
-pub use masks::Mask;
 pub use next_hop::NextHop;
 pub use sections::{
     Calls, Config, Http, HttpTls, Log, Login, LoginCertificate, LoginImpersonation, LoginLdap, LoginOAuth,
     LoginOAuthApp, Media, Metrics, Sip, SipTimers, SipTls, Store, Trunk,
 };
 pub use values::{
-    Codec, Level, ListenAddress, LogFormat, OneOrMany, Pattern, Period, PlainBasic, PortRange, Readers, SchemaVersion,
-    Secret, ServerVersion, SipToken, Size, Srtp, Transport, ValueError,
+    Codec, Level, ListenAddress, LogFormat, OneOrMany, Period, PlainBasic, PortRange, Readers, SchemaVersion, Secret,
+    ServerVersion, SipToken, Size, Srtp, Transport, ValueError,
 };
 
-use crate::reach::Network;
 use error::Problem;
 use read::Document;
 

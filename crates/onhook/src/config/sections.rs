@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use dial::Network;
+
 use super::dialling::Dial;
 use super::login::{CertificateName, ClientCertificate, LoginMethod, SigningAlgorithm};
 use super::next_hop::NextHop;
@@ -13,7 +15,6 @@ use super::values::{
     Codec, Level, ListenAddress, LogFormat, OneOrMany, Period, PlainBasic, PortRange, Readers, SchemaVersion, Secret,
     ServerVersion, SipToken, Size, Srtp,
 };
-use crate::reach::Network;
 use crate::store::UserName;
 
 section! {

@@ -7,18 +7,16 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use dial::{Country, Mask, Network, NumberFormat, Pattern, RuleAction, SipHost};
 use serde::de::DeserializeOwned;
 
-use super::dialling::{NumberFormat, Prefix, RuleAction, RuleKind, SipHost};
+use super::dialling::{Prefix, RuleKind};
 use super::login::{CertificateName, ClientCertificate, LoginMethod, SigningAlgorithm};
-use super::masks::Mask;
 use super::next_hop::NextHop;
 use super::values::{
-    Codec, Level, ListenAddress, LogFormat, OneOrMany, Pattern, Period, PlainBasic, PortRange, Readers, SchemaVersion,
-    Secret, ServerVersion, SipToken, Size, Srtp,
+    Codec, Level, ListenAddress, LogFormat, OneOrMany, Period, PlainBasic, PortRange, Readers, SchemaVersion, Secret,
+    ServerVersion, SipToken, Size, Srtp,
 };
-use crate::numbering::Country;
-use crate::reach::Network;
 use crate::store::UserName;
 
 /// A type that a key can have.

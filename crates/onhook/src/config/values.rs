@@ -6,12 +6,9 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-use regex::Regex;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use thiserror::Error;
-
-use crate::reach::Network;
 
 /// Why a text is not a value of its type.
 #[derive(Debug, Error)]
@@ -43,12 +40,10 @@ macro_rules! from_text {
 pub(super) use from_text;
 
 from_text!(
-    Network,
     Period,
     Size,
     ListenAddress,
     PortRange,
-    Pattern,
     SipToken,
     ServerVersion,
     SchemaVersion
@@ -214,39 +209,6 @@ impl FromStr for PortRange {
             return Err(refused());
         }
         Ok(Self(first..=last))
-    }
-}
-
-/// A regular expression that a text must match as a whole, whether its writer anchored it or not.
-#[derive(Clone, Debug)]
-pub struct Pattern {
-    written: String,
-    whole: Regex,
-}
-
-impl Pattern {
-    /// Whether the whole of `text` matches.
-    pub fn matches(&self, text: &str) -> bool {
-        self.whole.is_match(text)
-    }
-}
-
-impl FromStr for Pattern {
-    type Err = regex::Error;
-
-    fn from_str(text: &str) -> Result<Self, regex::Error> {
-        // First as it stands: the wrapping must not make sense of what makes none, as of "1)|(2".
-        Regex::new(text)?;
-        Ok(Self {
-            written: text.to_owned(),
-            whole: Regex::new(&format!("^(?:{text})$"))?,
-        })
-    }
-}
-
-impl fmt::Display for Pattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.written)
     }
 }
 

@@ -6,8 +6,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use axum::http::{HeaderMap, HeaderName};
-
-use crate::reach::Network;
+use dial::Network;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// Proxies behind one another; what stands further ahead is not read.

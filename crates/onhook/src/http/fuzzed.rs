@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 
 use axum::http::HeaderMap;
+use dial::Network;
 
 use super::forwarded;
 use super::framing::Framing;
-use crate::reach::Network;
 
 /// Where the requests of a connection begin and end, as the door sees it.
 #[derive(Debug, Default)]

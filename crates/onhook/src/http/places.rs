@@ -9,9 +9,8 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use dial::{Network, subscriber};
 use tokio_util::sync::CancellationToken;
-
-use crate::reach::{Network, subscriber};
 
 /// Longer ago than anything that happened.
 const FIRST: u64 = 1;

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::Caller;
 use crate::auth::impersonation::{Impersonation, ImpersonationError};
 use crate::calls::{Calls, UndeliveredId};
-use crate::dial::Gate;
+use crate::gate::Gate;
 use crate::messages::Messages;
 use crate::store::StoreError;
 

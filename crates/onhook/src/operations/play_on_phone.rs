@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
+use dial::Refusal;
 use ews::{PlayOnPhone, ResponseCode, ResponseError};
 
 use super::{Operations, of_store};
 use crate::auth::Caller;
 use crate::calls::{PlaceError, UndeliveredId};
-use crate::dial::{GateError, Refusal};
+use crate::gate::GateError;
 use crate::messages::MessageError;
 
 /// How long a client should wait when no port is free.
@@ -84,8 +85,9 @@ fn of_place(error: &PlaceError) -> ResponseError {
 
 #[cfg(test)]
 mod tests {
+    use dial::Danger;
+
     use super::*;
-    use crate::numbering::Danger;
     use crate::store::StoreError;
 
     #[test]

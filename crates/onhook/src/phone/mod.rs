@@ -23,6 +23,7 @@ use std::{
 };
 
 use call::Dialog;
+use dial::Network;
 use media::{Codec, PortPool, PortPoolOptions};
 use sip::{ALLOW, BranchKey, CallIdHeader, Method, Reply, Tag};
 use tokio::{sync::mpsc, task::JoinHandle};
@@ -30,7 +31,6 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use event::{Direction, Ending, PhoneEvent, What};
 
-use crate::reach::Network;
 use crate::sip::{Incoming, Listen, Listener, Sip, SipError, SipEvent, Timers, Transport};
 use leg::{Leg, ToLeg};
 

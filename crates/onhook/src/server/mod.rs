@@ -18,7 +18,7 @@ use crate::{
     calls::{Calls, Sounds},
     config::Config,
     crash_points,
-    dial::{DialPolicy, Gate},
+    gate::Gate,
     http::{self, Door, House, Tls},
     journal::{Journal, JournalError},
     messages::StoredMessages,
@@ -134,7 +134,7 @@ impl Server {
             recovered,
         );
 
-        let gate = Gate::new(DialPolicy::from_config(&config.dial), users.clone());
+        let gate = Gate::new((&config.dial).into(), users.clone());
         let impersonation = Impersonation::new(users, rows, &config.login);
         let operations = Operations::new(calls.clone(), messages, gate, impersonation);
         let closing = CancellationToken::new();

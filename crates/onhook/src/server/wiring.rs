@@ -3,12 +3,11 @@
 use std::{net::IpAddr, time::Duration};
 
 use call::Limits;
+use dial::{CapsSettings, CountedNumbers, Plan};
 use sip::{BranchKey, digest::Credentials, sdp};
 
 use crate::{
-    calls, config,
-    dial::{CapsSettings, CountedNumbers},
-    journal,
+    calls, config, journal,
     reach::Reach,
     sip::{Listen, Listener, Registration, Timers, TlsClient, TlsServer, Transport, Trunk},
 };
@@ -138,7 +137,7 @@ pub(super) fn calls(config: &config::Config, branch_key: BranchKey) -> calls::Se
         disk_wait: config.store.disk_wait.0,
         ended_retention: calls.ended_retention.0,
         caps: caps(calls),
-        counted: CountedNumbers::from_config(&config.dial.plan),
+        counted: CountedNumbers::new(Plan::from(&config.dial.plan)),
         trunks: config.trunk.iter().map(route).collect(),
         branch_key,
     }

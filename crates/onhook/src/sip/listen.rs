@@ -4,12 +4,12 @@
 
 use std::time::Duration;
 
+use dial::Network;
 use sip::BranchKey;
 
 pub use sip::{Timers, Transport, UnknownTransport};
 
 pub use crate::net::{Listener, ListenerError, TlsClient, TlsServer};
-use crate::reach::Network;
 
 /// Everything that [`Sip::start`](super::Sip::start) needs besides the trunks.
 #[derive(Clone, Debug)]

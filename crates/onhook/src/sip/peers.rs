@@ -15,10 +15,12 @@ use std::{
     },
 };
 
+use dial::Network;
 use sip::CallIdHeader;
 
 use super::trunk::Kept;
-use crate::reach::{Network, Reach};
+
+use crate::reach::Reach;
 
 /// The longest message that is taken.
 pub(super) const MESSAGE: usize = 16 * 1024;

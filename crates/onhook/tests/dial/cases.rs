@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use dial::{DialPolicy, Dialler};
 use onhook::config::Config;
-use onhook::dial::{DialPolicy, Dialler};
 
 use crate::oracle::{Opinion, Send};
 use crate::readings::Place;
@@ -56,7 +56,7 @@ impl Site {
             name: self.name,
             letters: self.letters,
             outside_line: self.outside_line,
-            policy: DialPolicy::from_config(&config.dial),
+            policy: DialPolicy::from(&config.dial),
             dialler: Dialler {
                 name: Some(self.user.to_owned()),
                 extension: self.has_numbers.then(|| "4711".to_owned()),

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
-use onhook::dial::Refusal;
+use dial::Refusal;
 
 use crate::cases::{Case, cases};
 use crate::dial_strings::{Parts, Random, dial_string, near};

@@ -8,8 +8,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
+use dial::{DialPolicy, Dialler};
 use onhook::config::Config;
-use onhook::dial::{DialPolicy, Dialler};
 
 use crate::readings::Place;
 use crate::spellings::{Turns, Way, dangers, spellings};
@@ -65,7 +65,7 @@ fn sites(country: &Country) -> Vec<Site> {
             );
             let config = Config::parse(&text, Path::new("onhook.toml"));
             let config = config.unwrap_or_else(|wrong| panic!("{text}: {wrong}"));
-            DialPolicy::from_config(&config.dial)
+            DialPolicy::from(&config.dial)
         };
         Site {
             name,

@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use call::{Call, Limits};
+use dial::Permit;
 use media::RtpPort;
 use tokio::sync::watch;
 
@@ -14,7 +15,6 @@ use crate::{
         place::{Names, Order},
     },
     crash_points,
-    dial::Permit,
     journal::IdHash,
     messages::Message,
 };

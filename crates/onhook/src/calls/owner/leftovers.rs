@@ -6,6 +6,7 @@ use std::{
 };
 
 use call::{Call, Record, Surroundings};
+use dial::{Hold, Started, WHOM_MATTERS, Whom};
 use sip::{Response, sdp::LocalMedia};
 use tokio::{sync::watch, time::sleep};
 
@@ -18,7 +19,7 @@ use super::{
 use crate::{
     calls::{PhoneCallId, TrunkRoute, live::Row, past::Detail},
     crash_points,
-    dial::{Hold, Started, WHOM_MATTERS, Whom},
+    gate::wall_time,
     journal::{Counted, History, Leftover},
     panics::vital,
 };
@@ -121,7 +122,7 @@ impl Owner {
         let uncounted = std::mem::take(&mut self.uncounted);
         let up = uncounted.values().map(|intent| Started {
             mailbox: intent.owner,
-            at: intent.started,
+            at: wall_time(intent.started),
             ended: None,
             own_phone: intent.own_phone,
             whom: Some(Whom {
@@ -139,9 +140,9 @@ impl Owner {
         let longest = self.longest();
         let over = over.map(|counted| Started {
             mailbox: counted.owner,
-            at: counted.started,
+            at: wall_time(counted.started),
             // One that a crash left ended when somebody was there to end it.
-            ended: Some(counted.ended.min(counted.started + longest)),
+            ended: Some(wall_time(counted.ended.min(counted.started + longest))),
             own_phone: counted.own_phone,
             whom: details.get(&counted.key).map(|detail| Whom {
                 request_uri: &detail.to,

@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use crate::config::dialling::{Dial, NumberFormat, RuleKind};
+use dial::{NumberFormat, Plan};
+
+use crate::config::dialling::{Dial, RuleKind};
 use crate::config::error::Problem;
 use crate::config::read::Document;
 
@@ -23,7 +25,7 @@ pub(super) fn check(document: &Document<'_>, problems: &mut Vec<Problem>) {
             );
         }
     }
-    if plan.send == NumberFormat::OutsideLine && plan.international_prefix_or_own().is_empty() {
+    if plan.send == NumberFormat::OutsideLine && Plan::from(plan).international_prefix().is_empty() {
         let (message, help) = match plan.country {
             None => (
                 "send = \"outside-line\" needs a country, whose prefixes it writes".to_owned(),

@@ -1,10 +1,11 @@
 //! Masks that can match nothing: a rule that refuses would refuse nobody, and nobody would notice.
 
-use crate::config::dialling::{Dial, DialPlan, DialRule, RuleAction, RuleKind};
+use dial::numbering::{self, Country};
+use dial::{Mask, Plan, RuleAction};
+
+use crate::config::dialling::{Dial, DialRule, RuleKind};
 use crate::config::error::Problem;
-use crate::config::masks::Mask;
 use crate::config::read::Document;
-use crate::numbering::{self, Country};
 
 /// The most digits of a number, with the country calling code.
 const LONGEST_NUMBER: usize = 15;
@@ -17,9 +18,10 @@ const SOME: u64 = 2_000;
 /// Says of each mask that matches nothing, and of one that would.
 pub(super) fn check(document: &Document<'_>, problems: &mut Vec<Problem>) {
     let Dial { plan, rule, .. } = &document.config.dial;
+    let plan = Plan::from(plan);
     for (index, rule) in rule.iter().enumerate() {
         for (at, mask) in rule.masks.iter().enumerate() {
-            let Some((message, would)) = problem(plan, rule, mask) else {
+            let Some((message, would)) = problem(&plan, rule, mask) else {
                 continue;
             };
             let problem = Problem::new(document.place(&format!("dial.rule.{index}.masks.{at}")), message);
@@ -31,9 +33,9 @@ pub(super) fn check(document: &Document<'_>, problems: &mut Vec<Problem>) {
     }
 }
 
-fn problem(plan: &DialPlan, rule: &DialRule, mask: &Mask) -> Option<(String, Option<Mask>)> {
+fn problem(plan: &Plan, rule: &DialRule, mask: &Mask) -> Option<(String, Option<Mask>)> {
     let mut others = other_spellings(plan, mask).into_iter();
-    match (rule.kind, plan.country, &plan.extensions) {
+    match (rule.kind, plan.home(), plan.extensions()) {
         (RuleKind::National, Some(country), _) => {
             let mask_of_e164 = plan.international(mask);
             let is_never_called = || rule.action == RuleAction::Refuse && is_all_danger(&mask_of_e164, country);
@@ -82,13 +84,13 @@ fn is_all_danger(mask: &Mask, country: Country) -> bool {
 }
 
 /// Other ways to write a mask, of which the first that matches something is shown.
-fn other_spellings(plan: &DialPlan, mask: &Mask) -> Vec<Mask> {
+fn other_spellings(plan: &Plan, mask: &Mask) -> Vec<Mask> {
     let with = |plus: bool, digits: String, open: bool| Mask { plus, digits, open };
     let digits = mask.digits.as_str();
-    let mut bases = vec![digits.to_owned(), format!("{}{digits}", plan.national_prefix_or_own())];
-    bases.extend(digits.strip_prefix(plan.outside_line.0.as_str()).map(str::to_owned));
+    let mut bases = vec![digits.to_owned(), format!("{}{digits}", plan.national_prefix())];
+    bases.extend(digits.strip_prefix(plan.outside_line()).map(str::to_owned));
     let behind = digits.trim_start_matches('0');
-    bases.extend([behind.to_owned(), format!("{}{behind}", plan.national_prefix_or_own())]);
+    bases.extend([behind.to_owned(), format!("{}{behind}", plan.national_prefix())]);
     let mut others = Vec::new();
     for open in [mask.open, true] {
         others.extend(

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 /// A cap, by what it counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Cap {
+pub enum Cap {
     Live,
     LivePerMailbox,
     LivePerTrunk,
@@ -22,7 +22,7 @@ pub(super) enum Cap {
 
 impl Cap {
     /// All of them.
-    pub(super) const ALL: [Self; 11] = [
+    pub const ALL: [Self; 11] = [
         Self::Live,
         Self::LivePerMailbox,
         Self::LivePerTrunk,
@@ -37,7 +37,7 @@ impl Cap {
     ];
 
     /// The key that sets it.
-    pub(super) const fn key(self) -> &'static str {
+    pub const fn key(self) -> &'static str {
         match self {
             Self::Live => "max_live",
             Self::LivePerMailbox => "max_live_per_mailbox",

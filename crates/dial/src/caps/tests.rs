@@ -2,12 +2,10 @@
 
 mod own_phone;
 
-use std::time::UNIX_EPOCH;
-
 use proptest::prelude::*;
 
 use super::*;
-use crate::auth::Caller;
+use crate::{permit::Caller, site::plan};
 
 const PLENTY: u32 = 1_000_000;
 const LONG: Duration = Duration::from_secs(1800);
@@ -28,14 +26,13 @@ fn plenty() -> CapsSettings {
     }
 }
 
-fn at(seconds: f64) -> SystemTime {
-    UNIX_EPOCH + Duration::from_secs(1_800_000_000) + Duration::from_secs_f64(seconds)
+fn at(seconds: f64) -> WallTime {
+    WallTime::after_epoch(Duration::from_secs(1_800_000_000)) + Duration::from_secs_f64(seconds)
 }
 
 fn caps_of(settings: CapsSettings) -> Caps {
-    let plan = "[dial.plan]\ncountry = \"DE\"\nextensions = \"[1-9][0-9]{3}\"";
-    let config = crate::config::Config::parse(plan, std::path::Path::new("onhook.toml")).unwrap();
-    Caps::new(settings, CountedNumbers::from_config(&config.dial.plan))
+    let plan = plan("country = \"DE\"\nextensions = \"[1-9][0-9]{3}\"");
+    Caps::new(settings, CountedNumbers::new(plan))
 }
 
 fn permit(mailbox: u8, number: &str, address: u8) -> Permit {
@@ -245,7 +242,7 @@ fn a_restart_forgets_no_hour_and_no_day() {
     };
     let mut caps = caps_of(settings);
     let now = at(100_000.0);
-    let ago = |seconds: u64| now - Duration::from_secs(seconds);
+    let ago = |seconds| WallTime::after_epoch(now.since_epoch() - Duration::from_secs(seconds));
     for (began, ended) in [(80_000, Some(78_200)), (3000, Some(2400)), (500, None)] {
         let call = Started {
             mailbox: [1; 32],
@@ -410,7 +407,7 @@ fn what_is_over_is_forgotten() {
 }
 
 /// When, for which mailbox, to which number, from which address.
-type Start = (SystemTime, u8, u8, u8);
+type Start = (WallTime, u8, u8, u8);
 
 proptest! {
     /// Against a plain list of everything that happened.
@@ -435,7 +432,7 @@ proptest! {
         let mut live: Vec<(u8, Grant)> = Vec::new();
         let mut starts: Vec<Start> = Vec::new();
         for (mailbox, number, address, pause, ends) in steps {
-            now += Duration::from_millis(u64::from(pause).pow(2) * 50);
+            now = now + Duration::from_millis(u64::from(pause).pow(2) * 50);
             if ends && !live.is_empty() {
                 let (_, grant) = live.remove(usize::from(number) % live.len());
                 caps.give_back(grant.into_hold(), now);
@@ -446,7 +443,7 @@ proptest! {
             prop_assert_eq!(caps.live(), live.len());
             prop_assert!(live.len() <= 4);
             let within = |span: Duration, of: &dyn Fn(&Start) -> bool| {
-                let late = |start: &&Start| now.duration_since(start.0).unwrap() < span;
+                let late = |start: &&Start| now.since(start.0) < span;
                 starts.iter().filter(late).filter(|start| of(start)).count()
             };
             for one in 0..3 {

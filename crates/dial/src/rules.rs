@@ -1,7 +1,11 @@
 //! Who may call what. The first rule that covers a number decides; what none covers is refused.
 
-use crate::config::{self, Dial, Mask, Pattern, RuleAction, RuleKind, SipHost};
+use serde::Deserialize;
+
+use crate::mask::Mask;
 use crate::numbering::{Country, Kind};
+use crate::pattern::Pattern;
+use crate::sip_host::SipHost;
 
 use super::dial_string::DialString;
 use super::plan::{Plan, Target};
@@ -16,25 +20,39 @@ pub struct Dialler {
     pub phones: Vec<String>,
 }
 
-/// One rule, ready to be asked.
+/// One rule.
 #[derive(Clone, Debug)]
-pub(super) struct Rule {
+pub struct Rule {
     /// As an explanation names it.
-    pub(super) name: String,
-    pub(super) action: RuleAction,
-    /// The users it is for; `None` for everybody.
-    users: Option<Vec<String>>,
-    covers: Covers,
+    pub name: String,
+    pub action: RuleAction,
+    /// The users it is for, in lower case; `None` for everybody.
+    pub users: Option<Vec<String>>,
+    pub covers: Covers,
 }
 
+/// What a rule does with what it covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RuleAction {
+    Allow,
+    Refuse,
+}
+
+/// What a rule covers.
 #[derive(Clone, Debug)]
-enum Covers {
+pub enum Covers {
+    /// The user's own extension and phones.
     Own,
+    /// The site's extensions that one of the masks fits; all where there is none.
     Extensions(Vec<Mask>),
+    /// Numbers of the site's country that one of the masks fits; all where there is none. A mask is meant however it is written.
     National(Vec<Mask>),
+    /// Numbers of these countries.
     International(Vec<Country>),
+    /// SIP addresses at these hosts.
     Sip(Vec<SipHost>),
-    /// `[dial] allow`
+    /// Numbers and extensions that one of these matches, as [`Plan`] reads them.
     Patterns(Vec<Pattern>),
 }
 
@@ -46,44 +64,15 @@ pub(super) enum Verdict {
     Misses(&'static str),
 }
 
-/// The rules of a site in their order; the last two are there without being written: the short form and the default.
-pub(super) fn from_config(dial: &Dial) -> Vec<Rule> {
-    let mut rules: Vec<Rule> = dial.rule.iter().map(|rule| rule_of(rule, dial)).collect();
-    if !dial.allow.is_empty() {
-        rules.push(Rule {
-            name: "[dial] allow".to_owned(),
-            action: RuleAction::Allow,
-            users: None,
-            covers: Covers::Patterns(dial.allow.clone()),
-        });
-    }
-    rules.push(Rule {
+/// What the operator wrote, ready to be asked, and behind it the default that nobody has to write.
+pub(super) fn with_default(rules: Vec<Rule>, plan: &Plan) -> Vec<Rule> {
+    let default = Rule {
         name: "default: own extension and phones".to_owned(),
         action: RuleAction::Allow,
         users: None,
         covers: Covers::Own,
-    });
-    rules
-}
-
-fn rule_of(rule: &config::DialRule, dial: &Dial) -> Rule {
-    let groups = dial.group.iter().filter(|group| rule.groups.contains(&group.name));
-    let users = rule.users.iter().chain(groups.flat_map(|group| &group.users));
-    let for_everybody = rule.users.is_empty() && rule.groups.is_empty();
-    Rule {
-        name: format!("`{}`", rule.name),
-        action: rule.action,
-        users: (!for_everybody).then(|| users.map(ToString::to_string).collect()),
-        covers: match rule.kind {
-            RuleKind::Own => Covers::Own,
-            RuleKind::Extensions => Covers::Extensions(rule.masks.clone()),
-            RuleKind::National => {
-                Covers::National(rule.masks.iter().map(|mask| dial.plan.international(mask)).collect())
-            }
-            RuleKind::International => Covers::International(rule.countries.clone()),
-            RuleKind::Sip => Covers::Sip(rule.hosts.clone()),
-        },
-    }
+    };
+    rules.into_iter().map(|rule| rule.read(plan)).chain([default]).collect()
 }
 
 impl Dialler {
@@ -93,6 +82,16 @@ impl Dialler {
 }
 
 impl Rule {
+    /// The same with masks as numbers of the world are written.
+    fn read(mut self, plan: &Plan) -> Self {
+        if let Covers::National(masks) = &mut self.covers {
+            for mask in masks {
+                *mask = plan.international(mask);
+            }
+        }
+        self
+    }
+
     /// Whether it lets this user call anything.
     pub(super) fn lets_call(&self, dialler: &Dialler) -> bool {
         let is_empty = matches!(self.covers, Covers::Own) && !dialler.has_numbers();
@@ -180,19 +179,24 @@ pub(super) fn is_own(dialler: &Dialler, target: &Target, plan: &Plan) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
+    use crate::site::plan_and_rules;
 
     struct Site {
         plan: Plan,
         rules: Vec<Rule>,
     }
 
-    fn site(toml: &str) -> Site {
-        let text = format!("[dial.plan]\ncountry = \"DE\"\nextensions = \"[1-9][0-9]{{2,3}}\"\n{toml}");
-        let config = Config::parse(&text, std::path::Path::new("onhook.toml")).unwrap();
-        let plan = Plan::from_config(&config.dial.plan);
-        let rules = from_config(&config.dial);
+    /// With all the plan there is.
+    fn site_of(toml: &str) -> Site {
+        let (plan, rules) = plan_and_rules(toml);
+        let rules = with_default(rules, &plan);
         Site { plan, rules }
+    }
+
+    fn site(toml: &str) -> Site {
+        site_of(&format!(
+            "[dial.plan]\ncountry = \"DE\"\nextensions = \"[1-9][0-9]{{2,3}}\"\n{toml}"
+        ))
     }
 
     impl Site {
@@ -282,11 +286,7 @@ mod tests {
                 let text = format!(
                     "[dial.plan]\ncountry = \"{country}\"\n[[dial.rule]]\nname = \"x\"\nkind = \"national\"\nmasks = [\"{mask}\"]"
                 );
-                let config = Config::parse(&text, std::path::Path::new("onhook.toml")).unwrap();
-                let site = Site {
-                    plan: Plan::from_config(&config.dial.plan),
-                    rules: from_config(&config.dial),
-                };
+                let site = site_of(&text);
                 assert!(site.covers(number), "{country}: {mask}");
                 assert!(!site.covers(other), "{country}: {mask}");
             }
@@ -338,13 +338,7 @@ mod tests {
 
     #[test]
     fn the_short_form_matches_the_whole_number() {
-        let short = |allow: &str| {
-            let text = format!("[dial]\nallow = {allow}");
-            let config = Config::parse(&text, std::path::Path::new("onhook.toml")).unwrap();
-            let plan = Plan::from_config(&config.dial.plan);
-            let rules = from_config(&config.dial);
-            Site { plan, rules }
-        };
+        let short = |allow: &str| site_of(&format!("[dial]\nallow = {allow}"));
         assert!(short("[\"^[0-9]{2,6}$\"]").covers("4711"));
         assert!(!short("[\"11\"]").covers("4711"));
         assert!(!short("[\"^1|2$\"]").covers("1900"));
@@ -353,11 +347,8 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_can_be_for_users_and_groups() {
-        let site = site(
-            "[[dial.rule]]\nname = \"x\"\nkind = \"extensions\"\nusers = [\" Alice\"]\ngroups = [\"sales\"]\n\
-             [[dial.group]]\nname = \"sales\"\nusers = [\"Bob\"]\n[[dial.group]]\nname = \"other\"\nusers = [\"carol\"]",
-        );
+    fn a_rule_can_be_for_users() {
+        let site = site("[[dial.rule]]\nname = \"x\"\nkind = \"extensions\"\nusers = [\"alice\", \"bob\"]");
         assert_eq!(site.ask("alice", "4712"), Verdict::Covers);
         assert_eq!(site.ask("bob", "4712"), Verdict::Covers);
         assert_eq!(site.ask("carol", "4712"), Verdict::Misses("it is for other users"));

@@ -6,16 +6,20 @@
 mod dangers;
 mod prefixes;
 
-pub(crate) use dangers::{
-    EMERGENCY_EVERYWHERE, danger, danger_beyond_doubt, danger_of_beginning, danger_with_digits_behind,
-};
+pub use dangers::danger;
+pub(crate) use dangers::{EMERGENCY_EVERYWHERE, danger_beyond_doubt, danger_of_beginning, danger_with_digits_behind};
 pub(crate) use prefixes::{Prefixes, anywhere};
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
 use rlibphonenumber::{NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, PhoneNumberType, Region};
 use thiserror::Error;
+
+use crate::from_text::from_text;
+
+from_text!(Country);
 
 /// A country, by its two letters (ISO 3166): one that has a numbering plan.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -28,7 +32,7 @@ pub struct NoCountry(String);
 
 impl Country {
     /// The country calling code, without the plus.
-    pub(crate) fn calling_code(self) -> String {
+    pub fn calling_code(self) -> String {
         let code = PHONE_NUMBER_UTIL.get_country_code_for_region(self.0);
         code.map(|code| code.to_string()).unwrap_or_default()
     }
@@ -73,6 +77,18 @@ impl Country {
             true => is_assigned(&format!("+{}{digits}", self.calling_code())),
             false => self.dials_bare(digits),
         }
+    }
+}
+
+impl Ord for Country {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.as_region_str().as_str().cmp(other.0.as_region_str().as_str())
+    }
+}
+
+impl PartialOrd for Country {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -155,16 +171,16 @@ impl fmt::Display for Danger {
 
 /// A number that its country's numbering plan assigns.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Assigned {
+pub struct Assigned {
     /// `+4930123456`
-    pub(crate) e164: String,
+    pub e164: String,
     /// `None` for toll-free numbers that belong to no country (+800).
-    pub(crate) country: Option<Country>,
-    pub(crate) kind: Kind,
+    pub country: Option<Country>,
+    pub kind: Kind,
 }
 
 /// Looks up a number that begins with a `+`.
-pub(crate) fn look_up(number: &str) -> Option<Assigned> {
+pub fn look_up(number: &str) -> Option<Assigned> {
     let parsed = PHONE_NUMBER_UTIL.parse(number, None).ok()?;
     if !PHONE_NUMBER_UTIL.is_valid_number(&parsed) {
         return None;
@@ -192,7 +208,7 @@ pub(crate) fn look_up(number: &str) -> Option<Assigned> {
 }
 
 /// Whether a number that begins with a `+` is assigned just as it stands, with no digit more or less.
-pub(crate) fn is_assigned(number: &str) -> bool {
+pub fn is_assigned(number: &str) -> bool {
     look_up(number).is_some_and(|found| found.e164 == number)
 }
 

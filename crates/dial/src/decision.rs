@@ -6,11 +6,10 @@ use std::fmt;
 use super::danger::danger;
 use super::dial_string::{DialString, Malformed};
 use super::plan::{Plan, Target};
-use super::rules::{self, Dialler, Rule, Verdict};
+use super::rules::{self, Dialler, Rule, RuleAction, Verdict};
 use super::{Number, Refusal};
-use crate::config::{Dial, RuleAction};
+use crate::masked::Masked;
 use crate::numbering::Danger;
-use crate::telemetry::Masked;
 
 /// What the operator allows.
 #[derive(Clone, Debug)]
@@ -20,14 +19,15 @@ pub struct DialPolicy {
 }
 
 impl DialPolicy {
-    pub fn from_config(dial: &Dial) -> Self {
-        let plan = Plan::from_config(&dial.plan);
-        let rules = rules::from_config(dial);
+    /// The first of the rules that covers a number decides. Behind the last one stands that a user's own extension and phones
+    /// may be called.
+    pub fn new(plan: Plan, rules: Vec<Rule>) -> Self {
+        let rules = rules::with_default(rules, &plan);
         Self { plan, rules }
     }
 
     /// Whether there is a rule by which this user may call anything.
-    pub(super) fn may_call(&self, dialler: &Dialler) -> bool {
+    pub fn may_call(&self, dialler: &Dialler) -> bool {
         self.rules.iter().any(|rule| rule.lets_call(dialler))
     }
 
@@ -259,12 +259,7 @@ impl fmt::Display for Shown<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
-
-    fn policy(toml: &str) -> DialPolicy {
-        let config = Config::parse(toml, std::path::Path::new("onhook.toml")).unwrap();
-        DialPolicy::from_config(&config.dial)
-    }
+    use crate::site::policy;
 
     fn alice() -> Dialler {
         Dialler {

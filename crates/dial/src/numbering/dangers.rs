@@ -1,7 +1,12 @@
 //! What is never called, by number: what numbering plans say, in `patterns.txt` and `emergency.txt` as a library
 //! knows them and in `dangers.txt` what it does not.
 
-use std::collections::HashMap;
+#![expect(
+    clippy::disallowed_types,
+    reason = "constant tables, read when they are first asked for: the same for everybody, whoever asks first"
+)]
+
+use std::collections::BTreeMap;
 use std::sync::{LazyLock, OnceLock};
 
 use regex::Regex;
@@ -23,8 +28,8 @@ fn lines(table: &'static str) -> impl Iterator<Item = (&'static str, std::str::S
         .map(|(head, words)| (head, words.split(' ')))
 }
 
-static EMERGENCY: LazyLock<HashMap<Country, Vec<&'static str>>> = LazyLock::new(|| {
-    let mut known: HashMap<Country, Vec<&'static str>> = HashMap::new();
+static EMERGENCY: LazyLock<BTreeMap<Country, Vec<&'static str>>> = LazyLock::new(|| {
+    let mut known: BTreeMap<Country, Vec<&'static str>> = BTreeMap::new();
     let by_hand = lines(include_str!("dangers.txt")).filter(|(head, _)| !head.contains('+'));
     let by_hand = by_hand.map(|(head, numbers)| (head.trim_start_matches("emergency "), numbers));
     for (countries, numbers) in lines(include_str!("emergency.txt")).chain(by_hand) {
@@ -160,7 +165,7 @@ fn danger_of_type(digits: &str, extent: Extent) -> Option<Danger> {
 }
 
 /// Whether a number that begins with a `+` is dangerous as a whole.
-pub(crate) fn danger(number: &str) -> Option<Danger> {
+pub fn danger(number: &str) -> Option<Danger> {
     let digits = number.strip_prefix('+')?;
     let by_hand = || danger_by_hand(digits).filter(|_| is_possible(number) || is_assigned(number));
     danger_of_whole_code(digits)

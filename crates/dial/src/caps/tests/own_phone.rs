@@ -203,7 +203,7 @@ proptest! {
             })
         };
         for (is_own, mailbox, number, address, pause) in steps {
-            now += Duration::from_millis(u64::from(pause).pow(2) * 50);
+            now = now + Duration::from_millis(u64::from(pause).pow(2) * 50);
             let number = number.to_string();
             if is_own {
                 let _ = call(&mut with, own(mailbox, &number, address), now);

@@ -1,6 +1,11 @@
 //! What people dial before a number, country by country, as `prefixes.txt` says it.
 
-use std::collections::HashMap;
+#![expect(
+    clippy::disallowed_types,
+    reason = "constant tables, read when they are first asked for: the same for everybody, whoever asks first"
+)]
+
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use super::Country;
@@ -115,7 +120,7 @@ fn lines() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
     })
 }
 
-static BY_COUNTRY: LazyLock<HashMap<Country, Prefixes>> = LazyLock::new(|| {
+static BY_COUNTRY: LazyLock<BTreeMap<Country, Prefixes>> = LazyLock::new(|| {
     let names = lines().flat_map(|(_, countries, _)| countries.split(' '));
     let known = names.filter_map(|name| Some((name, name.parse::<Country>().ok()?)));
     known

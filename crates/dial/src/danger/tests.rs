@@ -1,15 +1,9 @@
 //! What is never called, country by country.
 
 use super::*;
-use crate::config::Config;
+use crate::site::plan;
 
 const BERLIN: &str = "country = \"DE\"\noutside_line = \"0\"\nextensions = \"[1-9][0-9]{2,3}\"";
-
-fn plan(toml: &str) -> Plan {
-    let text = format!("[dial.plan]\n{toml}");
-    let config = Config::parse(&text, std::path::Path::new("onhook.toml")).unwrap();
-    Plan::from_config(&config.dial.plan)
-}
 
 fn danger(plan: &Plan, text: &str) -> Option<Danger> {
     let dialled = DialString::parse(text).unwrap();

@@ -1,12 +1,10 @@
 //! What operators and their scripts learn of refusals: a log line and a count each.
 
+use dial::{Cap, Capped, Danger, Decision, Number, Refusal};
 use tracing::{debug, info};
 
-use super::cap::{Cap, Capped};
-use super::{Decision, Number, Refusal};
 use crate::auth::Caller;
 use crate::metrics;
-use crate::numbering::Danger;
 
 /// The stable words for why, in the log and in the metric: those of the rules, then the keys of the caps.
 const REASONS: [&str; 21] = [
@@ -71,7 +69,7 @@ pub(super) fn refused(caller: &Caller, decision: &Decision, refusal: Refusal) {
 }
 
 /// A cap refused.
-pub(super) fn capped(caller: &Caller, number: &Number, capped: Capped) {
+pub(crate) fn capped(caller: &dial::Caller, number: &Number, capped: Capped) {
     let reason = capped.key();
     metrics::dial_refused(reason, 1);
     let address = caller.address.map(tracing::field::display);

@@ -3,10 +3,12 @@
 //! What is checked here is what is sent: the number that goes to the trunk is printed from the target, never from the
 //! text that a client wrote.
 
+use serde::Deserialize;
+
 use super::dial_string::{DialString, Digits, SipUri};
 use super::readings::{COULD_BE_A_NUMBER, Effort, Place, Readings};
-use crate::config::{DialPlan, NumberFormat, Pattern};
 use crate::numbering::{self, Assigned, Country, Prefixes};
+use crate::pattern::Pattern;
 
 /// With the calling code; shorter ones there are few, and all of them known.
 const SHORTEST_FOREIGN_NUMBER: usize = 9;
@@ -14,9 +16,39 @@ const SHORTEST_FOREIGN_NUMBER: usize = 9;
 /// Digits that a number may have more as it is dialled at home: a trunk prefix, Brazil's carrier.
 const MOST_DROPPED: usize = 3;
 
+/// What an operator says of the site's numbering plan.
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(test, derive(Deserialize), serde(default, deny_unknown_fields))]
+pub struct PlanSettings {
+    /// The country that is dialled from.
+    pub country: Option<Country>,
+    /// What is dialled before a national number; without it, the country's own.
+    pub national_prefix: Option<String>,
+    /// What is dialled before a country calling code; without it, the country's own.
+    pub international_prefix: Option<String>,
+    /// What is dialled for an outside line; empty where there is none.
+    pub outside_line: String,
+    /// The site's own extensions.
+    pub extensions: Option<Pattern>,
+    pub send: NumberFormat,
+}
+
+/// How a trunk wants numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NumberFormat {
+    /// `+4930123456`
+    #[default]
+    E164,
+    /// `4930123456`
+    Digits,
+    /// As a desk phone would dial: `0030123456`.
+    OutsideLine,
+}
+
 /// The site's numbering plan.
 #[derive(Clone, Debug)]
-pub(super) struct Plan {
+pub struct Plan {
     pub(super) home: Option<Country>,
     /// The country calling code of `home`.
     home_code: String,
@@ -48,20 +80,33 @@ pub(super) enum Possible {
 }
 
 impl Plan {
-    pub(super) fn from_config(plan: &DialPlan) -> Self {
-        let home = plan.country;
+    pub fn new(settings: PlanSettings) -> Self {
+        let home = settings.country;
+        let national_prefix = settings.national_prefix.or(home.map(Country::national_prefix));
+        let own = || home.map(|home| home.international_prefix().to_owned());
         Self {
             home,
             home_code: home.map(Country::calling_code).unwrap_or_default(),
-            national_prefix: plan.national_prefix_or_own(),
-            international_prefix: plan.international_prefix_or_own().to_owned(),
-            outside_line: plan.outside_line.0.clone(),
-            extensions: plan.extensions.clone(),
-            send: plan.send,
+            national_prefix: national_prefix.unwrap_or_default(),
+            international_prefix: settings.international_prefix.or_else(own).unwrap_or_default(),
+            outside_line: settings.outside_line,
+            extensions: settings.extensions,
+            send: settings.send,
         }
     }
 
-    pub(super) fn national_prefix(&self) -> &str {
+    /// The country that is dialled from.
+    pub fn home(&self) -> Option<Country> {
+        self.home
+    }
+
+    /// The site's own extensions.
+    pub fn extensions(&self) -> Option<&Pattern> {
+        self.extensions.as_ref()
+    }
+
+    /// What is dialled before a national number; empty where nothing is, or nothing is known of the country.
+    pub fn national_prefix(&self) -> &str {
         &self.national_prefix
     }
 
@@ -70,11 +115,13 @@ impl Plan {
         &self.home_code
     }
 
-    pub(super) fn international_prefix(&self) -> &str {
+    /// What is dialled before a country calling code; empty where it is not known.
+    pub fn international_prefix(&self) -> &str {
         &self.international_prefix
     }
 
-    pub(super) fn outside_line(&self) -> &str {
+    /// What is dialled for an outside line; empty where there is none.
+    pub fn outside_line(&self) -> &str {
         &self.outside_line
     }
 
@@ -245,13 +292,7 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
-
-    fn plan(toml: &str) -> Plan {
-        let text = format!("[dial.plan]\n{toml}");
-        let config = Config::parse(&text, std::path::Path::new("onhook.toml")).unwrap();
-        Plan::from_config(&config.dial.plan)
-    }
+    use crate::site::plan;
 
     fn meaning(plan: &Plan, text: &str) -> String {
         let target = plan.read(&DialString::parse(text).unwrap());

@@ -5,7 +5,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::config::SipHost;
+use crate::sip_host::SipHost;
 
 /// The longest dial string, in characters.
 const MAX_LENGTH: usize = 64;

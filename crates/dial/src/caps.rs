@@ -10,15 +10,14 @@
 
 mod window;
 
-use std::collections::HashMap;
-use std::hash::Hash;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use super::cap::{Cap, Capped};
 use super::counted::CountedNumbers;
-use super::{Number, Permit, audit};
-use crate::{metrics, reach::subscriber};
+use super::{Number, Permit};
+use crate::{network::subscriber, wall_time::WallTime};
 use window::{Spent, Window};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -26,7 +25,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const TEN_MINUTES: Duration = Duration::from_secs(600);
 const HOUR: Duration = Duration::from_secs(3600);
 /// How far back spent minutes count.
-pub(crate) const DAY: Duration = Duration::from_secs(24 * 3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// How long to wait for a place that some call's end will free.
 const SOME_END: Duration = Duration::from_secs(5);
@@ -58,7 +57,7 @@ pub struct CapsSettings {
 pub struct Hold {
     mailbox: [u8; 32],
     trunk: String,
-    started: SystemTime,
+    started: WallTime,
     /// Set aside of the mailbox's time.
     time: Duration,
     /// What of it can be spent at most.
@@ -116,9 +115,9 @@ impl Grant {
 #[derive(Clone, Copy, Debug)]
 pub struct Started<'a> {
     pub mailbox: [u8; 32],
-    pub at: SystemTime,
+    pub at: WallTime,
     /// When it ended; `None` when it has not.
-    pub ended: Option<SystemTime>,
+    pub ended: Option<WallTime>,
     /// Whether it was for a phone of the mailbox's own.
     pub own_phone: bool,
     /// Nothing when it is too long ago to matter.
@@ -134,7 +133,7 @@ pub struct Whom<'a> {
 }
 
 /// How far back [`Whom`] matters.
-pub(crate) const WHOM_MATTERS: Duration = TEN_MINUTES;
+pub const WHOM_MATTERS: Duration = TEN_MINUTES;
 
 #[derive(Debug, Default)]
 struct Mailbox {
@@ -156,8 +155,8 @@ struct Time {
 }
 
 impl Time {
-    fn used(&mut self, now: SystemTime) -> Duration {
-        self.spent.within(DAY, now) + self.aside
+    fn used(&mut self, now: WallTime) -> Duration {
+        self.spent.within(DAY, now).saturating_add(self.aside)
     }
 }
 
@@ -179,11 +178,11 @@ pub struct Caps {
     settings: CapsSettings,
     counted: CountedNumbers,
     live: u32,
-    mailboxes: HashMap<[u8; 32], Mailbox>,
-    trunks: HashMap<String, Trunk>,
-    addresses: HashMap<IpAddr, Window>,
-    numbers: HashMap<String, Window>,
-    swept: Option<SystemTime>,
+    mailboxes: BTreeMap<[u8; 32], Mailbox>,
+    trunks: BTreeMap<String, Trunk>,
+    addresses: BTreeMap<IpAddr, Window>,
+    numbers: BTreeMap<String, Window>,
+    swept: Option<WallTime>,
 }
 
 impl Caps {
@@ -192,10 +191,10 @@ impl Caps {
             settings,
             counted,
             live: 0,
-            mailboxes: HashMap::new(),
-            trunks: HashMap::new(),
-            addresses: HashMap::new(),
-            numbers: HashMap::new(),
+            mailboxes: BTreeMap::new(),
+            trunks: BTreeMap::new(),
+            addresses: BTreeMap::new(),
+            numbers: BTreeMap::new(),
             swept: None,
         }
     }
@@ -206,7 +205,7 @@ impl Caps {
     }
 
     /// Takes everything a call needs, or nothing. The call goes over the first of `trunks` that has room, and may last
-    /// `longest`, or less if the mailbox has less time left. A refusal is counted and logged.
+    /// `longest`, or less if the mailbox has less time left.
     ///
     /// # Errors
     /// When a cap is reached.
@@ -215,40 +214,28 @@ impl Caps {
         permit: Permit,
         trunks: &[&str],
         longest: Duration,
-        now: SystemTime,
+        now: WallTime,
     ) -> Result<Grant, Capped> {
         self.sweep(now);
-        match self.check(&permit, trunks, now) {
-            Ok((trunk, left)) => {
-                let Permit {
-                    number,
-                    caller,
-                    own_phone,
-                } = permit;
-                let address = caller.address.map(subscriber);
-                let whom = Whom {
-                    request_uri: &number.request_uri(""),
-                    trunk,
-                    address,
-                };
-                self.count(caller.key, now, own_phone, Some(whom));
-                let hold = self.take(caller.key, trunk, now, longest.min(left), Duration::MAX, own_phone);
-                Ok(Grant { number, address, hold })
-            }
-            Err(capped) => {
-                audit::capped(&permit.caller, &permit.number, capped);
-                Err(capped)
-            }
-        }
+        let (trunk, left) = self.check(&permit, trunks, now)?;
+        let Permit {
+            number,
+            caller,
+            own_phone,
+        } = permit;
+        let address = caller.address.map(subscriber);
+        let whom = Whom {
+            request_uri: &number.request_uri(""),
+            trunk,
+            address,
+        };
+        self.count(caller.key, now, own_phone, Some(whom));
+        let hold = self.take(caller.key, trunk, now, longest.min(left), Duration::MAX, own_phone);
+        Ok(Grant { number, address, hold })
     }
 
     /// The trunk to take, and how much of the mailbox's time is left.
-    fn check<'t>(
-        &mut self,
-        permit: &Permit,
-        trunks: &[&'t str],
-        now: SystemTime,
-    ) -> Result<(&'t str, Duration), Capped> {
+    fn check<'t>(&mut self, permit: &Permit, trunks: &[&'t str], now: WallTime) -> Result<(&'t str, Duration), Capped> {
         let caps = self.settings;
         let (mailbox, own_phone) = (permit.caller.key, permit.own_phone);
         if self.live >= caps.live || is_full(&self.mailboxes, &mailbox) {
@@ -298,7 +285,7 @@ impl Caps {
     }
 
     /// Whether this client may call once more, and this number be called.
-    fn check_client_and_number(&mut self, permit: &Permit, now: SystemTime) -> Result<(), Capped> {
+    fn check_client_and_number(&mut self, permit: &Permit, now: WallTime) -> Result<(), Capped> {
         let caps = self.settings;
         let address = permit.caller.address.map(subscriber);
         let number = self.counted.of(&permit.number.request_uri(""));
@@ -317,7 +304,7 @@ impl Caps {
             .map_err(|wait| Capped::new(Cap::StartsPerTenMinutesPerNumber, wait))
     }
 
-    fn count(&mut self, mailbox: [u8; 32], at: SystemTime, own_phone: bool, whom: Option<Whom<'_>>) {
+    fn count(&mut self, mailbox: [u8; 32], at: WallTime, own_phone: bool, whom: Option<Whom<'_>>) {
         let caps = self.settings;
         let owner = self.mailboxes.entry(mailbox).or_default();
         if own_phone {
@@ -344,13 +331,12 @@ impl Caps {
         &mut self,
         mailbox: [u8; 32],
         trunk: &str,
-        started: SystemTime,
+        started: WallTime,
         time: Duration,
         most: Duration,
         own_phone: bool,
     ) -> Hold {
         self.live += 1;
-        metrics::calls_live(self.live);
         let owner = self.mailboxes.entry(mailbox).or_default();
         owner.live += 1;
         owner.time(own_phone).aside += time;
@@ -371,7 +357,7 @@ impl Caps {
         &mut self,
         mailbox: [u8; 32],
         trunk: &str,
-        started: SystemTime,
+        started: WallTime,
         longest: Duration,
         own_phone: bool,
     ) -> Hold {
@@ -379,7 +365,7 @@ impl Caps {
     }
 
     /// The call is over: its places are free, and the time it took is spent.
-    pub fn give_back(&mut self, hold: Hold, now: SystemTime) {
+    pub fn give_back(&mut self, hold: Hold, now: WallTime) {
         let Hold {
             mailbox,
             trunk,
@@ -389,10 +375,9 @@ impl Caps {
             own_phone,
         } = hold;
         self.live -= 1;
-        metrics::calls_live(self.live);
         let owner = self.mailboxes.entry(mailbox).or_default();
         owner.live -= 1;
-        let lasted = now.duration_since(started).unwrap_or_default();
+        let lasted = now.since(started);
         let owners = owner.time(own_phone);
         owners.aside -= time;
         owners.spent.add(lasted.min(most), now);
@@ -400,21 +385,20 @@ impl Caps {
     }
 
     /// Counts a call of an earlier server: its start, and the time it took if it has ended. Told in the order of starts.
-    pub fn remember(&mut self, call: Started<'_>, now: SystemTime) {
+    pub fn remember(&mut self, call: Started<'_>, now: WallTime) {
         // A clock that was set back must not keep a mailbox shut until it has caught up.
         let at = call.at.min(now);
         self.count(call.mailbox, at, call.own_phone, call.whom);
         if let Some(ended) = call.ended {
-            let lasted = ended.duration_since(call.at).unwrap_or_default();
+            let lasted = ended.since(call.at);
             let owner = self.mailboxes.entry(call.mailbox).or_default();
             owner.time(call.own_phone).spent.add(lasted, ended.min(now));
         }
     }
 
     /// Once a minute, forgets whom nothing is counted for any more.
-    fn sweep(&mut self, now: SystemTime) {
-        let since = |swept: SystemTime| now.duration_since(swept).unwrap_or_default();
-        if self.swept.is_some_and(|swept| since(swept) < MINUTE) {
+    fn sweep(&mut self, now: WallTime) {
+        if self.swept.is_some_and(|swept| now.since(swept) < MINUTE) {
             return;
         }
         self.swept = Some(now);
@@ -422,12 +406,12 @@ impl Caps {
         self.numbers.retain(|_, window| !window.is_over(now, TEN_MINUTES));
         self.mailboxes.retain(|_, owner| {
             let started = !owner.hour.is_over(now, HOUR) || !owner.own_minute.is_over(now, MINUTE);
-            owner.live > 0 || started || !(owner.time.used(now) + owner.own_time.used(now)).is_zero()
+            owner.live > 0 || started || !owner.time.used(now).is_zero() || !owner.own_time.used(now).is_zero()
         });
     }
 }
 
-fn is_full<K: Eq + Hash, V>(map: &HashMap<K, V>, key: &K) -> bool {
+fn is_full<K: Ord, V>(map: &BTreeMap<K, V>, key: &K) -> bool {
     map.len() >= MOST && !map.contains_key(key)
 }
 

@@ -2,7 +2,6 @@
 
 use super::dial_string::{DialString, Digits, spoken};
 use super::plan::{Plan, Target};
-use crate::config::DialPlan;
 use crate::numbering;
 
 /// Reads numbers as the site's numbering plan does, for the caps that count calls by number.
@@ -10,8 +9,8 @@ use crate::numbering;
 pub struct CountedNumbers(Plan);
 
 impl CountedNumbers {
-    pub fn from_config(plan: &DialPlan) -> Self {
-        Self(Plan::from_config(plan))
+    pub fn new(plan: Plan) -> Self {
+        Self(plan)
     }
 
     /// Whom a Request-URI is for, whatever the host: a number of the world with a `+`, an extension, or the user part. A number is
@@ -57,11 +56,10 @@ impl CountedNumbers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
+    use crate::site::plan;
 
     fn counted(toml: &str) -> CountedNumbers {
-        let config = Config::parse(&format!("[dial.plan]\n{toml}"), std::path::Path::new("onhook.toml")).unwrap();
-        CountedNumbers::from_config(&config.dial.plan)
+        CountedNumbers::new(plan(toml))
     }
 
     #[test]
