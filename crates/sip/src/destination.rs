@@ -2,7 +2,10 @@
 
 use std::net::IpAddr;
 
-use crate::{transport::Transport, uri};
+use crate::{
+    transport::Transport,
+    uri::{self, SipUri},
+};
 
 /// A host, a port and what to reach them by.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -30,45 +33,16 @@ impl Destination {
         } else {
             value.trim()
         };
-        let (scheme, rest) = text.split_once(':').ok_or(NoDestination)?;
-        let secure = match scheme {
-            _ if scheme.eq_ignore_ascii_case("sip") => false,
-            _ if scheme.eq_ignore_ascii_case("sips") => true,
-            _ => return Err(NoDestination),
-        };
-        let rest = rest.split('?').next().unwrap_or_default();
-        let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
-        let (host_port, parameters) = rest.split_once(';').unwrap_or((rest, ""));
-        let named = parameters.split(';').find_map(|parameter| {
-            let (name, value) = parameter.split_once('=')?;
-            name.trim().eq_ignore_ascii_case("transport").then(|| value.trim())
-        });
+        let uri = SipUri::parse(text).map_err(|_| NoDestination)?;
+        let named = uri.parameter("transport").filter(|name| !name.is_empty());
         let transport = match named {
-            _ if secure => Transport::Tls,
+            _ if uri.is_sips => Transport::Tls,
             None => Transport::Udp,
             Some(name) => name.parse().map_err(|_| NoDestination)?,
         };
-        let (host, port) = match host_port.strip_prefix('[') {
-            Some(rest) => {
-                let (host, port) = rest.split_once(']').ok_or(NoDestination)?;
-                (host, port.strip_prefix(':'))
-            }
-            None => host_port
-                .split_once(':')
-                .map_or((host_port, None), |(host, port)| (host, Some(port))),
-        };
-        let port = match port {
-            Some(port) => port.parse().map_err(|_| NoDestination)?,
-            None => transport.default_port(),
-        };
-        if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control()) {
-            return Err(NoDestination);
-        }
-        Ok(Self {
-            transport,
-            host: host.to_owned(),
-            port,
-        })
+        let host = uri::ipv6_reference(uri.host).map_or_else(|| uri.host.to_owned(), |address| address.to_string());
+        let port = uri.port.unwrap_or_else(|| transport.default_port());
+        Ok(Self { transport, host, port })
     }
 
     /// The host, when it is an address already.
@@ -101,6 +75,11 @@ mod tests {
             place(Transport::Udp, "2001:db8::1", 5080)
         );
         assert_eq!(destination("sip:a;transport=tcp@h"), place(Transport::Udp, "h", 5060));
+        assert_eq!(destination("sip:a?b;c@h:5062?x=y;z"), place(Transport::Udp, "h", 5062));
+        assert_eq!(
+            destination("sip:[2001:DB8:::192.0.2.1]"),
+            place(Transport::Udp, "2001:db8::c000:201", 5060)
+        );
         assert_eq!(destination("tel:+4930123"), None);
         assert_eq!(destination("sip:h;transport=ws"), None);
         assert_eq!(destination("nonsense"), None);

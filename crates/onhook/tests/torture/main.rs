@@ -12,7 +12,9 @@
 
 mod answers;
 mod baseline;
+#[path = "../../../sip/tests/torture/catalogue.rs"]
 mod catalogue;
+#[path = "../../../sip/tests/torture/message.rs"]
 mod message;
 mod mutation;
 mod panics;

@@ -1,14 +1,15 @@
 //! The messages, as files: lines end as the system's do, and what no text file can hold is marked up as in RFC 4475 §2.
 //!
-//! `<hex>2020</hex>` stands for octets, `<repeat count=3>long</repeat>` for the text so many times.
+//! `<hex>2020</hex>` stands for octets, `<repeat count=3>long</repeat>` for the text so many times. The test of the whole
+//! server reads them from here, too.
 
 use std::{fs, path::Path};
 
 /// The bytes that go on the wire. `name` is the folder and the file: `rfc4475/wsinv`.
 pub(crate) fn load(name: &str) -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/torture/messages")
-        .join(format!("{name}.sip"));
+    let messages = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../sip/tests/torture/messages"));
+    let path = messages.join(format!("{name}.sip"));
+    #[allow(clippy::disallowed_methods, reason = "a test reads files")]
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     on_the_wire(&text)
 }

@@ -1,4 +1,5 @@
-//! What the RFCs ask for, message by message, of a server that takes no calls and registers nobody.
+//! What the RFCs ask for, message by message, of a server that takes no calls and registers nobody. The test of the whole
+//! server goes by it, too.
 
 /// What is right to come back.
 #[derive(Clone, Copy, Debug)]
