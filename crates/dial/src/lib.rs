@@ -1,25 +1,55 @@
 //! The gate: who may ring whom, and how often. Every INVITE passes it (promise 6).
 //!
-//! ```text
-//! dial_string   what a client wrote, read strictly
-//! plan          what it means here: an extension, a number of the world, an address
-//! readings      every other way to read it
-//! short_numbers emergency numbers and the network's other ones
-//! danger        whether one of the readings is never called
-//! rules         who may call what; the first that covers decides
-//! decision      all of that for one user, with the steps in words
-//! permit        the rules' word, for one caller and one number
-//! counted       whom a call is counted for, however the number is written
-//! caps          how many and how often: what a call holds until it is over
-//! numbering     what the world's numbering plans say
-//! reach         where a trunk's answers may send us
+//! What a client wrote is read strictly ([`DialString`]), and the site's numbering plan says what it means ([`Plan`]): an extension, a
+//! number of the world, an address. Then [`DialPolicy`] decides. What is never called (emergency and other short numbers,
+//! premium-rate, shared-cost, satellite, personal) no rule can allow; of the [rules](Rule), the first that covers the number decides; what
+//! none covers is refused. An exchange may read digits otherwise than we do, and so dangers, and what a rule refuses, are looked for in
+//! every other reading as well. A [`Decision`] tells each step in words.
+//!
+//! Two keys open the way to the wire, and only this room makes them. [`DialPolicy::permit`] turns a caller and a dial string into a
+//! [`Permit`]: the rules' word. [`Caps::grant`] turns that into a [`Grant`] for one trunk, which an INVITE is printed from, when caps on
+//! calls and their starts leave room for one more. What the call takes of them is a [`Hold`], which cannot be copied: it goes back
+//! when the call is over. And since an answer names places to send to, [`Reach`] says which of them a trunk may send us to.
+//!
+//! The room places no calls, looks up no users, writes no log and reads no clock: whom the store knows and what time it is
+//! ([`WallTime`]) are arguments, and the same ones in the same order have the same outcome. What numbering plans say stands in
+//! constant tables ([`numbering`]).
+//!
 //! ```
+//! # use std::time::Duration;
+//! use dial::{Caller, Caps, CountedNumbers, DialPolicy, Dialler, Plan, PlanSettings, Refusal, WallTime};
+//! # use dial::{CapsSettings, Danger};
+//! # let settings = CapsSettings {
+//! #     live: 100, live_per_mailbox: 1, live_per_trunk: 100, starts_per_second_per_trunk: 10,
+//! #     starts_per_minute_per_mailbox: 10, starts_per_hour_per_mailbox: 60, time_per_day_per_mailbox: Duration::from_secs(3600),
+//! #     starts_per_minute_per_address: 10, starts_per_ten_minutes_per_number: 10, starts_per_minute_to_own_phone: 10,
+//! #     time_per_day_to_own_phone: Duration::from_secs(3600),
+//! # };
+//! let berlin = Plan::new(PlanSettings { country: Some("DE".parse()?), ..PlanSettings::default() });
+//! let mut caps = Caps::new(settings, CountedNumbers::new(berlin.clone()));
 //!
-//! Two keys open the way to the wire, and only this room makes them: [`DialPolicy::permit`] turns a caller and a dial string
-//! into a [`Permit`]; [`Caps::grant`] turns that, for one trunk, into a [`Grant`], which an INVITE is printed from. What is never
-//! called (emergency and other short numbers, premium-rate, shared-cost, satellite, personal) no rule can allow.
+//! // With no rules there is the one that nobody has to write: the user's own extension and phones.
+//! let policy = DialPolicy::new(berlin, Vec::new());
+//! let alice = Dialler { name: Some("alice".to_owned()), extension: None, phones: vec!["0171 2345678".to_owned()] };
+//! let caller = Caller { key: [1; 32], name: alice.name.clone(), address: None };
 //!
-//! The room places no calls, looks up no users, writes no log and reads no clock: `now` is an argument.
+//! let permit = policy.permit(caller.clone(), &alice, "+49 171 2345678").unwrap();
+//! let now = WallTime::after_epoch(Duration::from_secs(1_800_000_000));
+//! let grant = caps.grant(permit, &["provider"], Duration::from_secs(300), now)?;
+//! assert_eq!(grant.number().request_uri("sip.example"), "sip:+491712345678@sip.example");
+//! assert_eq!((grant.trunk(), caps.live()), ("provider", 1));
+//!
+//! // A second call of the same mailbox would be one too many, until the first is over.
+//! let again = || policy.permit(caller.clone(), &alice, "0171 2345678").unwrap();
+//! let capped = caps.grant(again(), &["provider"], Duration::from_secs(300), now).unwrap_err();
+//! assert_eq!(capped.key(), "max_live_per_mailbox");
+//! caps.give_back(grant.into_hold(), now + Duration::from_secs(60));
+//! assert!(caps.grant(again(), &["provider"], Duration::from_secs(300), now + Duration::from_secs(60)).is_ok());
+//!
+//! let refused = policy.permit(caller.clone(), &alice, "0030 112").unwrap_err();
+//! assert_eq!(refused.why, Refusal::Never(Danger::Emergency));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod from_text;
 

@@ -383,6 +383,29 @@ fn a_clock_that_was_set_back_shuts_nobody_out() {
     let _grant = start(&mut caps, 60.0).unwrap();
 }
 
+/// Records are read from a disk, and clocks can be set to anything.
+#[test]
+fn no_time_is_too_long() {
+    let mut caps = caps_of(plenty());
+    let [first, last] = [Duration::ZERO, Duration::MAX].map(WallTime::after_epoch);
+    for ended in [last, last, first] {
+        let call = Started {
+            mailbox: [1; 32],
+            at: first,
+            ended: Some(ended),
+            own_phone: false,
+            whom: None,
+        };
+        caps.remember(call, last);
+    }
+    let hold = caps.hold([1; 32], "a", first, Duration::MAX, false);
+    caps.give_back(hold, last);
+    assert_eq!(
+        refused_by(caps.grant(permit(1, "1", 1), &["a"], LONG, last)),
+        ("minutes_per_day_per_mailbox", SOME_END)
+    );
+}
+
 #[test]
 fn what_is_over_is_forgotten() {
     let mut caps = caps_of(plenty());
