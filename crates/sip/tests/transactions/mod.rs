@@ -2,6 +2,9 @@
 #![allow(dead_code, unreachable_pub, reason = "every test file uses the part it needs")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
+pub mod model;
+pub mod script;
+
 use std::{fmt::Debug, time::Duration};
 
 use sip::{
@@ -192,11 +195,16 @@ impl Rig {
 
     /// A new request comes, and is accepted.
     pub fn accept(&mut self, path: Path, request: &Request) -> ServerId {
+        let seen = self.request(path, &request.text());
+        assert!(!matches!(seen, ForServer::Absorbed), "{seen:?}: {request:?}");
+        self.accepts(path, request).expect("room for it")
+    }
+
+    /// The same, where there may be no room for it.
+    pub fn accepts(&mut self, path: Path, request: &Request) -> Option<ServerId> {
         let text = request.text();
         let message = Message::parse(text.as_bytes()).expect("a message");
-        let seen = self.transactions.handle_request(self.now, path, &message);
-        assert!(!matches!(seen, ForServer::Absorbed), "{seen:?}: {text}");
-        self.transactions.accept(self.now, path, &message).expect("room for it")
+        self.transactions.accept(self.now, path, &message)
     }
 
     pub fn reply(&mut self, id: ServerId, status: u16, text: &str) {
