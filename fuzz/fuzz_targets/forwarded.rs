@@ -5,9 +5,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use dial::Network;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use onhook::http::fuzzed::client;
-use dial::Network;
 
 fn headers<'v>(values: impl Iterator<Item = &'v str>) -> HeaderMap {
     let values = values.filter_map(|value| HeaderValue::from_str(value).ok());

@@ -1,0 +1,156 @@
+//! Messages of the grammar, broken at random: whatever comes of them, nothing panics, and what is told is true.
+
+use proptest::{collection::vec, prelude::*, sample::Index};
+use sip::{Frame, Framing, Message, Reply, Start, Tag};
+
+use crate::model::{model, spelling};
+
+/// What readers trip over.
+const MORSELS: [&[u8]; 24] = [
+    b"\r\n",
+    b"\r\n\r\n",
+    b"\n",
+    b"\r",
+    b"\0",
+    b"\xff\xfe",
+    b"\"",
+    b"\\",
+    b"<",
+    b">",
+    b";",
+    b";;,;,,",
+    b"=",
+    b":",
+    b"@",
+    b"%00",
+    b"[",
+    b"]",
+    b"\r\n \t",
+    b" SIP/2.0",
+    b"\r\nVia: SIP/2.0/UDP h",
+    b"\r\nl: 4294967296",
+    b"\r\nCSeq: 1 INVITE",
+    "\u{feff}".as_bytes(),
+];
+
+/// One change, at a place.
+#[derive(Clone, Debug)]
+enum Change {
+    Cut(Index),
+    Drop(Index, usize),
+    Put(Index, &'static [u8]),
+    Octet(Index, u8),
+    Swap(Index, Index),
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let at = any::<Index>;
+    prop_oneof![
+        1 => at().prop_map(Change::Cut),
+        3 => (at(), 1_usize..40).prop_map(|(at, length)| Change::Drop(at, length)),
+        4 => (at(), prop::sample::select(MORSELS.to_vec())).prop_map(|(at, morsel)| Change::Put(at, morsel)),
+        3 => (at(), any::<u8>()).prop_map(|(at, octet)| Change::Octet(at, octet)),
+        1 => (at(), at()).prop_map(|(one, other)| Change::Swap(one, other)),
+    ]
+}
+
+fn changed(mut bytes: Vec<u8>, changes: &[Change]) -> Vec<u8> {
+    for change in changes {
+        if bytes.is_empty() {
+            return bytes;
+        }
+        let length = bytes.len();
+        match change {
+            Change::Cut(at) => bytes.truncate(at.index(length)),
+            Change::Drop(at, count) => {
+                let at = at.index(length);
+                bytes.drain(at..(at + count).min(length));
+            }
+            Change::Put(at, morsel) => {
+                let at = at.index(length);
+                bytes.splice(at..at, morsel.iter().copied());
+            }
+            Change::Octet(at, octet) => bytes[at.index(length)] = *octet,
+            Change::Swap(one, other) => bytes.swap(one.index(length), other.index(length)),
+        }
+    }
+    bytes
+}
+
+/// Asks everything of whatever can be read.
+fn look_at(bytes: &[u8]) -> Result<(), TestCaseError> {
+    let mut framing = Framing::default();
+    framing.feed(bytes);
+    while let Ok(Some(frame)) = framing.poll() {
+        if let Frame::Message(message) = frame {
+            prop_assert!(
+                Message::parse(&message).is_ok_and(|read| read.body().len() < message.len())
+                    || Message::parse(&message).is_err()
+            );
+        }
+    }
+    let Ok(message) = Message::parse(bytes) else {
+        return Ok(());
+    };
+    let blank = |text: &str| text.contains(|character: char| character.is_whitespace() || character.is_control());
+    for word in [
+        Some(message.branch()),
+        Some(message.call_id()),
+        message.from_tag(),
+        message.to_tag(),
+    ] {
+        prop_assert!(!word.is_some_and(blank));
+    }
+    let _ = (
+        message.vias(),
+        message.granted_expiry("sip:a@h"),
+        message.min_expires(),
+        format!("{message:?}"),
+    );
+    let (request, response) = (message.request(), message.response());
+    prop_assert_eq!(&request.cseq, &response.cseq);
+    if message.fault().is_none() {
+        prop_assert!(!message.call_id().is_empty());
+        prop_assert!(!blank(message.request_uri()) || matches!(message.start(), Start::Response(_)));
+    }
+    // What was read and is printed is read as the same.
+    let mut once = Vec::new();
+    message.print(&mut once);
+    if message.fault().is_none()
+        && let Ok(again) = Message::parse(&once)
+    {
+        prop_assert_eq!(again.start(), message.start());
+        prop_assert_eq!(
+            (again.branch(), again.call_id(), again.cseq()),
+            (message.branch(), message.call_id(), message.cseq())
+        );
+        prop_assert_eq!(
+            (again.from_tag(), again.to_tag()),
+            (message.from_tag(), message.to_tag())
+        );
+    }
+    let answer = message.answer_outside_dialog().unwrap_or_else(|| Reply::status(100));
+    let mut reply = Vec::new();
+    message.print_reply(
+        &mut reply,
+        "[2001:db8::1]:5060".parse().unwrap(),
+        &Tag::new("ours"),
+        &answer,
+        "x",
+    );
+    let head = reply.strip_suffix(b"\r\n\r\n").unwrap();
+    prop_assert!(!head.windows(4).any(|four| four == b"\r\n\r\n"));
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn broken_messages_do_no_harm(model in model(), spelling in spelling(), changes in vec(change(), 1..5)) {
+        look_at(&changed(model.spelled(&spelling), &changes))?;
+    }
+
+    #[test]
+    fn any_bytes_do_no_harm(bytes in vec(any::<u8>(), 0..300)) {
+        look_at(&bytes)?;
+    }
+}
