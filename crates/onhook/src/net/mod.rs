@@ -5,18 +5,23 @@
 //! ```text
 //! udp       datagrams, and the wait                 listener  what a socket is to be
 //! refused   datagrams that came back (ICMP)         bind      opening one, and why not
-//! tls       certificates and keys, ours and peers'
+//! names     addresses of host names                 tls       certificates and keys, ours and peers'
+//! events    what all but datagrams comes by
 //! ```
 
 mod bind;
+mod events;
 mod listener;
+mod names;
 #[cfg(target_os = "linux")]
 mod refused;
 pub(crate) mod tls;
 mod udp;
 
 pub use bind::BindError;
+pub use events::{Events, Found, NetEvent, Towards};
 pub use listener::{Listener, ListenerError, TlsClient, TlsServer};
+pub use names::{FRESH, LOOK_UP, Names, Resolver, local_towards};
 pub use tls::TlsError;
 pub use udp::{Arrival, SendError, Udp, Wake};
 

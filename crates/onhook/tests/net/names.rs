@@ -1,0 +1,247 @@
+//! Names: looked up once for all who ask, remembered, and in nobody's way.
+
+use std::{
+    collections::BTreeSet,
+    io,
+    net::IpAddr,
+    sync::{
+        Arc,
+        mpsc::{Sender, channel},
+    },
+    time::Duration,
+};
+
+use onhook::net::{Events, FRESH, Found, LOOK_UP, Names, NetEvent, Resolver, Udp, local_towards};
+use tokio::{runtime::Handle, sync::mpsc::Receiver, time};
+
+type Answer = io::Result<Vec<IpAddr>>;
+
+/// A resolver that answers when the test says so, and never before.
+struct Script {
+    /// Who is waiting for an answer, in the order they asked.
+    asked: Receiver<(String, Sender<Answer>)>,
+}
+
+struct Stage {
+    names: Names,
+    events: Receiver<NetEvent>,
+    _udp: Udp,
+}
+
+impl Stage {
+    fn asking(resolver: Arc<Resolver>) -> Self {
+        let (udp, wake) = Udp::bind(&[]).unwrap();
+        let (events, received) = Events::new(wake);
+        Self {
+            names: Names::asking(resolver, Handle::current(), events),
+            events: received,
+            _udp: udp,
+        }
+    }
+
+    fn scripted() -> (Self, Script) {
+        let (ask, asked) = tokio::sync::mpsc::channel(1000);
+        let resolver = move |host: &str| {
+            let (answer, answered) = channel();
+            ask.try_send((host.to_owned(), answer)).unwrap();
+            answered
+                .recv()
+                .unwrap_or_else(|_| Err(io::Error::other("the test is over")))
+        };
+        (Self::asking(Arc::new(resolver)), Script { asked })
+    }
+
+    async fn found(&mut self) -> Found {
+        match time::timeout(Duration::from_secs(30), self.events.recv()).await {
+            Ok(Some(NetEvent::Found(found))) => found,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+impl Script {
+    async fn asked(&mut self, host: &str) -> Sender<Answer> {
+        let (asked, answer) = self.asked.recv().await.unwrap();
+        assert_eq!(asked, host);
+        answer
+    }
+
+    fn is_idle(&mut self) -> bool {
+        self.asked.try_recv().is_err()
+    }
+}
+
+fn ips(texts: &[&str]) -> Vec<IpAddr> {
+    texts.iter().map(|text| text.parse().unwrap()).collect()
+}
+
+fn remotes(found: &Found) -> Vec<IpAddr> {
+    found.addresses.iter().map(|towards| towards.remote).collect()
+}
+
+/// Lets time pass at which nothing else happens.
+async fn pass(time: Duration) {
+    time::pause();
+    time::advance(time).await;
+    time::resume();
+}
+
+#[tokio::test]
+async fn one_look_up_serves_all_who_ask_and_is_remembered_for_a_while() {
+    let (mut stage, mut script) = Stage::scripted();
+    for host in ["pbx.test", "PBX.test", "pbx.test"] {
+        stage.names.look_up(host);
+    }
+    let addresses = ips(&["::1", "127.0.0.1", "::2"]);
+    script.asked("pbx.test").await.send(Ok(addresses.clone())).unwrap();
+    let found = stage.found().await;
+    assert_eq!((found.host.as_str(), remotes(&found)), ("pbx.test", addresses.clone()));
+    assert_eq!(found.failure, None);
+    assert_eq!(found.addresses[1].local, Some("127.0.0.1".parse().unwrap()));
+
+    pass(FRESH / 2).await;
+    stage.names.look_up("pbx.test");
+    let found = stage.found().await;
+    assert_eq!((remotes(&found), found.failure), (addresses, None));
+    assert!(found.age >= FRESH / 2);
+    assert!(script.is_idle(), "it was asked once");
+
+    pass(FRESH).await;
+    stage.names.look_up("pbx.test");
+    script.asked("pbx.test").await.send(Ok(ips(&["127.0.0.2"]))).unwrap();
+    assert_eq!(remotes(&stage.found().await), ips(&["127.0.0.2"]));
+}
+
+#[tokio::test]
+async fn what_was_found_before_is_told_with_its_age_while_the_resolver_is_away() {
+    let (mut stage, mut script) = Stage::scripted();
+    stage.names.look_up("pbx.test");
+    script.asked("pbx.test").await.send(Ok(ips(&["127.0.0.1"]))).unwrap();
+    stage.found().await;
+
+    for failure in [Err(io::Error::other("away")), Ok(Vec::new())] {
+        pass(FRESH * 100).await;
+        stage.names.look_up("pbx.test");
+        script.asked("pbx.test").await.send(failure).unwrap();
+        let found = stage.found().await;
+        assert_eq!(remotes(&found), ips(&["127.0.0.1"]));
+        assert!(found.age >= FRESH * 100, "{:?}", found.age);
+        let why = found.failure.unwrap();
+        assert!(why == "away" || why == "pbx.test has no address", "{why}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_was_never_found_has_no_addresses_and_a_reason() {
+    let (mut stage, mut script) = Stage::scripted();
+    stage.names.look_up("gone.test");
+    script
+        .asked("gone.test")
+        .await
+        .send(Err(io::Error::other("no such name")))
+        .unwrap();
+    let found = stage.found().await;
+    assert_eq!(
+        (found.addresses, found.failure.as_deref()),
+        (vec![], Some("no such name"))
+    );
+}
+
+#[tokio::test]
+async fn a_look_up_without_an_answer_holds_up_no_other_and_is_told_in_time() {
+    let (mut stage, mut script) = Stage::scripted();
+    stage.names.look_up("stuck.test");
+    let stuck = script.asked("stuck.test").await;
+    stage.names.look_up("pbx.test");
+    script.asked("pbx.test").await.send(Ok(ips(&["127.0.0.1"]))).unwrap();
+    assert_eq!(stage.found().await.host, "pbx.test");
+
+    pass(LOOK_UP).await;
+    for _ in 0..2 {
+        let found = stage.found().await;
+        assert_eq!((found.host.as_str(), remotes(&found)), ("stuck.test", vec![]));
+        assert_eq!(found.failure.as_deref(), Some("the resolver does not answer"));
+        // Who asks again is told the same, and nothing is begun for it.
+        stage.names.look_up("stuck.test");
+    }
+    stage.found().await;
+    assert!(script.is_idle());
+
+    stuck.send(Ok(ips(&["127.0.0.9"]))).unwrap();
+    let found = stage.found().await;
+    assert_eq!((remotes(&found), found.failure), (ips(&["127.0.0.9"]), None));
+}
+
+#[tokio::test]
+async fn look_ups_without_an_answer_take_a_bounded_number_of_threads_and_names() {
+    let (mut stage, mut script) = Stage::scripted();
+    const NAMES: usize = 256;
+    let host = |number: usize| format!("stuck-{number}.test");
+    for number in 0..NAMES {
+        stage.names.look_up(&host(number));
+    }
+    stage.names.look_up("one-more.test");
+    let found = stage.found().await;
+    assert_eq!(found.host, "one-more.test");
+    assert_eq!(found.failure.as_deref(), Some("256 names are being looked up"));
+
+    pass(LOOK_UP).await;
+    let mut told = BTreeSet::new();
+    while told.len() < NAMES {
+        told.insert(stage.found().await.host);
+    }
+    let mut waiting = Vec::new();
+    for _ in 0..8 {
+        waiting.push(script.asked.recv().await.unwrap());
+    }
+    assert!(script.is_idle(), "one thread each, and no more");
+
+    // One that has its answer after all makes room for another.
+    waiting.pop().unwrap().1.send(Ok(ips(&["127.0.0.1"]))).unwrap();
+    stage.names.look_up("one-more.test");
+    script
+        .asked("one-more.test")
+        .await
+        .send(Ok(ips(&["127.0.0.2"])))
+        .unwrap();
+    let both = [stage.found().await, stage.found().await];
+    assert!(
+        both.iter().any(|found| remotes(found) == ips(&["127.0.0.2"])),
+        "{both:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_address_needs_no_resolver_and_the_system_knows_localhost() {
+    let (mut stage, mut script) = Stage::scripted();
+    for address in ["192.0.2.1", "2001:db8::1"] {
+        stage.names.look_up(address);
+        let found = stage.found().await;
+        assert_eq!((remotes(&found), found.failure), (ips(&[address]), None));
+    }
+    assert!(script.is_idle());
+
+    let (udp, wake) = Udp::bind(&[]).unwrap();
+    let (events, received) = Events::new(wake);
+    let mut stage = Stage {
+        names: Names::new(Handle::current(), events),
+        events: received,
+        _udp: udp,
+    };
+    stage.names.look_up("localhost");
+    let found = stage.found().await;
+    assert!(remotes(&found).iter().all(IpAddr::is_loopback) && !found.addresses.is_empty());
+    assert!(
+        found
+            .addresses
+            .iter()
+            .all(|towards| towards.local == Some(towards.remote))
+    );
+}
+
+#[test]
+fn our_own_address_is_the_one_that_the_system_would_speak_from() {
+    for address in ips(&["127.0.0.1", "::1"]) {
+        assert_eq!(local_towards(address), Some(address));
+    }
+}
