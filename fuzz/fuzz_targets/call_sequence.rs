@@ -182,6 +182,7 @@ libfuzzer_sys::fuzz_target!(|events: Vec<(u8, u8, u8)>| {
         from: "<sip:onhook@example.org>".into(),
         routes: Vec::new(),
         destination: "sip:192.0.2.5:5060".into(),
+        path: None,
         call_id: CallIdHeader::new("call@onhook"),
         local_tag: Tag::new("ours"),
     };

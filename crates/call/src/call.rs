@@ -28,7 +28,7 @@ pub use ending::Silence;
 use fork::Fork;
 use session::Session;
 use sip::{
-    BranchKey, CallIdHeader, Moment, Outgoing, Reply, Response, Tag, Tx,
+    BranchKey, CallIdHeader, Moment, Outgoing, Path, Reply, Response, Tag, Tx,
     digest::{Authenticator, Authorization, Credentials},
     sdp::{Agreed, Codec, LocalMedia, SdpError},
 };
@@ -46,6 +46,8 @@ pub struct Placement {
     pub routes: Vec<String>,
     /// The SIP URI where the INVITE is sent.
     pub destination: String,
+    /// The way it takes, if that is known already: a CANCEL goes the same, after a crash, too (RFC 3261 §9.1).
+    pub path: Option<Path>,
     /// Globally unique.
     pub call_id: CallIdHeader,
     /// At least 32 random bits (RFC 3261 §19.3).
@@ -187,6 +189,7 @@ impl Call {
             invite_cseq: 0,
             request_uri: placement.request_uri,
             destination: placement.destination,
+            path: placement.path,
             dialog,
             phase: Phase::Placing,
             wish: None,

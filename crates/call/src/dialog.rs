@@ -122,6 +122,7 @@ impl Dialog {
         let via = format!("{};branch={branch};rport", local.via);
         Outgoing {
             destination: uri::with_transport(self.next_hop(), &local.transport),
+            path: None,
             text: self.print(&cseq, &via, headers, body),
             tx: Tx {
                 branch,

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::dialog::Dialog;
-use sip::{CSeq, Method};
+use sip::{CSeq, Method, Path};
 
 /// The form of [`Record`]; raised when an older program could not read a newer record.
 ///
@@ -26,6 +26,9 @@ pub struct Record {
     pub request_uri: String,
     /// Where the INVITE was sent.
     pub destination: String,
+    /// Which way it went, where that was known before it left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<Path>,
     pub dialog: Dialog,
     pub phase: Phase,
     /// Why the call is to end; once set, it stays.

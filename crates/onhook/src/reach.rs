@@ -18,6 +18,12 @@ impl Reach {
         Self(Arc::new(RwLock::new(dial::Reach::new(allowed))))
     }
 
+    /// One that will not change.
+    #[must_use]
+    pub fn of(reach: dial::Reach) -> Self {
+        Self(Arc::new(RwLock::new(reach)))
+    }
+
     /// The trunk is at these addresses now. They take the place of the ones known before.
     pub fn found_at(&self, addresses: impl IntoIterator<Item = IpAddr>) {
         self.0

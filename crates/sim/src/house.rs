@@ -152,6 +152,7 @@ impl World {
             from: "<sip:onhook@example.org>".to_owned(),
             routes: Vec::new(),
             destination: "sip:192.0.2.5:5060".to_owned(),
+            path: None,
             call_id: CallIdHeader::new(CALL_ID),
             local_tag: Tag::new("ours"),
         };

@@ -3,12 +3,13 @@
 //! The SIP room parses the wire and fills these views; the machine never meets a header it has no use for. Field
 //! names are the header names of RFC 3261. Nothing here is trusted: every string may be anything a peer sent.
 
-use std::fmt;
+use std::{borrow::Borrow, fmt};
 
 use serde::{Deserialize, Serialize};
 
 pub use crate::method::Method;
 use crate::session_headers::SessionHeaders;
+use crate::transport::Path;
 
 macro_rules! header_text {
     ($(#[$doc:meta])* $name:ident) => {
@@ -27,6 +28,12 @@ macro_rules! header_text {
             /// The text as it stands on the wire.
             #[must_use]
             pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
                 &self.0
             }
         }
@@ -140,6 +147,8 @@ pub struct Outgoing {
     pub tx: Tx,
     /// The SIP URI whose host, port and transport say where the request is sent (RFC 3261 §8.1.2).
     pub destination: String,
+    /// The way it has to go, whatever `destination` says by now: that of the INVITE that it takes back or repeats.
+    pub path: Option<Path>,
     /// The whole message.
     pub text: String,
 }

@@ -109,6 +109,7 @@ impl Call {
             invite_cseq: cseq.number,
             request_uri: dialog.remote_target.clone(),
             destination: dialog.remote_target.clone(),
+            path: None,
             dialog,
             phase: Phase::Answered,
             wish: Some(Wish::Drain),

@@ -129,6 +129,7 @@ impl Call {
                 method: Method::Cancel,
             },
             destination: record.destination.clone(),
+            path: record.path,
             text: record.dialog.print(&cseq, &record.invite_via, &[], None),
         }
     }

@@ -56,6 +56,7 @@ impl Call {
         Outgoing {
             tx: self.invite_tx(),
             destination: record.destination.clone(),
+            path: record.path,
             text: record
                 .dialog
                 .print(&record.invite(), &record.invite_via, &headers, Some(&self.description)),

@@ -33,6 +33,7 @@ pub fn placement() -> Placement {
         from: "<sip:onhook@example.org>".to_owned(),
         routes: Vec::new(),
         destination: "sip:192.0.2.5:5060".to_owned(),
+        path: None,
         call_id: CallIdHeader::new("call@onhook"),
         local_tag: Tag::new("ours"),
     }

@@ -7,8 +7,8 @@
 //! A call belongs to the key of who placed it: for anyone else it does not exist (promise 7).
 
 mod caps;
+mod drive;
 mod id;
-mod information;
 mod live;
 mod owner;
 mod past;
@@ -39,13 +39,14 @@ use crate::{
     sip::{Sip, SipEvent},
     store::StoreError,
 };
+pub(crate) use drive::Parts;
 pub use id::PhoneCallId;
-pub use information::{Information, State};
 use live::Settled;
 use owner::{Command, Owner};
 use past::Past;
 pub use place::{Srtp, TrunkRoute};
 pub use sound::Sounds;
+pub use switch::{Information, State};
 pub use undelivered_id::UndeliveredId;
 
 /// Commands that may wait for the owner; a further one waits at its sender.
@@ -121,20 +122,48 @@ pub enum DisconnectError {
 /// The handle to all calls. Cloning is cheap.
 #[derive(Clone)]
 pub struct Calls {
-    inbox: mpsc::Sender<Command>,
+    owner: Owned,
     sounds: Arc<Sounds>,
     disconnect_wait: Duration,
     disk_wait: Duration,
     ended_retention: Duration,
     /// Calls that the owner does not remember.
     history: History,
-    /// What earlier servers' calls count for the caps has been read.
-    caps_are_known: watch::Receiver<bool>,
     /// What the first trunk is offered first: the message is made ready in it before anything rings.
     likely_codec: Codec,
 }
 
+/// Who owns the calls.
+#[derive(Clone)]
+enum Owned {
+    Task {
+        inbox: mpsc::Sender<Command>,
+        /// What earlier servers' calls count for the caps has been read.
+        caps_are_known: watch::Receiver<bool>,
+    },
+    Switch(drive::SwitchHandle),
+}
+
 impl Calls {
+    /// Starts the thread that runs the switch. It ends with [`Self::leave`].
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(crate) fn start_switch(parts: Parts, sounds: Sounds, ended_retention: Duration) -> std::io::Result<Self> {
+        let sounds = Arc::new(sounds);
+        let first = parts.settings.trunks.first();
+        let likely_codec = first.and_then(|trunk| trunk.codecs.first()).copied();
+        Ok(Self {
+            disconnect_wait: parts.patience.disconnect,
+            disk_wait: parts.patience.disk,
+            ended_retention,
+            history: parts.history.clone(),
+            likely_codec: likely_codec.unwrap_or(Codec::Pcmu),
+            owner: Owned::Switch(drive::SwitchHandle::start(parts, sounds.clone())?),
+            sounds,
+        })
+    }
+
     /// Starts the task that owns the calls. It ends when [`Self::end_all`] was called and every handle is gone.
     #[must_use]
     pub fn start(
@@ -160,13 +189,12 @@ impl Calls {
         owner.read_last_day(history.clone(), counted);
         tokio::spawn(vital("the owner of the calls", owner.run(commands, events)));
         Self {
-            inbox,
+            owner: Owned::Task { inbox, caps_are_known },
             sounds,
             disconnect_wait,
             disk_wait,
             ended_retention,
             history,
-            caps_are_known,
             likely_codec,
         }
     }
@@ -187,8 +215,12 @@ impl Calls {
                 PlaceError::NotPlayable(error)
             }
         })?;
+        let (inbox, caps_are_known) = match &self.owner {
+            Owned::Task { inbox, caps_are_known } => (inbox, caps_are_known),
+            Owned::Switch(switch) => return switch.place(permit, message, &self.sounds).await,
+        };
         // The calls of the last server count, too; how many there were is still being read for a moment after a start.
-        let mut known = self.caps_are_known.clone();
+        let mut known = caps_are_known.clone();
         let known = timeout(self.disk_wait, known.wait_for(|known| *known));
         known
             .await
@@ -202,7 +234,7 @@ impl Calls {
             port,
             reply,
         };
-        self.inbox
+        inbox
             .send(Command::Place(Box::new(order)))
             .await
             .map_err(|_| PlaceError::Draining)?;
@@ -217,10 +249,17 @@ impl Calls {
     /// # Errors
     /// When the call is none of this server's, and the store cannot be read.
     pub async fn information(&self, caller: &Caller, id: &str) -> Result<Option<Information>, StoreError> {
-        let (reply, answer) = oneshot::channel();
         let (owner, id) = (caller.key, IdHash::of(id));
+        let inbox = match &self.owner {
+            Owned::Task { inbox, .. } => inbox,
+            Owned::Switch(switch) => match switch.information(&owner, switch::journal::IdHash(id.0)) {
+                Some(known) => return Ok(Some(known)),
+                None => return Ok(self.past(owner, id).await?.map(|past| past.information)),
+            },
+        };
+        let (reply, answer) = oneshot::channel();
         let command = Command::Information { owner, id, reply };
-        if self.inbox.send(command).await.is_err() {
+        if inbox.send(command).await.is_err() {
             return Ok(None);
         }
         match answer.await {
@@ -246,10 +285,18 @@ impl Calls {
     ///
     /// [`DisconnectError`].
     pub async fn disconnect(&self, caller: &Caller, id: &str) -> Result<(), DisconnectError> {
-        let (reply, answer) = oneshot::channel();
         let (owner, id) = (caller.key, IdHash::of(id));
+        let inbox = match &self.owner {
+            Owned::Task { inbox, .. } => inbox,
+            Owned::Switch(switch) => match switch.disconnect(owner, switch::journal::IdHash(id.0)).await? {
+                Some(()) => return Ok(()),
+                None if self.past(owner, id).await?.is_some() => return Ok(()),
+                None => return Err(DisconnectError::Unknown),
+            },
+        };
+        let (reply, answer) = oneshot::channel();
         let command = Command::Disconnect { owner, id, reply };
-        self.inbox.send(command).await.map_err(|_| DisconnectError::Draining)?;
+        inbox.send(command).await.map_err(|_| DisconnectError::Draining)?;
         match answer.await.map_err(|_| DisconnectError::Draining)? {
             Some(settled) => self.settle(settled).await,
             None if self.past(owner, id).await?.is_some() => Ok(()),
@@ -273,8 +320,12 @@ impl Calls {
 
     /// How many calls live now.
     pub async fn live(&self) -> usize {
+        let inbox = match &self.owner {
+            Owned::Task { inbox, .. } => inbox,
+            Owned::Switch(switch) => return switch.live(),
+        };
         let (reply, answer) = oneshot::channel();
-        if self.inbox.send(Command::Live { reply }).await.is_err() {
+        if inbox.send(Command::Live { reply }).await.is_err() {
             return 0;
         }
         answer.await.unwrap_or(0)
@@ -282,18 +333,31 @@ impl Calls {
 
     /// Takes no new calls from now on, and returns when none lives any more, each having ended by itself.
     pub async fn drain(&self) {
-        self.stop_taking(|reply| Command::Drain { reply }).await;
+        match &self.owner {
+            Owned::Task { inbox, .. } => stop_taking(inbox, |reply| Command::Drain { reply }).await,
+            Owned::Switch(switch) => switch.drain().await,
+        }
     }
 
     /// Takes no new calls, ends all that live, and returns when none does.
     pub async fn end_all(&self) {
-        self.stop_taking(|reply| Command::EndAll { reply }).await;
+        match &self.owner {
+            Owned::Task { inbox, .. } => stop_taking(inbox, |reply| Command::EndAll { reply }).await,
+            Owned::Switch(switch) => switch.end_all().await,
+        }
     }
 
-    async fn stop_taking(&self, command: impl FnOnce(oneshot::Sender<()>) -> Command) {
-        let (reply, ended) = oneshot::channel();
-        if self.inbox.send(command(reply)).await.is_ok() {
-            let _ = ended.await;
+    /// Withdraws what registrars know of us, and lets go of the sockets. No call may live any more.
+    pub async fn leave(&self) {
+        if let Owned::Switch(switch) = &self.owner {
+            switch.leave().await;
         }
+    }
+}
+
+async fn stop_taking(inbox: &mpsc::Sender<Command>, command: impl FnOnce(oneshot::Sender<()>) -> Command) {
+    let (reply, ended) = oneshot::channel();
+    if inbox.send(command(reply)).await.is_ok() {
+        let _ = ended.await;
     }
 }

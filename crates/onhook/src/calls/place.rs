@@ -71,8 +71,8 @@ pub(super) struct Order {
 /// The random part of a call's names.
 pub(super) struct Names {
     pub(super) id: PhoneCallId,
-    call_id: CallIdHeader,
-    local_tag: Tag,
+    pub(super) call_id: CallIdHeader,
+    pub(super) local_tag: Tag,
     pub(super) session_id: u64,
 }
 
@@ -113,6 +113,7 @@ impl TrunkRoute {
                 .map(|proxy| format!("<{proxy};lr>"))
                 .collect(),
             destination: self.outbound_proxy.as_ref().unwrap_or(&self.next_hop).clone(),
+            path: None,
             call_id: names.call_id.clone(),
             local_tag: names.local_tag.clone(),
         }

@@ -95,6 +95,12 @@ impl Sounds {
         }
     }
 
+    /// What peers are told to send to, but for the host of a wildcard address.
+    pub(super) fn announced_address(&self, port: &RtpPort) -> SocketAddr {
+        let bound = port.address();
+        SocketAddr::new(self.announced.unwrap_or(bound.ip()), bound.port())
+    }
+
     /// The message in this codec, encoded once for all calls.
     pub(super) async fn clip(&self, message: &Message, codec: Codec) -> Result<Clip, SoundUnavailable> {
         Ok(self

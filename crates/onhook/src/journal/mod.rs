@@ -244,6 +244,11 @@ impl Journal {
         Batches::new(self.queue.clone(), self.gate.clone(), Arc::new(done))
     }
 
+    /// Below every call of this server, and above those of earlier ones.
+    pub fn before(&self) -> CallKey {
+        self.before
+    }
+
     /// The key of a new call, above all earlier ones.
     pub fn next_key(&self) -> CallKey {
         CallKey(self.last_key.fetch_add(1, Ordering::Relaxed) + 1)

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     auth::{AuthError, Authenticator, impersonation::Impersonation},
-    calls::{Calls, Sounds},
+    calls::{Calls, Parts, Sounds},
     config::Config,
     crash_points,
     gate::Gate,
@@ -23,9 +23,10 @@ use crate::{
     journal::{Journal, JournalError},
     messages::StoredMessages,
     metrics,
+    net::{BindError, Udp},
     operations::Operations,
     panics::{Vital, vital},
-    sip::{Sip, SipError},
+    sip::{Listener, Sip, SipError},
     store::{Reader, Store, StoreError, UserCache},
 };
 
@@ -48,6 +49,12 @@ pub enum ServerError {
     Http(#[from] http::OpenError),
     #[error(transparent)]
     Sip(#[from] SipError),
+    #[error(transparent)]
+    Bind(BindError),
+    #[error("cannot start the thread of the calls: {0}")]
+    Switch(io::Error),
+    #[error("the operating system gave no random bytes: {0}")]
+    NoRandomness(getrandom::Error),
     #[error("cannot start the RTP pacer: {0}")]
     Pacer(io::Error),
     #[error("cannot listen on {address} for readers of metrics: {source}")]
@@ -68,7 +75,8 @@ pub struct Addresses {
 pub struct Server {
     addresses: Addresses,
     calls: Calls,
-    sip: Sip,
+    /// The SIP room of the calls that are not the switch's.
+    sip: Option<Sip>,
     journal: Journal,
     closing: CancellationToken,
     certificates: Vec<Tls>,
@@ -120,19 +128,44 @@ impl Server {
             .iter()
             .map(|trunk| wiring::trunk(trunk, &config.sip.tls))
             .collect();
-        let (sip, events) = Sip::start(wiring::listen(&config.sip, branch_key.clone()), trunks).await?;
-        let addresses = addresses(&door, &sip, readers.as_ref());
-
-        let settings = wiring::calls(config, branch_key);
         let history = journal.history(rows.clone());
-        let calls = Calls::start(
-            settings,
-            sip.clone(),
-            events,
-            sounds,
-            (journal.clone(), history),
-            recovered,
-        );
+        let (calls, sip, listening) = if is_switched() {
+            let listen = wiring::listen(&config.sip, branch_key.clone());
+            let sockets = Udp::bind(&listen.listeners).map_err(ServerError::Bind)?;
+            let listening = sockets.0.listening();
+            let mut secret = [0; 32];
+            getrandom::fill(&mut secret).map_err(ServerError::NoRandomness)?;
+            let identity = (secret, journal.before());
+            let settings = wiring::switch(config, branch_key, identity, &listening)?;
+            let parts = Parts {
+                settings,
+                patience: switch::Patience {
+                    disconnect: config.calls.disconnect_wait.0,
+                    disk: disk_wait,
+                },
+                sockets,
+                journal: journal.clone(),
+                history,
+                recovered,
+            };
+            let retention = config.calls.ended_retention.0;
+            let calls = Calls::start_switch(parts, sounds, retention).map_err(ServerError::Switch)?;
+            (calls, None, listening)
+        } else {
+            let (sip, events) = Sip::start(wiring::listen(&config.sip, branch_key.clone()), trunks).await?;
+            let settings = wiring::calls(config, branch_key);
+            let calls = Calls::start(
+                settings,
+                sip.clone(),
+                events,
+                sounds,
+                (journal.clone(), history),
+                recovered,
+            );
+            let listening = sip.listening();
+            (calls, Some(sip), listening)
+        };
+        let addresses = addresses(&door, &listening, readers.as_ref());
 
         let gate = Gate::new((&config.dial).into(), users.clone());
         let impersonation = Impersonation::new(users, rows, &config.login);
@@ -176,7 +209,8 @@ impl Server {
                 Err(error) => tracing::error!(%error, "HTTPS: the certificate stays what it was"),
             }
         }
-        match self.sip.reload() {
+        let Some(sip) = &self.sip else { return };
+        match sip.reload() {
             Ok(()) => tracing::info!("SIP: certificates were read again"),
             Err(error) => tracing::error!(%error, "SIP: certificates stay what they were"),
         }
@@ -200,11 +234,19 @@ impl Server {
         if let Err(error) = self.door.await {
             tracing::error!(%error, "the HTTP door did not close cleanly");
         }
-        self.sip.shutdown().await;
+        self.calls.leave().await;
+        if let Some(sip) = self.sip {
+            sip.shutdown().await;
+        }
         if let Err(error) = self.journal.close().await {
             tracing::error!(%error, "the journal did not close cleanly");
         }
     }
+}
+
+/// Whether the switch runs the calls, which takes over from the old way step by step: `ONHOOK_CORE=switch`.
+fn is_switched() -> bool {
+    std::env::var_os("ONHOOK_CORE").is_some_and(|core| core == "switch")
 }
 
 fn start_pacer() -> io::Result<Pacer> {
@@ -216,7 +258,7 @@ fn start_pacer() -> io::Result<Pacer> {
     })
 }
 
-fn addresses(door: &Door, sip: &Sip, readers: Option<&metrics::Listener>) -> Addresses {
+fn addresses(door: &Door, listening: &[Listener], readers: Option<&metrics::Listener>) -> Addresses {
     let of = |tls| {
         door.addresses()
             .filter(|(_, is_tls)| *is_tls == tls)
@@ -226,7 +268,7 @@ fn addresses(door: &Door, sip: &Sip, readers: Option<&metrics::Listener>) -> Add
     Addresses {
         http: of(false),
         https: of(true),
-        sip: sip.listening().iter().map(ToString::to_string).collect(),
+        sip: listening.iter().map(ToString::to_string).collect(),
         metrics: readers.map(metrics::Listener::address),
     }
 }

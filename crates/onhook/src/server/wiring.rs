@@ -4,12 +4,12 @@ use std::{net::IpAddr, time::Duration};
 
 use call::Limits;
 use dial::{CapsSettings, CountedNumbers, Plan};
-use sip::{BranchKey, digest::Credentials, sdp};
+use sip::{BranchKey, Destination, digest::Credentials, sdp};
 
 use crate::{
     calls, config, journal,
     reach::Reach,
-    sip::{Listen, Listener, Registration, Timers, TlsClient, TlsServer, Transport, Trunk},
+    sip::{Listen, Listener, Registration, SipError, Timers, TlsClient, TlsServer, Transport, Trunk},
 };
 
 pub(super) fn listen(sip: &config::Sip, branch_key: BranchKey) -> Listen {
@@ -157,6 +157,113 @@ fn caps(calls: &config::Calls) -> CapsSettings {
         starts_per_minute_to_own_phone: calls.starts_per_minute_to_own_phone,
         time_per_day_to_own_phone: Duration::from_secs(60 * u64::from(calls.minutes_per_day_to_own_phone)),
     }
+}
+
+/// Everything about the node that the switch is told.
+///
+/// # Errors
+/// The trunk whose URI names no place, or whose transport nobody listens on.
+pub(super) fn switch(
+    config: &config::Config,
+    branch_key: BranchKey,
+    (secret, before): ([u8; 32], journal::CallKey),
+    listening: &[Listener],
+) -> Result<::switch::Settings, SipError> {
+    let calls::Settings {
+        limits,
+        caps,
+        counted,
+        ended_retention,
+        ..
+    } = calls(config, branch_key.clone());
+    let sip = listen(&config.sip, branch_key.clone());
+    let trunks = config
+        .trunk
+        .iter()
+        .map(|trunk| switch_trunk(trunk, &config.sip.tls, listening));
+    Ok(::switch::Settings {
+        identity: ::switch::Identity {
+            branch_key,
+            before: ::switch::journal::CallKey(before.row()),
+            secret,
+        },
+        limits,
+        timers: sip.timers,
+        ended_retention,
+        caps,
+        counted,
+        trunks: trunks.collect::<Result<_, _>>()?,
+        listeners: listening
+            .iter()
+            .map(|listener| ::switch::Listener {
+                transport: listener.transport,
+                address: listener.address,
+            })
+            .collect(),
+        external_address: config.sip.external_address,
+        peers: sip.peers,
+        requests_per_second: sip.requests_per_second,
+        user_agent: sip.user_agent,
+        connect_limit: sip.stream_limit,
+    })
+}
+
+fn switch_trunk(
+    trunk: &config::Trunk,
+    tls: &config::SipTls,
+    listening: &[Listener],
+) -> Result<::switch::TrunkSettings, SipError> {
+    let (tended, route) = (self::trunk(trunk, tls), route(trunk));
+    let bad = |_| SipError::Trunk(route.name.clone());
+    let first_hop = Destination::parse(tended.first_hop()).map_err(bad)?;
+    let next_hop = Destination::parse(&route.next_hop).map_err(bad)?;
+    let listens = |listener: &Listener| listener.transport == first_hop.transport;
+    // A TLS peer may send down the connection that we opened.
+    if first_hop.transport != Transport::Tls && !listening.iter().any(listens) {
+        return Err(SipError::TrunkTransport {
+            trunk: route.name.clone(),
+            transport: first_hop.transport,
+        });
+    }
+    let host = match next_hop.ip() {
+        Some(IpAddr::V6(ip)) => format!("[{ip}]"),
+        _ => next_hop.host,
+    };
+    let user = tended
+        .user
+        .clone()
+        .or_else(|| Some(tended.credentials.as_ref()?.username.clone()));
+    let user = user.unwrap_or_else(|| "onhook".to_owned());
+    let domain = tended.domain.clone().unwrap_or(host);
+    let bare = route.next_hop.split(';').next().unwrap_or_default();
+    let registrar = match (&tended.domain, bare.split_once(':'), bare.rsplit_once('@')) {
+        (Some(domain), ..) => format!("sip:{domain}"),
+        (None, Some((scheme, _)), Some((_, host))) => format!("{scheme}:{host}"),
+        (None, ..) => bare.to_owned(),
+    };
+    Ok(::switch::TrunkSettings {
+        first_hop,
+        register: tended.register.map(|register| ::switch::Registration {
+            expires: register.expires,
+            retry: register.retry,
+            address_of_record: format!("<sip:{user}@{domain}>"),
+            request_uri: registrar,
+        }),
+        keepalive: tended.keepalive,
+        reach: dial::Reach::new(trunk.allowed_hosts.clone()),
+        name: route.name,
+        next_hop: route.next_hop,
+        domain: route.domain,
+        from: route.from,
+        outbound_proxy: route.outbound_proxy,
+        credentials: route.credentials,
+        codecs: route.codecs,
+        srtp: match route.srtp {
+            calls::Srtp::Off => ::switch::Srtp::Off,
+            calls::Srtp::Prefer => ::switch::Srtp::Prefer,
+            calls::Srtp::Require => ::switch::Srtp::Require,
+        },
+    })
 }
 
 pub(super) fn journal(config: &config::Config) -> journal::Settings {

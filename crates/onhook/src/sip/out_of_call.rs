@@ -47,6 +47,7 @@ impl OutOfCall<'_> {
                 method: self.method.clone(),
             },
             destination: kept.trunk.first_hop().to_owned(),
+            path: None,
             text: lines.join("\r\n"),
         }
     }

@@ -132,6 +132,7 @@ pub(crate) fn outgoing(method: Method, call_id: &str, cseq: u32, destination: &s
         ),
     };
     Outgoing {
+        path: None,
         text: format!(
             "{method} {destination} SIP/2.0\r\nVia: {};branch={branch};rport\r\nMax-Forwards: 70\r\n\
              From: <sip:onhook@127.0.0.1>;tag=ours\r\nTo: <sip:100@127.0.0.1>\r\nCall-ID: {call_id}\r\n\

@@ -37,6 +37,7 @@ impl Calling {
         let call_id = CallIdHeader::new(CALL_ID);
         let branch = key.branch(&call_id, &cseq, None);
         let invite = Outgoing {
+            path: None,
             text: format!(
                 "INVITE sip:100@{address} SIP/2.0\r\nVia: {};branch={branch};rport\r\nMax-Forwards: 70\r\n\
                  From: <sip:onhook@127.0.0.1>;tag=ours\r\nTo: <sip:100@127.0.0.1>\r\nCall-ID: {CALL_ID}\r\n\

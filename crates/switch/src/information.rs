@@ -26,7 +26,9 @@ pub struct Information {
 }
 
 impl Information {
-    pub(super) fn of(call: &Call) -> Self {
+    /// The look itself.
+    #[must_use]
+    pub fn of(call: &Call) -> Self {
         Self {
             state: state(call),
             end: call.end().cloned(),

@@ -1,0 +1,109 @@
+//! What others hand in: wishes of operations, and what comes back from the journal, the sound room and the resolver.
+
+use switch::{
+    Answer, Found, Order, PlaceRefusal,
+    journal::{CallKey, Counted, IdHash},
+};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::{sounds::Playable, words::Word};
+use crate::net::Wake;
+
+/// Wishes that may wait for the thread; a further one waits at its sender.
+const WISHES: usize = 1024;
+/// What may have come back and not been read; whoever brings more waits.
+const NEWS: usize = 4096;
+
+/// What operations ask for.
+pub(super) enum Wish {
+    Place {
+        order: Box<Order>,
+        sound: Box<Playable>,
+        reply: oneshot::Sender<Result<CallKey, PlaceRefusal>>,
+    },
+    Disconnect {
+        owner: [u8; 32],
+        id: IdHash,
+        reply: oneshot::Sender<Answer>,
+    },
+    NeverDelivered(CallKey),
+    Drain {
+        reply: oneshot::Sender<Answer>,
+    },
+    EndAll {
+        reply: oneshot::Sender<Answer>,
+    },
+    Leave {
+        reply: oneshot::Sender<Answer>,
+    },
+}
+
+/// What comes back.
+pub(super) enum News {
+    /// The journal's word about a batch.
+    Written(Vec<Word>),
+    Played(CallKey),
+    SoundFailed(CallKey),
+    Found {
+        host: String,
+        addresses: Vec<Found>,
+    },
+    /// What calls of earlier servers count for the caps.
+    LastDay {
+        calls: Vec<Counted>,
+        counted: watch::Sender<bool>,
+    },
+}
+
+/// Where to hand it in. Cloning is cheap.
+#[derive(Clone)]
+pub(in crate::calls) struct Inbox {
+    wishes: mpsc::Sender<Wish>,
+    news: mpsc::Sender<News>,
+    wake: Wake,
+}
+
+/// The other end, which the thread reads.
+pub(super) struct HandedIn {
+    pub(super) wishes: mpsc::Receiver<Wish>,
+    pub(super) news: mpsc::Receiver<News>,
+}
+
+/// The thread is gone.
+pub(super) struct Gone;
+
+pub(super) fn open(wake: Wake) -> (Inbox, HandedIn) {
+    let ((wishes, wishes_in), (news, news_in)) = (mpsc::channel(WISHES), mpsc::channel(NEWS));
+    let inbox = Inbox { wishes, news, wake };
+    let handed_in = HandedIn {
+        wishes: wishes_in,
+        news: news_in,
+    };
+    (inbox, handed_in)
+}
+
+impl Inbox {
+    pub(super) async fn wish(&self, wish: Wish) -> Result<(), Gone> {
+        self.wishes.send(wish).await.map_err(|_| Gone)?;
+        self.wake.wake();
+        Ok(())
+    }
+
+    /// The same from a thread that may wait.
+    pub(super) fn tell_from_a_thread(&self, news: News) {
+        if self.news.blocking_send(news).is_ok() {
+            self.wake.wake();
+        }
+    }
+
+    /// Something is left to be read.
+    pub(super) fn wake_again(&self) {
+        self.wake.wake();
+    }
+
+    pub(super) async fn tell(&self, news: News) {
+        if self.news.send(news).await.is_ok() {
+            self.wake.wake();
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! The thread that runs the switch, and what stands around it.
+//!
+//! ```text
+//! mod      what operations reach it by        thread   the whole I/O of the core on one screen
+//! inbox    what others hand in                words    the journal's batches and their outcomes
+//! sounds   what is played for which call      telling  events of the switch, for the log and for metrics
+//! ```
+
+mod inbox;
+mod sounds;
+mod telling;
+mod thread;
+mod words;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock, atomic::AtomicUsize, atomic::Ordering},
+    time::Duration,
+};
+
+use dial::Permit;
+use switch::{Answer, DisconnectRefusal, Known, Order, Patience, PlaceRefusal, journal::IdHash};
+use tokio::sync::{oneshot, watch};
+
+use super::{DisconnectError, Information, PlaceError, Sounds, UndeliveredId, place::Names};
+use crate::{
+    journal::{History, Journal, Recovered},
+    messages::Message,
+    net::{Udp, Wake},
+};
+pub(in crate::calls) use inbox::Inbox;
+use inbox::Wish;
+
+/// What everybody may look at without asking the thread.
+#[derive(Default)]
+pub(in crate::calls) struct Snapshot {
+    calls: RwLock<HashMap<IdHash, Known>>,
+    live: AtomicUsize,
+}
+
+impl Snapshot {
+    fn set(&self, id: IdHash, known: Option<Known>) {
+        let mut calls = self.calls.write().unwrap_or_else(PoisonError::into_inner);
+        match known {
+            Some(known) => drop(calls.insert(id, known)),
+            None => drop(calls.remove(&id)),
+        }
+    }
+
+    /// What may be told to this caller.
+    fn of(&self, owner: &[u8; 32], id: IdHash) -> Option<Information> {
+        let calls = self.calls.read().unwrap_or_else(PoisonError::into_inner);
+        let known = calls.get(&id).filter(|known| known.owner == *owner)?;
+        Some(known.information.clone())
+    }
+}
+
+/// The handle. Cloning is cheap.
+#[derive(Clone)]
+pub(in crate::calls) struct SwitchHandle {
+    inbox: Inbox,
+    snapshot: Arc<Snapshot>,
+    patience: Patience,
+    /// What earlier servers' calls count for the caps has been read.
+    caps_are_known: watch::Receiver<bool>,
+}
+
+/// What the thread is started with.
+pub(crate) struct Parts {
+    pub(crate) settings: switch::Settings,
+    pub(crate) patience: Patience,
+    pub(crate) sockets: (Udp, Wake),
+    pub(crate) journal: Journal,
+    pub(crate) history: History,
+    pub(crate) recovered: Recovered,
+}
+
+impl SwitchHandle {
+    /// Starts the thread; it ends when [`Self::end_all`] was called, no call is left and every handle is gone.
+    pub(in crate::calls) fn start(parts: Parts, sounds: Arc<Sounds>) -> std::io::Result<Self> {
+        let (counted, caps_are_known) = watch::channel(false);
+        let snapshot = Arc::new(Snapshot::default());
+        let (inbox, handed_in) = inbox::open(parts.sockets.1.clone());
+        let patience = parts.patience;
+        thread::start(parts, handed_in, inbox.clone(), snapshot.clone(), sounds, counted)?;
+        Ok(Self {
+            inbox,
+            snapshot,
+            patience,
+            caps_are_known,
+        })
+    }
+
+    /// Places a call, and returns once its intent is durable.
+    pub(in crate::calls) async fn place(
+        &self,
+        permit: Permit,
+        message: Message,
+        sounds: &Sounds,
+    ) -> Result<UndeliveredId, PlaceError> {
+        // The calls of the last server count, too; how many there were is still being read for a moment after a start.
+        let mut known = self.caps_are_known.clone();
+        let known = tokio::time::timeout(self.patience.disk, known.wait_for(|known| *known));
+        known
+            .await
+            .map_err(|_| PlaceError::NotInTime)?
+            .map_err(|_| PlaceError::Draining)?;
+        let port = sounds.lease_port()?;
+        let names = Names::random()?;
+        let mut key = [0; 30];
+        getrandom::fill(&mut key)?;
+        let order = Order {
+            permit,
+            id: IdHash::of(names.id.as_str()),
+            call_id: names.call_id,
+            local_tag: names.local_tag,
+            session_id: names.session_id,
+            srtp_key: sip::sdp::SrtpKey(key),
+            rtp: sounds.announced_address(&port),
+        };
+        let (reply, placed) = oneshot::channel();
+        let wish = Wish::Place {
+            order: Box::new(order),
+            sound: Box::new(sounds::Playable { message, port, key }),
+            reply,
+        };
+        self.inbox.wish(wish).await.map_err(|_| PlaceError::Draining)?;
+        match placed.await.map_err(|_| PlaceError::Draining)? {
+            Ok(key) => Ok(undelivered(names.id, key, self.inbox.clone())),
+            Err(refusal) => Err(of_refusal(refusal)),
+        }
+    }
+
+    pub(in crate::calls) fn information(&self, owner: &[u8; 32], id: IdHash) -> Option<Information> {
+        self.snapshot.of(owner, id)
+    }
+
+    /// Ends a call; `None` when it is not known here.
+    pub(in crate::calls) async fn disconnect(
+        &self,
+        owner: [u8; 32],
+        id: IdHash,
+    ) -> Result<Option<()>, DisconnectError> {
+        let (reply, answer) = oneshot::channel();
+        let wish = Wish::Disconnect { owner, id, reply };
+        self.inbox.wish(wish).await.map_err(|_| DisconnectError::Draining)?;
+        match answer.await.map_err(|_| DisconnectError::Draining)? {
+            Answer::NotDisconnected(DisconnectRefusal::Unknown) => Ok(None),
+            Answer::NotDisconnected(DisconnectRefusal::NotJournaled) => Err(DisconnectError::NotJournaled),
+            Answer::NotDisconnected(DisconnectRefusal::NotInTime) => Err(DisconnectError::NotInTime),
+            _ => Ok(Some(())),
+        }
+    }
+
+    /// How many calls hold a place.
+    pub(in crate::calls) fn live(&self) -> usize {
+        self.snapshot.live.load(Ordering::Relaxed)
+    }
+
+    pub(in crate::calls) async fn drain(&self) {
+        self.wait_for(|reply| Wish::Drain { reply }).await;
+    }
+
+    pub(in crate::calls) async fn end_all(&self) {
+        self.wait_for(|reply| Wish::EndAll { reply }).await;
+    }
+
+    /// Withdraws what registrars know of us, and lets the thread end. No call may live any more.
+    pub(in crate::calls) async fn leave(&self) {
+        self.wait_for(|reply| Wish::Leave { reply }).await;
+    }
+
+    async fn wait_for(&self, wish: impl FnOnce(oneshot::Sender<Answer>) -> Wish) {
+        let (reply, answer) = oneshot::channel();
+        if self.inbox.wish(wish(reply)).await.is_ok() {
+            let _ = answer.await;
+        }
+    }
+}
+
+/// The id to tell. That it never will be is told to the switch.
+fn undelivered(id: super::PhoneCallId, key: switch::journal::CallKey, inbox: Inbox) -> UndeliveredId {
+    let (undelivered, is_delivered) = UndeliveredId::new(id);
+    tokio::spawn(async move {
+        if is_delivered.await.is_err() {
+            let _ = inbox.wish(Wish::NeverDelivered(key)).await;
+        }
+    });
+    undelivered
+}
+
+fn of_refusal(refusal: PlaceRefusal) -> PlaceError {
+    match refusal {
+        PlaceRefusal::Capped(capped) => PlaceError::Capped(capped),
+        PlaceRefusal::NoTrunk => PlaceError::NoTrunk,
+        PlaceRefusal::NotJournaled => PlaceError::NotJournaled,
+        PlaceRefusal::NotInTime => PlaceError::NotInTime,
+        PlaceRefusal::Draining => PlaceError::Draining,
+    }
+}
+
+/// When to look again after something could not be read.
+const AGAIN: Duration = Duration::from_secs(1);

@@ -1,0 +1,347 @@
+//! The one thread that runs the switch: the whole I/O of the core.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::{Arc, atomic::Ordering},
+    thread,
+    time::{Instant, SystemTime},
+};
+
+use dial::WallTime;
+use sip::Moment;
+use switch::{Answer, Found, Output, Patience, PlaceRefusal, Switch, journal::CallKey};
+use tokio::{
+    runtime::Handle,
+    sync::{oneshot, watch},
+};
+
+use super::{
+    AGAIN, Parts, Snapshot,
+    inbox::{HandedIn, Inbox, News, Wish},
+    sounds::{Playable, SoundRoom},
+    telling,
+    words::{self, Word, Words},
+};
+use crate::{
+    calls::Sounds,
+    crash_points,
+    gate::wall_time,
+    journal::{History, Journal, TakingUp},
+    net::{Arrival, Udp},
+    panics::{Vital, vital},
+};
+
+/// News and wishes that one turn takes in at most: then it is the turn of everything else.
+const A_TURN: usize = 1024;
+
+struct Driver {
+    switch: Switch,
+    udp: Udp,
+    handed_in: HandedIn,
+    inbox: Inbox,
+    journal: Journal,
+    words: Words,
+    /// What the journal refused at once.
+    refused: Vec<Word>,
+    taking_up: TakingUp,
+    snapshot: Arc<Snapshot>,
+    sound: SoundRoom,
+    runtime: Handle,
+    patience: Patience,
+    started: Instant,
+    requests: u64,
+    /// Orders whose answer is still to come, with what they play.
+    placing: BTreeMap<u64, Placing>,
+    /// Who else waits for an answer.
+    waiting: BTreeMap<u64, oneshot::Sender<Answer>>,
+    is_leaving: bool,
+}
+
+struct Placing {
+    sound: Box<Playable>,
+    reply: oneshot::Sender<Result<CallKey, PlaceRefusal>>,
+}
+
+pub(super) fn start(
+    parts: Parts,
+    handed_in: HandedIn,
+    inbox: Inbox,
+    snapshot: Arc<Snapshot>,
+    sounds: Arc<Sounds>,
+    counted: watch::Sender<bool>,
+) -> io::Result<()> {
+    let runtime = Handle::current();
+    runtime.spawn(vital(
+        "what reads the calls of the last day",
+        read_last_day(parts.history, counted, inbox.clone()),
+    ));
+    let started = Instant::now();
+    let mut switch = Switch::new(parts.settings, Moment::default(), wall_clock());
+    let taking_up = parts.recovered.taking_up;
+    let leftovers = parts.recovered.leftovers.into_iter();
+    let leftovers = leftovers
+        .map(|leftover| {
+            let deaths = taking_up.deaths(leftover.key);
+            words::leftover(leftover, deaths)
+        })
+        .collect();
+    switch.end_leftovers(leftovers);
+    let driver = Driver {
+        switch,
+        udp: parts.sockets.0,
+        handed_in,
+        sound: SoundRoom::start(sounds, inbox.clone(), &runtime),
+        words: Words::new(&parts.journal, inbox.clone()),
+        refused: Vec::new(),
+        inbox,
+        journal: parts.journal,
+        taking_up,
+        snapshot,
+        runtime,
+        patience: parts.patience,
+        started,
+        requests: 0,
+        placing: BTreeMap::new(),
+        waiting: BTreeMap::new(),
+        is_leaving: false,
+    };
+    thread::Builder::new().name("switch".to_owned()).spawn(move || {
+        let _held = Vital("the switch");
+        driver.run();
+    })?;
+    Ok(())
+}
+
+impl Driver {
+    fn run(mut self) {
+        let runtime = self.runtime.clone();
+        let _entered = runtime.enter();
+        loop {
+            // 1. What time it is: nothing below asks again.
+            self.switch.begin_turn(self.now(), wall_clock());
+            // 2. What has become of what was begun: the journal's word lets INVITEs and ACKs leave, and answers be given.
+            self.take_news();
+            // 3. What peers say: all that is there, before anything that is due is sent.
+            self.take_datagrams();
+            // 4. What operations ask for.
+            self.take_wishes();
+            // 5. What is due; the switch then says what is to be done, in order: what is sent first, the journal's batch last.
+            self.switch.end_turn();
+            while let Some(output) = self.switch.poll_output() {
+                self.put(output);
+            }
+            if self.is_leaving && self.waiting.is_empty() {
+                return;
+            }
+            // 6. Until somebody says something, or something is due.
+            let due = self.switch.poll_timeout();
+            self.udp.wait(due.map(|(due, _)| self.started + due.since_start()));
+        }
+    }
+
+    fn now(&self) -> Moment {
+        Moment::after_start(self.started.elapsed())
+    }
+
+    fn take_datagrams(&mut self) {
+        let switch = &mut self.switch;
+        self.udp.receive(&mut |path, arrival| match arrival {
+            Arrival::Datagram(bytes) => switch.handle_message(path, bytes),
+            Arrival::TooLong => switch.handle_too_long(path),
+            Arrival::Refused => switch.refused(path),
+        });
+    }
+
+    fn take_news(&mut self) {
+        let refused = std::mem::take(&mut self.refused);
+        self.hear(refused);
+        for _ in 0..A_TURN {
+            let Ok(news) = self.handed_in.news.try_recv() else {
+                return;
+            };
+            match news {
+                News::Written(words) => self.hear(words),
+                News::Played(key) => self.switch.played(key),
+                News::SoundFailed(key) => self.switch.sound_failed(key),
+                News::Found { host, addresses } => self.switch.found(&host, &addresses),
+                News::LastDay { calls, counted } => {
+                    self.switch.count(&calls);
+                    let _ = counted.send(true);
+                }
+            }
+        }
+        self.inbox.wake_again();
+    }
+
+    fn hear(&mut self, words: Vec<Word>) {
+        // An order that nobody waits for any more is not sent.
+        let given_up = self.placing.iter().filter(|(_, placing)| placing.reply.is_closed());
+        let given_up: Vec<u64> = given_up.map(|(request, _)| *request).collect();
+        for request in given_up {
+            self.switch.abandon(request);
+        }
+        for word in words {
+            let number = word.0;
+            let durable = self.words.heard(word);
+            self.switch.written(number, durable);
+        }
+    }
+
+    fn take_wishes(&mut self) {
+        for _ in 0..A_TURN {
+            let Ok(wish) = self.handed_in.wishes.try_recv() else {
+                return;
+            };
+            self.requests += 1;
+            let request = self.requests;
+            match wish {
+                Wish::Place { order, sound, reply } => {
+                    if reply.is_closed() {
+                        continue;
+                    }
+                    if !self.journal.takes_new_calls() {
+                        let _ = reply.send(Err(PlaceRefusal::NotJournaled));
+                        continue;
+                    }
+                    self.placing.insert(request, Placing { sound, reply });
+                    self.switch.place(request, *order, self.patience);
+                }
+                Wish::Disconnect { owner, id, reply } => {
+                    crash_points::panic_at("owner");
+                    self.waiting.insert(request, reply);
+                    self.switch.disconnect(request, owner, id, self.patience);
+                }
+                Wish::NeverDelivered(key) => self.switch.never_delivered(key),
+                Wish::Drain { reply } => {
+                    self.waiting.insert(request, reply);
+                    self.switch.drain(request);
+                }
+                Wish::EndAll { reply } => {
+                    self.waiting.insert(request, reply);
+                    self.switch.end_all(request);
+                }
+                Wish::Leave { reply } => {
+                    self.is_leaving = true;
+                    self.waiting.insert(request, reply);
+                    self.switch.leave(request);
+                }
+            }
+        }
+        self.inbox.wake_again();
+    }
+
+    fn put(&mut self, output: Output) {
+        match output {
+            Output::Transmit(transmit) => {
+                if let Err(error) = self.udp.send(&transmit.path, &transmit.bytes) {
+                    tracing::debug!(path = %transmit.path, %error, "a message did not leave");
+                }
+            }
+            Output::Connect { number, .. } => self.switch.connect_failed(number, "streams are not served here"),
+            Output::Resolve(host) => self.resolve(host),
+            Output::Journal(batch) => {
+                self.refused = self.words.submit(batch);
+                if !self.refused.is_empty() {
+                    self.inbox.wake_again();
+                }
+            }
+            Output::Answer(request, answer) => self.give(request, answer),
+            Output::Snapshot(id, known) => self.snapshot.set(id, known),
+            Output::Sound(key, sound) => self.sound.put(key, sound),
+            Output::TakingUp(keys) => {
+                let marked: Vec<_> = keys.iter().copied().map(words::row).collect();
+                self.taking_up.begin(&marked);
+                for key in &keys {
+                    crash_points::taking_up(key);
+                }
+            }
+            Output::TakenUp(keys) => {
+                let marked: Vec<_> = keys.into_iter().map(words::row).collect();
+                self.taking_up.done(&marked);
+            }
+            Output::Event(event) => {
+                if let switch::Event::Live(live) = event {
+                    self.snapshot.live.store(live, Ordering::Relaxed);
+                }
+                telling::tell(&event);
+            }
+        }
+    }
+
+    fn give(&mut self, request: u64, answer: Answer) {
+        if let Some(placing) = self.placing.remove(&request) {
+            let placed = match answer {
+                Answer::Placed(key) => {
+                    self.sound.has(key, placing.sound);
+                    Ok(key)
+                }
+                Answer::NotPlaced(refusal) => Err(refusal),
+                _ => return,
+            };
+            if let Err(Ok(key)) = placing.reply.send(placed) {
+                self.switch.never_delivered(key);
+            }
+        } else if let Some(reply) = self.waiting.remove(&request) {
+            let _ = reply.send(answer);
+        }
+    }
+
+    fn resolve(&self, host: String) {
+        let inbox = self.inbox.clone();
+        self.runtime.spawn(async move {
+            let addresses = look_up(&host).await;
+            inbox.tell(News::Found { host, addresses }).await;
+        });
+    }
+}
+
+async fn look_up(host: &str) -> Vec<Found> {
+    let addresses = match host.parse() {
+        Ok(ip) => vec![ip],
+        Err(_) => {
+            match tokio::time::timeout(std::time::Duration::from_secs(4), tokio::net::lookup_host((host, 0))).await {
+                Ok(Ok(found)) => found.map(|address| address.ip()).collect(),
+                _ => Vec::new(),
+            }
+        }
+    };
+    let found = addresses.into_iter().map(|remote| Found {
+        remote,
+        local: local_towards(remote),
+    });
+    found.collect()
+}
+
+/// The address that the system would speak from; nothing is sent.
+fn local_towards(peer: IpAddr) -> Option<IpAddr> {
+    let any: IpAddr = if peer.is_ipv4() {
+        Ipv4Addr::UNSPECIFIED.into()
+    } else {
+        Ipv6Addr::UNSPECIFIED.into()
+    };
+    let socket = std::net::UdpSocket::bind((any, 0)).ok()?;
+    socket.connect((peer, 9)).ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}
+
+fn wall_clock() -> WallTime {
+    wall_time(SystemTime::now())
+}
+
+/// Until it has read what calls of the last day count, no new call begins, and nothing else waits: a call that a crash left is not in the
+/// way of its own end.
+async fn read_last_day(history: History, counted: watch::Sender<bool>, inbox: Inbox) {
+    let calls = loop {
+        match history.last_day(dial::WHOM_MATTERS).await {
+            Ok(calls) => break calls,
+            Err(error) => {
+                tracing::error!(%error, "the calls of the last day cannot be read: no new call is taken until they are");
+                tokio::time::sleep(AGAIN).await;
+            }
+        }
+    };
+    let calls = calls.into_iter().map(words::counted).collect();
+    inbox.tell(News::LastDay { calls, counted }).await;
+}

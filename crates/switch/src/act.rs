@@ -1,0 +1,284 @@
+//! Doing what a machine says, in its order.
+
+use std::net::IpAddr;
+
+use call::{MediaCommand, Output as Wanted, Phase, Record, Save};
+use dial::WallTime;
+use serde::{Deserialize, Serialize};
+use sip::Moment;
+
+use crate::{
+    information::Information,
+    journal::{CallKey, CallState, Write},
+    live::{Live, Placing, Row},
+    output::{Answer, DisconnectRefusal, Event, Known, Output, PlaceRefusal, Sound, cause},
+    past,
+    switch::{Switch, Wake},
+};
+
+impl Switch {
+    /// One input, then everything the machine wants done for it. False when there is no such live call.
+    pub(crate) fn with(&mut self, key: CallKey, input: impl FnOnce(&mut Live, Moment)) -> bool {
+        let now = self.now;
+        let Some(live) = self.live.get_mut(&key) else {
+            return false;
+        };
+        input(live, now);
+        self.act(key);
+        true
+    }
+
+    /// Takes every output of a call's machine, then notes when it wants to be woken.
+    pub(crate) fn act(&mut self, key: CallKey) {
+        while let Some(wanted) = self.live.get_mut(&key).and_then(|live| live.call.poll_output()) {
+            match wanted {
+                Wanted::Send(outgoing) => self.send(key, outgoing),
+                Wanted::Save(save) => self.save(key, save),
+                Wanted::Resume(invite) => self.resume(key, invite),
+                Wanted::Stop(tx) => self.stop(key, &tx),
+                Wanted::Reply(id, reply) => self.reply_in_call(id, &reply),
+                Wanted::Media(command) => self.change_sound(key, command),
+            }
+        }
+        let Some(live) = self.live.get_mut(&key) else { return };
+        if live.ended_at.is_none() && live.call.end().is_some() {
+            live.ended_at = Some((self.now, self.clock));
+            self.ended(key);
+        }
+        self.keep_place(key);
+        self.publish(key);
+        self.settle(key);
+        self.schedule_call(key);
+    }
+
+    /// A call's next wake-up.
+    pub(crate) fn schedule_call(&mut self, key: CallKey) {
+        let limits = &self.settings.limits;
+        let due = self.live.get(&key).and_then(|live| live.next_wake(limits));
+        self.schedule.set(Wake::Call(key), due);
+    }
+
+    pub(crate) fn wake_call(&mut self, key: CallKey) {
+        let now = self.now;
+        let Some(live) = self.live.get_mut(&key) else {
+            return self.forget(key);
+        };
+        if live.may_retire(now, &self.settings.limits) {
+            return self.retire(key);
+        }
+        if let Some(placing) = live.placing.take_if(|placing| placing.until <= now) {
+            // Should the journal take it later, nothing is sent all the same.
+            live.call.disconnect(now);
+            self.answer(placing.request, Answer::NotPlaced(PlaceRefusal::NotInTime));
+        }
+        self.flush(key);
+        self.with(key, |live, now| live.call.handle_timeout(now));
+    }
+
+    /// What can be asked about a call is told before anything that follows from it.
+    pub(crate) fn publish(&mut self, key: CallKey) {
+        let Some(live) = self.live.get_mut(&key) else { return };
+        let information = Information::of(&live.call);
+        if live.published.as_ref() == Some(&information) {
+            return;
+        }
+        live.published = Some(information.clone());
+        let (id, owner) = (live.id, live.owner);
+        self.put(Output::Snapshot(id, Some(Known { owner, information })));
+    }
+
+    /// The journal's word about a record of this call.
+    pub(crate) fn saved(&mut self, key: CallKey, save: Save, durable: bool) {
+        let now = self.now;
+        let Some(live) = self.live.get_mut(&key) else { return };
+        let placing = match save {
+            Save::Intent => live.placing.take(),
+            _ => None,
+        };
+        if placing.is_some_and(|placing| placing.is_abandoned) {
+            live.call.disconnect(now);
+            self.tell(Event::Abandoned(key));
+        }
+        let Some(live) = self.live.get_mut(&key) else { return };
+        if durable {
+            live.call.handle_saved(save, now);
+        } else {
+            live.call.handle_save_failed(save, now);
+        }
+        if matches!(save, Save::Wish | Save::End) {
+            // What is durable stays so, whatever becomes of later records.
+            live.durable = Some(durable || live.durable == Some(true));
+        }
+        self.act(key);
+        if let Some(Placing { request, .. }) = placing {
+            let answer = if durable {
+                Answer::Placed(key)
+            } else {
+                Answer::NotPlaced(PlaceRefusal::NotJournaled)
+            };
+            self.answer(request, answer);
+        }
+    }
+
+    /// Answers those who wait for the end, as far as it is time.
+    fn settle(&mut self, key: CallKey) {
+        let now = self.now;
+        let settled = self.live.get_mut(&key).map(|live| live.settle(now)).unwrap_or_default();
+        for (request, settled) in settled {
+            let answer = settled.map_or_else(
+                |refusal: DisconnectRefusal| Answer::NotDisconnected(refusal),
+                |()| Answer::Disconnected,
+            );
+            self.answer(request, answer);
+        }
+    }
+
+    /// What the end of a call means here: once for each call.
+    fn ended(&mut self, key: CallKey) {
+        self.put(Output::Sound(key, Sound::Stop));
+        let event = self.live.get(&key).and_then(|live| {
+            let end = live.call.end()?;
+            Some(Event::Ended {
+                key,
+                cause: cause(end),
+                end: end.clone(),
+                trunk: live.call.record().trunk.clone(),
+                unusable: live.call.unusable_answer(),
+            })
+        });
+        if let Some(event) = event {
+            self.tell(event);
+        }
+        self.recovery.over(key);
+    }
+
+    /// A call holds its place until the phones of all its forks are on-hook, and again when one of them answers later.
+    fn keep_place(&mut self, key: CallKey) {
+        let longest = self.longest();
+        let Some(live) = self.live.get_mut(&key) else { return };
+        match (live.hold.take(), live.call.is_drained()) {
+            (Some(hold), true) => self.caps.give_back(hold, self.clock),
+            (None, false) => {
+                let trunk = &live.call.record().trunk;
+                live.hold = Some(self.caps.hold(live.owner, trunk, self.clock, longest, live.own_phone));
+            }
+            (held, _) => {
+                live.hold = held;
+                return;
+            }
+        }
+        self.tell(Event::Live(self.caps.live()));
+    }
+
+    /// The row that a save makes of a call: a detail record at its end; else, while there is none that a crash would leave, a
+    /// new one; and what has changed.
+    fn save(&mut self, key: CallKey, save: Save) {
+        let clock = self.clock;
+        let Some(live) = self.live.get_mut(&key) else { return };
+        let end = live.call.end().filter(|_| save == Save::End);
+        let write = match (end, live.row) {
+            (Some(end), _) => Write::Ended(past::ended(live, end, live.ended_at.map_or(clock, |(_, at)| at))),
+            (None, Row::Closed) => Write::Intent {
+                id_hash: live.id,
+                intent: intent(live),
+            },
+            (None, Row::Open) => Write::State(state(live.call.record())),
+        };
+        live.row = if end.is_some() { Row::Closed } else { Row::Open };
+        self.write(key, save, write);
+    }
+
+    fn change_sound(&mut self, key: CallKey, command: MediaCommand) {
+        let Some(live) = self.live.get(&key) else { return };
+        let reach = || self.trunks[live.trunk].reach.clone();
+        let sound = match command {
+            MediaCommand::Start(agreed) => Sound::Start { agreed, reach: reach() },
+            MediaCommand::Change(agreed) => Sound::Change { agreed, reach: reach() },
+            MediaCommand::Stop => Sound::Stop,
+        };
+        self.put(Output::Sound(key, sound));
+    }
+
+    /// The message has played to its end.
+    pub fn played(&mut self, key: CallKey) {
+        self.with(key, |live, now| live.call.media_finished(now));
+    }
+
+    /// There is nothing to play after all, or nobody showed himself to play it to.
+    pub fn sound_failed(&mut self, key: CallKey) {
+        self.with(key, |live, now| live.call.media_failed(now));
+    }
+}
+
+/// What is written first: who may ask about the call, and the record that a CANCEL can be made from.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Intent {
+    pub(crate) owner: [u8; 32],
+    pub(crate) started: Since,
+    #[serde(default)]
+    pub(crate) address: Option<IpAddr>,
+    /// Records of versions before this field count as calls to somebody else.
+    #[serde(default)]
+    pub(crate) own_phone: bool,
+    pub(crate) record: Record,
+}
+
+/// A time on the wall as records have had it from the first version on.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Since {
+    secs_since_epoch: u64,
+    nanos_since_epoch: u32,
+}
+
+impl From<WallTime> for Since {
+    fn from(time: WallTime) -> Self {
+        let since = time.since_epoch();
+        Self {
+            secs_since_epoch: since.as_secs(),
+            nanos_since_epoch: since.subsec_nanos(),
+        }
+    }
+}
+
+impl From<Since> for WallTime {
+    fn from(time: Since) -> Self {
+        let seconds = std::time::Duration::from_secs(time.secs_since_epoch);
+        Self::after_epoch(seconds.saturating_add(std::time::Duration::from_nanos(time.nanos_since_epoch.into())))
+    }
+}
+
+fn intent(live: &Live) -> Vec<u8> {
+    let intent = Intent {
+        owner: live.owner,
+        started: live.started.into(),
+        address: live.address,
+        own_phone: live.own_phone,
+        record: live.call.record().clone(),
+    };
+    serde_json::to_vec(&intent).unwrap_or_default()
+}
+
+/// The first phase in which a phone is known to be up, as [`state`] writes it.
+const ANSWERED: u8 = 4;
+
+/// Whether a phone is known to have been up.
+pub(crate) fn is_answered(state: &CallState) -> bool {
+    state.phase >= ANSWERED
+}
+
+fn state(record: &Record) -> CallState {
+    CallState {
+        phase: match record.phase {
+            Phase::Placing => 0,
+            Phase::Calling { .. } => 1,
+            Phase::Early => 2,
+            Phase::Cancelling { .. } => 3,
+            Phase::Answered => ANSWERED,
+            Phase::Confirmed => 5,
+            Phase::Terminating => 6,
+            Phase::Ended(_) => 7,
+        },
+        wish: record.wish.is_some(),
+        dialog: serde_json::to_vec(record).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,245 @@
+//! What came from the network, and whose it is.
+
+use std::collections::BTreeMap;
+
+use call::Silence;
+use sip::{ForClient, ForServer, Message, Method, Path, Reply, ServerId, Start, Tag, TransactionEvent, Transmit, Tx};
+
+use crate::{
+    journal::CallKey,
+    output::{Event, Output},
+    switch::Switch,
+};
+
+/// The longest message that is looked at, in bytes.
+pub const LONGEST_MESSAGE: usize = 65_000;
+
+/// Requests of peers that wait for their answer, or for what becomes of it.
+#[derive(Default)]
+pub(crate) struct Asked {
+    /// The one that its call is answering now.
+    answering: Option<Answering>,
+    answers: u64,
+    /// INVITEs inside a call whose 2xx waits for its ACK.
+    invites: BTreeMap<ServerId, CallKey>,
+}
+
+struct Answering {
+    id: u64,
+    server: ServerId,
+    path: Path,
+    bytes: Vec<u8>,
+    key: CallKey,
+}
+
+impl Switch {
+    /// A datagram that came this way, or one message that was cut from a stream.
+    pub fn handle_message(&mut self, path: Path, bytes: &[u8]) {
+        if bytes.len() > LONGEST_MESSAGE {
+            return self.turn_away("a message that is too long", path);
+        }
+        let message = Message::parse(bytes);
+        let is_known = self.knows(path.remote.ip());
+        let Ok(message) = message else {
+            if !is_known {
+                self.turn_away("a datagram", path);
+            }
+            return;
+        };
+        let call = self.by_call_id.get(message.call_id()).copied();
+        if !is_known && call.is_none() {
+            return self.turn_away("a datagram", path);
+        }
+        // One that an earlier process left is taken up first; the peer says it again.
+        if call.is_some_and(|key| self.is_left(key)) {
+            return;
+        }
+        match message.start() {
+            Start::Response(_) => self.handle_response(&message, call),
+            Start::Request(_) => self.handle_request(path, (&message, bytes), call),
+        }
+        self.transactions_told();
+    }
+
+    /// A datagram that was too long to be read.
+    pub fn handle_too_long(&mut self, path: Path) {
+        self.turn_away("a message that is too long", path);
+    }
+
+    fn handle_response(&mut self, message: &Message<'_>, call: Option<CallKey>) {
+        if message.vias() > 1 || message.fault().is_some() {
+            return; // it was meant for somebody behind us, and nobody is (RFC 3261 §8.1.3.3)
+        }
+        match self.transactions.handle_response(self.now, message) {
+            ForClient::Provisional(tx) | ForClient::Final(tx) => {
+                if self.trunk_heard(&tx, message) {
+                    return;
+                }
+                if message.status() >= Some(200) {
+                    self.ways.answered(&tx);
+                }
+                let Some(key) = call else { return };
+                self.heard_of_trunk(key);
+                let response = message.response();
+                self.with(key, |live, now| live.call.handle_response(&response, now));
+            }
+            ForClient::Answer => {
+                let response = message.response();
+                self.ways.answered(&response.tx());
+                if let Some(key) = call {
+                    self.heard_of_trunk(key);
+                    self.with(key, |live, now| live.call.handle_answer(&response, now));
+                } else {
+                    self.end_stray(&response);
+                }
+            }
+            ForClient::Absorbed | ForClient::Stray => {}
+        }
+    }
+
+    fn handle_request(&mut self, path: Path, (message, bytes): (&Message<'_>, &[u8]), call: Option<CallKey>) {
+        match self.transactions.handle_request(self.now, path, message) {
+            ForServer::Absorbed | ForServer::StrayAck => {}
+            ForServer::New => self.handle_new_request(path, (message, bytes), call),
+            ForServer::Cancelled(server) => {
+                self.answer_without_call(path, message, &Reply::status(200));
+                // No INVITE of a peer waits: those inside a call are answered at once, and the others refused.
+                let _ = server;
+            }
+            ForServer::UnknownCancel => self.answer_without_call(path, message, &Reply::status(481)),
+            ForServer::Acked(server) => {
+                if let Some(key) = self.asked.invites.remove(&server) {
+                    let request = message.request();
+                    self.with(key, |live, _| live.call.handle_ack(&request));
+                }
+            }
+        }
+    }
+
+    fn handle_new_request(&mut self, path: Path, (message, bytes): (&Message<'_>, &[u8]), call: Option<CallKey>) {
+        if call.is_none() && !self.admission.spend(self.now) {
+            return self.turn_away("a request too many", path);
+        }
+        if let Some(fault) = message.fault() {
+            let fault = fault.clone();
+            return self.refuse(path, message, &fault);
+        }
+        let request = message.request();
+        let owner = call.filter(|key| self.live.get(key).is_some_and(|live| live.call.owns(&request)));
+        let Some(key) = owner else {
+            return self.answer_stranger(path, message);
+        };
+        let Some(server) = self.transactions.accept(self.now, path, message) else {
+            return; // too many are being answered: the peer repeats it
+        };
+        self.asked.answers += 1;
+        let id = self.asked.answers;
+        if request.method == Method::Invite {
+            self.reply_to(server, path, message, &Reply::status(100)); // RFC 3261 §17.2.1
+        }
+        self.asked.answering = Some(Answering {
+            id,
+            server,
+            path,
+            bytes: bytes.to_vec(),
+            key,
+        });
+        self.with(key, |live, now| live.call.handle_request(id, &request, now));
+        if let Some(unanswered) = self.asked.answering.take() {
+            // A machine answers everything but ACK and CANCEL; what it does not is answered all the same.
+            self.reply_to(unanswered.server, path, message, &Reply::status(500));
+        }
+    }
+
+    /// The machine's answer to the request that it was just handed.
+    pub(crate) fn reply_in_call(&mut self, id: u64, reply: &Reply) {
+        let Some(answering) = self.asked.answering.take_if(|answering| answering.id == id) else {
+            return;
+        };
+        let Ok(message) = Message::parse(&answering.bytes) else {
+            return;
+        };
+        if *message.method() == Method::Invite && (200..300).contains(&reply.status) {
+            self.asked.invites.insert(answering.server, answering.key);
+        }
+        self.reply_to(answering.server, answering.path, &message, reply);
+    }
+
+    /// A request that belongs to no call; until voice mail exists, nothing else can be had from us. An INVITE is refused each
+    /// time it comes, without a transaction (RFC 3261 §8.2.7): a refusal is not repeated then, and one that is forged costs
+    /// its victim one answer instead of twelve.
+    fn answer_stranger(&mut self, path: Path, message: &Message<'_>) {
+        let Some(reply) = message.answer_outside_dialog() else {
+            return;
+        };
+        if *message.method() == Method::Invite {
+            self.refuse(path, message, &reply);
+        } else {
+            self.answer_without_call(path, message, &reply);
+        }
+    }
+
+    fn answer_without_call(&mut self, path: Path, message: &Message<'_>, reply: &Reply) {
+        if let Some(server) = self.transactions.accept(self.now, path, message) {
+            self.reply_to(server, path, message, reply);
+        }
+    }
+
+    /// Without a transaction; the tag is the same for the same request, so that repetitions are equal.
+    fn refuse(&mut self, path: Path, message: &Message<'_>, reply: &Reply) {
+        if *message.method() == Method::Ack {
+            return;
+        }
+        let tag = Tag::new(self.names.of("stateless", 0));
+        let mut bytes = Vec::new();
+        message.print_reply(&mut bytes, path.remote, &tag, reply, &self.settings.user_agent);
+        self.put(Output::Transmit(Transmit { path, bytes }));
+    }
+
+    fn reply_to(&mut self, server: ServerId, path: Path, message: &Message<'_>, reply: &Reply) {
+        let tag = self.names.tag();
+        let mut bytes = Vec::new();
+        message.print_reply(&mut bytes, path.remote, &tag, reply, &self.settings.user_agent);
+        self.transactions.reply(self.now, server, reply.status, bytes);
+        self.transmit_due();
+    }
+
+    pub(crate) fn transmit_due(&mut self) {
+        while let Some(transmit) = self.transactions.poll_transmit() {
+            self.put(Output::Transmit(transmit));
+        }
+    }
+
+    /// What the transactions have to say: what is to be sent, and what will never be answered.
+    pub(crate) fn transactions_told(&mut self) {
+        loop {
+            self.transmit_due();
+            let Some(event) = self.transactions.poll_event() else {
+                return;
+            };
+            match event {
+                TransactionEvent::TimedOut(tx) => self.unanswered(&tx, Silence::TimedOut),
+                TransactionEvent::Unreachable(tx) => self.unanswered(&tx, Silence::Unreachable),
+                TransactionEvent::NeverAcked(server) => {
+                    if let Some(key) = self.asked.invites.remove(&server) {
+                        self.with(key, |live, now| live.call.handle_never_acked(now));
+                    }
+                }
+                TransactionEvent::Over(server) => {
+                    self.asked.invites.remove(&server);
+                }
+            }
+        }
+    }
+
+    fn unanswered(&mut self, tx: &Tx, silence: Silence) {
+        if self.trunk_unanswered(tx, silence) {
+            return;
+        }
+        let Some(key) = self.ways.call_of(tx) else { return };
+        if silence == Silence::Unreachable {
+            self.tell(Event::Unreachable { key, why: None });
+        }
+        self.with(key, |live, now| live.call.handle_silence(tx, silence, now));
+    }
+}

@@ -1,0 +1,334 @@
+//! What an earlier process left: ids that can still be asked about, and calls whose phones may be off-hook.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use call::{Call, Record, Surroundings};
+use dial::{Hold, Started, WallTime, Whom};
+use sip::{Moment, Response, sdp::LocalMedia};
+
+use crate::{
+    act::{Intent, is_answered},
+    journal::{CallKey, Counted, IdHash, Leftover},
+    live::{Disconnecting, Live, Row},
+    output::{Event, Output},
+    past::Detail,
+    switch::{Switch, Wake},
+    turns::{Turn, Turns},
+};
+
+/// When to look again for a way to a phone.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Why a leftover is not being ended.
+enum NotTakenUp {
+    /// We have no address towards its trunk: a name that cannot be looked up yet, say.
+    ForNow,
+    /// Its record cannot be read, or there is no trunk at all.
+    ForGood,
+}
+
+/// Calls of earlier processes that wait for their turn to be ended.
+#[derive(Default)]
+pub(crate) struct Recovery {
+    waiting: BTreeMap<CallKey, Waiting>,
+    turns: Turns,
+    /// What is not counted for the caps yet.
+    uncounted: BTreeMap<CallKey, Intent>,
+    /// Whose turn it is: they are taken up in the next turn of the switch, when it is written that they are.
+    next: Vec<CallKey>,
+    /// Who wants one of those ended that wait.
+    disconnecting: Vec<(CallKey, Disconnecting)>,
+    /// When to look again for a way to one that has none.
+    retry_at: Option<Moment>,
+}
+
+struct Waiting {
+    leftover: Leftover,
+    /// What of it was written first, and the place that it holds; nothing when that cannot be read.
+    known: Option<(Intent, Hold)>,
+}
+
+impl Waiting {
+    fn is_up(&self) -> bool {
+        self.leftover.state.as_ref().is_some_and(is_answered)
+    }
+}
+
+impl Recovery {
+    /// Whose call it is, of one that waits.
+    pub(crate) fn owner(&self, key: CallKey) -> Option<[u8; 32]> {
+        self.waiting.get(&key)?.known.as_ref().map(|(intent, _)| intent.owner)
+    }
+
+    /// A call has ended.
+    pub(crate) fn over(&mut self, key: CallKey) {
+        self.turns.over(key);
+    }
+}
+
+/// Whose call it is that nobody remembers.
+const NOBODY: [u8; 32] = [0; 32];
+
+impl Switch {
+    /// Ends these calls, as many at a time as may be. From here on every one that is known can be asked about.
+    pub fn end_leftovers(&mut self, leftovers: Vec<Leftover>) {
+        if leftovers.is_empty() {
+            return;
+        }
+        self.tell(Event::LeftoversFound(leftovers.len()));
+        let longest = self.longest();
+        let mut added = BTreeSet::new();
+        for leftover in leftovers {
+            let (key, deaths) = (leftover.key, leftover.deaths);
+            if Turn::after(deaths) == Turn::Never {
+                self.tell(Event::LeftoverLeftAlone(key));
+                continue;
+            }
+            self.by_id.insert(leftover.id_hash, key);
+            let intent: Option<Intent> = serde_json::from_slice(&leftover.intent).ok();
+            let known = intent.map(|intent| {
+                let Record { trunk, dialog, .. } = &intent.record;
+                // A phone that speaks before the turn of its call has come is listened to, and not taken for a stranger's.
+                self.by_call_id.insert(dialog.call_id.clone(), key);
+                let (owner, started) = (intent.owner, intent.started.into());
+                let hold = self.caps.hold(owner, trunk, started, longest, intent.own_phone);
+                self.recovery.uncounted.insert(key, intent.clone());
+                (intent, hold)
+            });
+            self.recovery.waiting.insert(key, Waiting { leftover, known });
+            added.insert(key);
+        }
+        let Recovery { waiting, turns, .. } = &mut self.recovery;
+        let (up, others): (Vec<_>, Vec<_>) = waiting
+            .iter()
+            .filter(|(key, _)| added.contains(key))
+            .partition(|(_, waiting)| waiting.is_up());
+        // Of the others the newest may still ring; who rang long ago does no more.
+        for (key, waiting) in up.into_iter().chain(others.into_iter().rev()) {
+            turns.add(*key, Turn::after(waiting.leftover.deaths));
+        }
+        self.tell(Event::Live(self.caps.live()));
+    }
+
+    /// The caps go on counting where earlier processes stopped.
+    pub fn count(&mut self, last_day: &[Counted]) {
+        let uncounted = std::mem::take(&mut self.recovery.uncounted);
+        let up = uncounted.values().map(|intent| Started {
+            mailbox: intent.owner,
+            at: intent.started.into(),
+            ended: None,
+            own_phone: intent.own_phone,
+            whom: Some(Whom {
+                request_uri: &intent.record.request_uri,
+                trunk: &intent.record.trunk,
+                address: intent.address,
+            }),
+        });
+        // One that was up at the start and has ended since is one call; so is one that had ended, and was answered once more.
+        let over = last_day.iter().filter(|counted| !uncounted.contains_key(&counted.key));
+        let details: BTreeMap<CallKey, Detail> = over
+            .clone()
+            .filter_map(|counted| Some((counted.key, Detail::read(counted.record.as_ref()?)?)))
+            .collect();
+        let longest = self.longest();
+        let over = over.map(|counted| Started {
+            mailbox: counted.owner,
+            at: counted.started,
+            // One that a crash left ended when somebody was there to end it.
+            ended: Some(counted.ended.min(counted.started + longest)),
+            own_phone: counted.own_phone,
+            whom: details.get(&counted.key).map(|detail| Whom {
+                request_uri: &detail.to,
+                trunk: &detail.trunk,
+                address: detail.from,
+            }),
+        });
+        let mut calls: Vec<Started<'_>> = over.chain(up).collect();
+        calls.sort_by_key(|call| call.at);
+        for call in calls {
+            self.caps.remember(call, self.clock);
+        }
+    }
+
+    /// No call lasts longer, from its INVITE on.
+    pub(crate) fn longest(&self) -> Duration {
+        let limits = &self.settings.limits;
+        limits.ring + limits.max_duration
+    }
+
+    /// Ends leftovers, as many at a time as may be.
+    pub(crate) fn take_up_leftovers(&mut self) {
+        let batch = std::mem::take(&mut self.recovery.next);
+        if !batch.is_empty() {
+            self.take_up_batch(batch);
+        }
+        if self.recovery.retry_at.is_some_and(|at| at > self.now) {
+            return;
+        }
+        self.recovery.retry_at = None;
+        let t1 = self.settings.timers.t1;
+        if self.recovery.next.is_empty() {
+            let live = &self.live;
+            let is_up = |key| live.get(&key).is_some_and(|live| !live.call.is_drained());
+            let last = self.recovery.turns.last_of_all();
+            let batch = self.recovery.turns.take(t1, self.now, is_up);
+            if !batch.is_empty() && batch.first() == last.as_ref() {
+                self.tell(Event::LeftoverLast(batch[0]));
+            }
+            self.recovery.next = batch;
+        }
+        let due = if self.recovery.next.is_empty() {
+            self.recovery
+                .turns
+                .next(t1)
+                .into_iter()
+                .chain(self.recovery.retry_at)
+                .min()
+        } else {
+            let next = self.recovery.next.clone();
+            self.put(Output::TakingUp(next));
+            Some(self.now)
+        };
+        self.schedule.set(Wake::Recovery, due);
+    }
+
+    fn take_up_batch(&mut self, batch: Vec<CallKey>) {
+        let without_a_way = batch.iter().position(|key| {
+            self.take_up(*key);
+            self.recovery.waiting.contains_key(key)
+        });
+        for (key, disconnecting) in std::mem::take(&mut self.recovery.disconnecting) {
+            if self.recovery.waiting.contains_key(&key) {
+                self.recovery.disconnecting.push((key, disconnecting));
+            } else {
+                self.disconnect_call(key, disconnecting);
+            }
+        }
+        if let Some(from) = without_a_way {
+            self.recovery.turns.again(batch[from..].iter().copied());
+            self.recovery.retry_at = Some(self.now + RETRY);
+        }
+        self.put(Output::TakenUp(batch));
+    }
+
+    /// Whether this call is a leftover that waits. Its phone speaks, or somebody asks for its end: it is taken up next. Of what the
+    /// last two starts died, its turn comes when all others are down.
+    pub(crate) fn is_left(&mut self, key: CallKey) -> bool {
+        let is_left = self.recovery.waiting.contains_key(&key);
+        let Recovery { turns, next, .. } = &mut self.recovery;
+        if is_left && !turns.comes_last(key) && !next.contains(&key) && turns.hurry(key) {
+            next.push(key);
+        }
+        is_left
+    }
+
+    /// Ends a leftover that waits, when it has been taken up.
+    pub(crate) fn disconnect_leftover(&mut self, key: CallKey, disconnecting: Disconnecting) {
+        self.recovery.disconnecting.push((key, disconnecting));
+    }
+
+    fn take_up(&mut self, key: CallKey) {
+        let Some(Waiting { leftover, known }) = self.recovery.waiting.remove(&key) else {
+            return;
+        };
+        let call = match &known {
+            Some((intent, _)) => self.leftover(&leftover, intent),
+            None => Err(NotTakenUp::ForGood),
+        };
+        match (call, known) {
+            (Ok((trunk, call)), Some((intent, hold))) => {
+                self.recovery.turns.begun(key, self.now);
+                let started = intent.started.into();
+                let live = Live {
+                    row: Row::Open,
+                    address: intent.address,
+                    own_phone: intent.own_phone,
+                    hold: Some(hold),
+                    ..Live::new(intent.owner, leftover.id_hash, trunk, call, started)
+                };
+                self.admit(key, live);
+                self.act(key);
+            }
+            (Err(NotTakenUp::ForNow), known) => {
+                self.recovery.waiting.insert(key, Waiting { leftover, known });
+            }
+            (_, known) => {
+                self.tell(Event::LeftoverUnreadable(key));
+                self.by_id.remove(&leftover.id_hash);
+                if let Some((intent, hold)) = known {
+                    self.by_call_id.remove(&intent.record.dialog.call_id);
+                    self.caps.give_back(hold, self.clock);
+                }
+            }
+        }
+    }
+
+    /// The machine of a call that an earlier process left, on its way to the end.
+    fn leftover(&self, leftover: &Leftover, intent: &Intent) -> Result<(usize, Call), NotTakenUp> {
+        let record: Record = match &leftover.state {
+            Some(state) => serde_json::from_slice(&state.dialog).map_err(|_| NotTakenUp::ForGood)?,
+            None => intent.record.clone(),
+        };
+        // A newer program wrote it: what it says may not be what is read here.
+        if record.version > call::RECORD_VERSION {
+            return Err(NotTakenUp::ForGood);
+        }
+        // A trunk that is no longer configured had a way out; any other may still reach the phone.
+        let trunks = &self.settings.trunks;
+        let trunk = trunks.iter().position(|trunk| trunk.name == record.trunk).unwrap_or(0);
+        if trunks.is_empty() {
+            return Err(NotTakenUp::ForGood);
+        }
+        let around = self.around(trunk).ok_or(NotTakenUp::ForNow)?;
+        Ok((trunk, Call::take_up(record, around, self.now)))
+    }
+
+    /// A 2xx for a call that nobody remembers: a phone is off-hook, and only we can know. It is ended as a leftover is.
+    ///
+    /// With too many under way it waits: the phone repeats its 2xx until it is ACKed.
+    pub(crate) fn end_stray(&mut self, response: &Response) {
+        if self.recovery.turns.is_full() {
+            return;
+        }
+        let found = (0..self.trunks.len()).find_map(|trunk| Some((trunk, self.around(trunk)?)));
+        let Some((trunk, around)) = found else { return };
+        let name = self.settings.trunks[trunk].name.clone();
+        let Some(call) = Call::stray(response, name, around) else {
+            return;
+        };
+        let key = self.next_key();
+        let id = IdHash(self.names.unknown_id(key.0.unsigned_abs()));
+        self.tell(Event::Stray {
+            key,
+            call_id: response.call_id.to_string(),
+        });
+        self.recovery.turns.begun(key, self.now);
+        let clock: WallTime = self.clock;
+        self.admit(key, Live::new(NOBODY, id, trunk, call, clock));
+        self.act(key);
+    }
+
+    /// What a call is ended with.
+    fn around(&self, trunk: usize) -> Option<Surroundings> {
+        let local = self.local(trunk)?;
+        let settings = &self.settings.trunks[trunk];
+        // No offer will be made any more.
+        let media = LocalMedia {
+            address: (self.local_ip(trunk)?, 9).into(),
+            session_id: 0,
+            version: 1,
+            codecs: settings.codecs.clone(),
+            protection: None,
+        };
+        Some(Surroundings {
+            local,
+            media,
+            credentials: settings.credentials.clone(),
+            key: self.settings.identity.branch_key.clone(),
+            limits: self.settings.limits,
+        })
+    }
+}

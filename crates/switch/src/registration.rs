@@ -1,0 +1,328 @@
+//! REGISTER: makes our Contact known to a trunk, and keeps it known (RFC 3261 §10.2).
+//!
+//! The binding is asked for again ahead of its end, withdrawn when the switch leaves, and tried again with growing pauses
+//! when the registrar refuses or is silent.
+
+use std::time::Duration;
+
+use call::Silence;
+use sip::{
+    CSeq, CallIdHeader, Message, Method, Moment, Tx,
+    digest::{Authenticator, Subject},
+};
+
+use crate::{
+    out_of_call::OutOfCall,
+    output::{Answer, Event},
+    settings::Registration,
+    switch::Switch,
+    ways::Way,
+};
+
+/// The longest pause between two attempts.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// How long leaving waits for a registrar.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// A registrar may ask for a password, call a nonce stale and the time too short; then it is enough.
+const ATTEMPTS: u32 = 8;
+
+/// One trunk's binding, and what is being done about it.
+pub(crate) struct Registering {
+    settings: Registration,
+    /// What is asked for.
+    expires: Duration,
+    cseq: u32,
+    authenticator: Authenticator,
+    attempts: u32,
+    pause: Duration,
+    /// The registrar may hold a Contact of ours.
+    is_bound: bool,
+    step: Step,
+    told: Told,
+}
+
+enum Step {
+    /// The next refresh begins then.
+    At(Moment),
+    /// A name or a connection is waited for.
+    Waiting(Moment),
+    Asked(Tx),
+    Over,
+}
+
+#[derive(PartialEq, Eq)]
+enum Told {
+    Nothing,
+    Registered,
+    Failing(String),
+}
+
+impl Registering {
+    pub(crate) fn new(settings: Registration) -> Self {
+        Self {
+            expires: settings.expires,
+            pause: settings.retry,
+            settings,
+            cseq: 0,
+            authenticator: Authenticator::default(),
+            attempts: 0,
+            is_bound: false,
+            step: Step::At(Moment::default()),
+            told: Told::Nothing,
+        }
+    }
+
+    pub(crate) fn next_wake(&self) -> Option<Moment> {
+        match self.step {
+            Step::At(at) | Step::Waiting(at) => Some(at),
+            Step::Asked(_) | Step::Over => None,
+        }
+    }
+}
+
+impl Switch {
+    /// Withdraws what registrars know of us, and answers when they have said so, or soon after. No call may live any more.
+    pub fn leave(&mut self, request: u64) {
+        self.leaving = Some((request, self.now + FAREWELL));
+        for trunk in 0..self.trunks.len() {
+            let bound = |registering: &&mut Registering| registering.is_bound;
+            if let Some(registering) = self.trunks[trunk].registering.as_mut().filter(bound) {
+                registering.expires = Duration::ZERO;
+                registering.attempts = 0;
+                registering.authenticator = Authenticator::default();
+                self.register(trunk);
+            } else if let Some(registering) = &mut self.trunks[trunk].registering {
+                registering.step = Step::Over;
+            }
+        }
+        self.left_when_all_have();
+    }
+
+    pub(crate) fn left_when_all_have(&mut self) {
+        let Some((request, until)) = self.leaving else { return };
+        let is_over = |registering: &Registering| matches!(registering.step, Step::Over);
+        let trunks = self.trunks.iter();
+        if until <= self.now || trunks.filter_map(|trunk| trunk.registering.as_ref()).all(is_over) {
+            self.leaving = None;
+            self.answer(request, Answer::Left);
+        }
+    }
+
+    pub(crate) fn wake_registration(&mut self, trunk: usize) {
+        let now = self.now;
+        let Some(registering) = &mut self.trunks[trunk].registering else {
+            return;
+        };
+        match registering.step {
+            Step::At(at) if at <= now => {
+                // Anew each time: registrars change their nonce between two refreshes without calling it stale.
+                registering.authenticator = Authenticator::default();
+                registering.attempts = 0;
+                self.register(trunk);
+            }
+            Step::Waiting(until) if until <= now => self.registration_failed(trunk, "it cannot be reached".to_owned()),
+            Step::At(_) | Step::Waiting(_) | Step::Asked(_) | Step::Over => {}
+        }
+    }
+
+    pub(crate) fn register_when_found(&mut self, trunk: usize) {
+        let registering = self.trunks[trunk].registering.as_ref();
+        if registering.is_some_and(|registering| matches!(registering.step, Step::Waiting(_))) {
+            self.register(trunk);
+        }
+    }
+
+    /// Registers once, with the password when it was asked for.
+    fn register(&mut self, trunk: usize) {
+        let until = self.now + self.settings.connect_limit;
+        let host = self.settings.trunks[trunk].first_hop.host.clone();
+        self.addresses(&host);
+        let way = match self.local(trunk) {
+            Some(local) => match self.way_to_trunk(trunk) {
+                Way::Open(path) => Some((local, path)),
+                Way::Wait(_) => None,
+                Way::None(why) => return self.registration_failed(trunk, why.to_string()),
+            },
+            None => None,
+        };
+        let Some(registering) = &mut self.trunks[trunk].registering else {
+            return;
+        };
+        let Some((local, path)) = way else {
+            registering.step = Step::Waiting(until);
+            return;
+        };
+        registering.cseq = registering.cseq.saturating_add(1);
+        registering.attempts += 1;
+        let call_id = CallIdHeader::new(self.names.of("register", trunk as u64));
+        let key = &self.settings.identity.branch_key;
+        let subject = Subject {
+            method: &Method::Register,
+            uri: &registering.settings.request_uri,
+            body: b"",
+            cnonce: &key.cnonce(&call_id, registering.cseq),
+        };
+        let mut headers = vec![("Expires", registering.expires.as_secs().to_string())];
+        if let Some(credentials) = &self.settings.trunks[trunk].credentials {
+            let answers = registering.authenticator.authorize(credentials, subject);
+            headers.extend(answers.into_iter().map(|answer| (answer.name, answer.value)));
+        }
+        let outgoing = OutOfCall {
+            request_uri: &registering.settings.request_uri,
+            from: &registering.settings.address_of_record,
+            from_tag: &self.names.of("register-tag", trunk as u64),
+            to: &registering.settings.address_of_record,
+            call_id: &call_id,
+            cseq: CSeq {
+                number: registering.cseq,
+                method: Method::Register,
+            },
+            headers: &headers,
+        }
+        .print(&self.settings, trunk, &local);
+        // Once it is on its way, the registrar may hold the binding whatever comes back.
+        registering.is_bound = true;
+        registering.step = Step::Asked(outgoing.tx.clone());
+        self.transactions
+            .send(self.now, path, outgoing.tx, outgoing.text.into_bytes());
+        self.transmit_due();
+    }
+
+    /// A response to a REGISTER; false when it is to none of ours.
+    pub(crate) fn registrar_answered(&mut self, tx: &Tx, message: &Message<'_>) -> bool {
+        let Some(trunk) = self.registrar(tx) else { return false };
+        let status = message.status().unwrap_or_default();
+        if status < 200 {
+            return true;
+        }
+        let contact = self.local(trunk).map(|local| local.contact).unwrap_or_default();
+        let has_credentials = self.settings.trunks[trunk].credentials.is_some();
+        let Some(registering) = &mut self.trunks[trunk].registering else {
+            return true;
+        };
+        let may_try_again = registering.attempts < ATTEMPTS;
+        match status {
+            200..=299 if registering.expires.is_zero() => {
+                registering.step = Step::Over;
+                registering.is_bound = false;
+            }
+            200..=299 => {
+                let granted = message
+                    .granted_expiry(&contact)
+                    .map(|seconds| Duration::from_secs(seconds.max(1).into()));
+                self.registered(trunk, granted);
+            }
+            401 | 407 if !has_credentials => {
+                let why = "the registrar asks for a password and none is configured";
+                self.registration_failed(trunk, why.to_owned());
+            }
+            401 | 407 if may_try_again => match registering.authenticator.challenged(&message.response().challenges) {
+                Ok(()) => self.register(trunk),
+                Err(why) => self.registration_failed(trunk, format!("registrar: {why}")),
+            },
+            423 if may_try_again => {
+                let least = message.min_expires().map(|seconds| Duration::from_secs(seconds.into()));
+                match least.filter(|least| *least > registering.expires) {
+                    Some(least) => {
+                        registering.expires = least;
+                        self.register(trunk);
+                    }
+                    None => self.registration_failed(trunk, "the registrar answers 423".to_owned()),
+                }
+            }
+            _ => self.registration_failed(trunk, format!("the registrar answers {status}")),
+        }
+        self.schedule_trunk(trunk);
+        self.left_when_all_have();
+        true
+    }
+
+    /// No response to a REGISTER will come; false when it is to none of ours.
+    pub(crate) fn registrar_silent(&mut self, tx: &Tx, silence: Silence) -> bool {
+        let Some(trunk) = self.registrar(tx) else { return false };
+        let why = match silence {
+            Silence::TimedOut => "registrar: no answer",
+            Silence::Unreachable => "registrar: nobody takes what is sent there",
+        };
+        self.registration_failed(trunk, why.to_owned());
+        self.schedule_trunk(trunk);
+        true
+    }
+
+    fn registered(&mut self, trunk: usize, granted: Option<Duration>) {
+        let now = self.now;
+        let Some(registering) = &mut self.trunks[trunk].registering else {
+            return;
+        };
+        registering.pause = registering.settings.retry;
+        registering.step = Step::At(now + ahead_of(granted.unwrap_or(registering.expires)));
+        if registering.told != Told::Registered {
+            registering.told = Told::Registered;
+            let name = self.settings.trunks[trunk].name.clone();
+            self.tell(Event::Registered(name));
+        }
+    }
+
+    fn registration_failed(&mut self, trunk: usize, why: String) {
+        let now = self.now;
+        let number = self.names.of(
+            "pause",
+            u64::from(self.trunks[trunk].registering.as_ref().map_or(0, |it| it.cseq)),
+        );
+        let Some(registering) = &mut self.trunks[trunk].registering else {
+            return;
+        };
+        if registering.expires.is_zero() {
+            registering.step = Step::Over;
+            return self.left_when_all_have();
+        }
+        let pause = jittered(registering.pause, number.as_bytes()[0]);
+        registering.pause = (registering.pause * 2).min(LONGEST_PAUSE);
+        registering.step = Step::At(now + pause);
+        let told = Told::Failing(why.clone());
+        if registering.told != told {
+            registering.told = told;
+            let trunk = self.settings.trunks[trunk].name.clone();
+            self.tell(Event::RegisterFailed { trunk, why });
+        }
+    }
+
+    fn registrar(&self, tx: &Tx) -> Option<usize> {
+        self.trunks.iter().position(|trunk| {
+            let registering = trunk.registering.as_ref();
+            registering.is_some_and(|registering| matches!(&registering.step, Step::Asked(asked) if asked == tx))
+        })
+    }
+}
+
+/// Four fifths of the time, and never later than 30 s before the end of a long one.
+fn ahead_of(granted: Duration) -> Duration {
+    (granted * 4 / 5).max(granted.saturating_sub(Duration::from_secs(30)))
+}
+
+/// Between half and the whole of it, so that many clients of a registrar that comes back do not ask in step.
+fn jittered(pause: Duration, byte: u8) -> Duration {
+    pause - pause * u32::from(byte) / 512
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_binding_is_refreshed_ahead_of_its_end() {
+        assert_eq!(ahead_of(Duration::from_secs(10)), Duration::from_secs(8));
+        assert_eq!(ahead_of(Duration::from_secs(3600)), Duration::from_secs(3570));
+    }
+
+    #[test]
+    fn a_pause_is_never_shorter_than_half_of_it() {
+        for byte in 0..=255 {
+            let pause = jittered(Duration::from_secs(8), byte);
+            assert!(
+                pause > Duration::from_secs(4) && pause <= Duration::from_secs(8),
+                "{pause:?}"
+            );
+        }
+    }
+}

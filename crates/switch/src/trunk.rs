@@ -1,0 +1,347 @@
+//! Trunks: where calls go out, and whether anybody is there.
+//!
+//! OPTIONS asks (RFC 3261 §11): any final response says that a trunk is up, silence or a failed connection that it is down. A trunk that is
+//! down is asked often, so that it takes calls soon after it is back; one that leaves an INVITE without any response is asked
+//! at once.
+
+use std::time::Duration;
+
+use call::Silence;
+use dial::Reach;
+use sip::{CSeq, CallIdHeader, Message, Method, Moment, Path, Tx};
+
+use crate::{
+    journal::CallKey,
+    out_of_call::OutOfCall,
+    output::{Event, TrunkSilence},
+    registration::Registering,
+    settings::TrunkSettings,
+    switch::{Switch, Wake},
+    ways::{Found, Way},
+};
+
+/// Pauses between two OPTIONS to a trunk that is down; the last one goes on.
+const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(3)];
+/// How many T1 an INVITE may go without any response before its trunk is asked whether it is there.
+const T1_TO_DOUBT: u32 = 4;
+/// How many T1 an OPTIONS may: with those a dead peer is known as down within 10 s.
+const T1_TO_ANSWER: u32 = 12;
+
+pub(crate) struct Trunk {
+    pub(crate) reach: Reach,
+    /// Of its first hop, in the order in which they are tried.
+    pub(crate) addresses: Vec<Found>,
+    reachability: Reachability,
+    probe: Probe,
+    /// An INVITE has left, and nothing has come back since; at this moment that is odd.
+    doubt_at: Option<Moment>,
+    probes: u64,
+    failures: usize,
+    pub(crate) registering: Option<Registering>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Reachability {
+    /// Nobody asked yet, or asking is off.
+    Assumed,
+    Up,
+    Down(TrunkSilence),
+}
+
+/// Where asking stands.
+enum Probe {
+    /// Off.
+    Never,
+    /// The next one leaves then.
+    At(Moment),
+    /// It waits for a name or a connection.
+    Waiting {
+        until: Moment,
+    },
+    Asked {
+        tx: Tx,
+        until: Moment,
+    },
+}
+
+impl Trunk {
+    pub(crate) fn new(settings: &TrunkSettings) -> Self {
+        Self {
+            reach: settings.reach.clone(),
+            addresses: Vec::new(),
+            reachability: Reachability::Assumed,
+            probe: Probe::Never,
+            doubt_at: None,
+            probes: 0,
+            failures: 0,
+            registering: settings.register.clone().map(Registering::new),
+        }
+    }
+
+    /// Whether calls may be tried.
+    pub(crate) fn is_up(&self) -> bool {
+        !matches!(self.reachability, Reachability::Down(_))
+    }
+
+    fn next_wake(&self) -> Option<Moment> {
+        let probe = match self.probe {
+            Probe::Never => None,
+            Probe::At(at) => Some(at),
+            Probe::Waiting { until } | Probe::Asked { until, .. } => Some(until),
+        };
+        let registering = self.registering.as_ref().and_then(Registering::next_wake);
+        probe.into_iter().chain(self.doubt_at).chain(registering).min()
+    }
+}
+
+impl Switch {
+    pub(crate) fn begin_trunks(&mut self) {
+        for trunk in 0..self.trunks.len() {
+            let settings = &self.settings.trunks[trunk];
+            if settings.keepalive.is_some() {
+                self.trunks[trunk].probe = Probe::At(self.now);
+            }
+            let host = settings.first_hop.host.clone();
+            if let Some(ip) = settings.first_hop.ip() {
+                // Which of our own addresses it sees is still asked for below.
+                self.trunks[trunk].addresses = vec![Found {
+                    remote: ip,
+                    local: None,
+                }];
+                self.trunks[trunk].reach.found_at([ip]);
+            }
+            self.addresses(&host);
+            self.schedule_trunk(trunk);
+        }
+    }
+
+    /// A name was looked up; it may be a trunk's.
+    pub(crate) fn trunks_found(&mut self, host: &str) {
+        for trunk in 0..self.trunks.len() {
+            if !self.settings.trunks[trunk].first_hop.host.eq_ignore_ascii_case(host) {
+                continue;
+            }
+            let found = self.addresses(host).unwrap_or_default();
+            if !found.is_empty() {
+                let next_hop = self.next_hop_ip(trunk);
+                let remotes = found.iter().map(|found| found.remote);
+                self.trunks[trunk].reach.found_at(remotes.chain(next_hop));
+                self.trunks[trunk].addresses = found;
+            }
+            if matches!(self.trunks[trunk].probe, Probe::Waiting { .. }) {
+                self.probe(trunk);
+            }
+            self.register_when_found(trunk);
+        }
+    }
+
+    /// Behind an outbound proxy stands the next hop, which may speak, too.
+    fn next_hop_ip(&self, trunk: usize) -> Option<std::net::IpAddr> {
+        sip::Destination::parse(&self.settings.trunks[trunk].next_hop)
+            .ok()?
+            .ip()
+    }
+
+    pub(crate) fn wake_trunk(&mut self, trunk: usize) {
+        let now = self.now;
+        if self.trunks[trunk].doubt_at.is_some_and(|at| at <= now) {
+            self.trunks[trunk].doubt_at = None;
+            if matches!(self.trunks[trunk].probe, Probe::At(_)) {
+                self.probe(trunk);
+            }
+        }
+        match &self.trunks[trunk].probe {
+            Probe::At(at) if *at <= now => self.probe(trunk),
+            Probe::Waiting { until } if *until <= now => {
+                let why = if self.trunks[trunk].addresses.is_empty() {
+                    TrunkSilence::NoAddress
+                } else {
+                    TrunkSilence::TimedOut
+                };
+                self.probed(trunk, Err(why));
+            }
+            Probe::Asked { tx, until } if *until <= now => {
+                let tx = tx.clone();
+                self.transactions.stop(&tx);
+                self.probed(trunk, Err(TrunkSilence::TimedOut));
+            }
+            Probe::Never | Probe::At(_) | Probe::Waiting { .. } | Probe::Asked { .. } => {}
+        }
+        self.wake_registration(trunk);
+        self.schedule_trunk(trunk);
+    }
+
+    pub(crate) fn schedule_trunk(&mut self, trunk: usize) {
+        let due = self.trunks[trunk].next_wake();
+        self.schedule.set(Wake::Trunk(trunk), due);
+    }
+
+    /// An INVITE of this call has left.
+    pub(crate) fn expect_trunk(&mut self, key: CallKey) {
+        let Some(trunk) = self.live.get(&key).map(|live| live.trunk) else {
+            return;
+        };
+        let odd = self.now + self.settings.timers.t1 * T1_TO_DOUBT;
+        if !matches!(self.trunks[trunk].probe, Probe::Never) {
+            self.trunks[trunk].doubt_at.get_or_insert(odd);
+            self.schedule_trunk(trunk);
+        }
+    }
+
+    /// Something has come back to a call of it.
+    pub(crate) fn heard_of_trunk(&mut self, key: CallKey) {
+        if let Some(trunk) = self.live.get(&key).map(|live| live.trunk)
+            && self.trunks[trunk].doubt_at.take().is_some()
+        {
+            self.schedule_trunk(trunk);
+        }
+    }
+
+    /// Asks whether a trunk is there.
+    fn probe(&mut self, trunk: usize) {
+        let until = self.now + self.settings.timers.t1 * T1_TO_ANSWER;
+        let host = self.settings.trunks[trunk].first_hop.host.clone();
+        // Looked at again while it is down, also when it is fresh: it may have moved.
+        self.addresses(&host);
+        if self.trunks[trunk].addresses.is_empty() {
+            self.trunks[trunk].probe = Probe::Waiting { until };
+            return self.schedule_trunk(trunk);
+        }
+        match (self.way_to_trunk(trunk), self.local(trunk)) {
+            (Way::Open(path), Some(local)) => {
+                self.trunks[trunk].probes += 1;
+                let number = self.trunks[trunk].probes * self.trunks.len() as u64 + trunk as u64;
+                let target = crate::out_of_call::request_uri(&self.settings.trunks[trunk].next_hop);
+                let outgoing = OutOfCall {
+                    request_uri: &target,
+                    from: &format!("<{}>", crate::out_of_call::without_parameters(&local.contact)),
+                    from_tag: &self.names.of("options-tag", number),
+                    to: &format!("<{target}>"),
+                    call_id: &CallIdHeader::new(self.names.of("options", number)),
+                    cseq: CSeq {
+                        number: 1,
+                        method: Method::Options,
+                    },
+                    headers: &[("Accept", sip::APPLICATION_SDP.to_owned())],
+                }
+                .print(&self.settings, trunk, &local);
+                self.trunks[trunk].probe = Probe::Asked {
+                    tx: outgoing.tx.clone(),
+                    until,
+                };
+                self.transactions
+                    .send(self.now, path, outgoing.tx, outgoing.text.into_bytes());
+                self.transmit_due();
+            }
+            (Way::Wait(_), _) | (Way::Open(_), None) => self.trunks[trunk].probe = Probe::Waiting { until },
+            (Way::None(why), _) => return self.probed(trunk, Err(TrunkSilence::Unreachable(why.to_string()))),
+        }
+        self.schedule_trunk(trunk);
+    }
+
+    fn probed(&mut self, trunk: usize, answered: Result<(), TrunkSilence>) {
+        let name = self.settings.trunks[trunk].name.clone();
+        let interval = self.settings.trunks[trunk].keepalive.unwrap_or(PAUSES[0]);
+        let tended = &mut self.trunks[trunk];
+        let (reachability, pause) = match answered {
+            Ok(()) => {
+                tended.failures = 0;
+                (Reachability::Up, interval)
+            }
+            Err(why) => {
+                let pause = PAUSES[tended.failures.min(PAUSES.len() - 1)];
+                tended.failures += 1;
+                (Reachability::Down(why), pause.min(interval))
+            }
+        };
+        tended.probe = Probe::At(self.now + pause);
+        if tended.reachability != reachability {
+            let event = match &reachability {
+                Reachability::Down(why) => Some(Event::TrunkDown {
+                    trunk: name,
+                    why: why.clone(),
+                }),
+                Reachability::Up => Some(Event::TrunkUp(name)),
+                Reachability::Assumed => None,
+            };
+            tended.reachability = reachability;
+            if let Some(event) = event {
+                self.tell(event);
+            }
+        }
+        self.schedule_trunk(trunk);
+    }
+
+    /// A connection that trunks wait for is open, or is not.
+    pub(crate) fn trunk_connection_failed(&mut self, _number: u64, why: &str) {
+        for trunk in 0..self.trunks.len() {
+            if matches!(self.trunks[trunk].probe, Probe::Waiting { .. })
+                && matches!(self.way_to_trunk(trunk), Way::None(_))
+            {
+                self.probed(trunk, Err(TrunkSilence::Unreachable(why.to_owned())));
+            }
+        }
+    }
+
+    pub(crate) fn trunks_connected(&mut self) {
+        for trunk in 0..self.trunks.len() {
+            if matches!(self.trunks[trunk].probe, Probe::Waiting { .. }) {
+                self.probe(trunk);
+            }
+            self.register_when_found(trunk);
+        }
+    }
+
+    /// A response to a request of a trunk's own; false when it is to none.
+    pub(crate) fn trunk_heard(&mut self, tx: &Tx, message: &Message<'_>) -> bool {
+        if tx.method == Method::Register {
+            return self.registrar_answered(tx, message);
+        }
+        let Some(trunk) = self.asking(tx) else { return false };
+        if message.status().is_some_and(|status| status >= 200) {
+            self.probed(trunk, Ok(()));
+        }
+        true
+    }
+
+    /// No response will come; false when it is to none of a trunk's own.
+    pub(crate) fn trunk_unanswered(&mut self, tx: &Tx, silence: Silence) -> bool {
+        if tx.method == Method::Register {
+            return self.registrar_silent(tx, silence);
+        }
+        let Some(trunk) = self.asking(tx) else { return false };
+        let why = match silence {
+            Silence::TimedOut => TrunkSilence::TimedOut,
+            Silence::Unreachable => TrunkSilence::Unreachable("nobody takes what is sent there".to_owned()),
+        };
+        self.probed(trunk, Err(why));
+        true
+    }
+
+    /// A datagram that went this way met nobody. Anybody on the way can say so, and of one datagram it is true only for the moment:
+    /// a call goes on trying. But a trunk that is being asked whether it is there is not.
+    pub fn refused(&mut self, path: Path) {
+        let is_asked = |trunk: &Trunk| matches!(trunk.probe, Probe::Asked { .. });
+        for trunk in 0..self.trunks.len() {
+            let tended = &self.trunks[trunk];
+            let port = self.settings.trunks[trunk].first_hop.port;
+            let is_there = tended
+                .addresses
+                .iter()
+                .any(|found| path.remote == (found.remote, port).into());
+            if is_there
+                && is_asked(tended)
+                && let Probe::Asked { tx, .. } = &tended.probe
+            {
+                let tx = tx.clone();
+                self.transactions.stop(&tx);
+                self.probed(trunk, Err(TrunkSilence::Unreachable("nobody listens there".to_owned())));
+            }
+        }
+    }
+
+    fn asking(&self, tx: &Tx) -> Option<usize> {
+        let is_it = |trunk: &Trunk| matches!(&trunk.probe, Probe::Asked { tx: asked, .. } if asked == tx);
+        self.trunks.iter().position(is_it)
+    }
+}
