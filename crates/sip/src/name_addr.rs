@@ -43,14 +43,13 @@ impl NameAddr {
         })
     }
 
-    /// The value of a header parameter; none where it is missing or empty.
+    /// The value of a header parameter, empty for one without; none where it is missing.
     pub(crate) fn parameter(&self, bytes: &[u8], name: &str) -> Option<Range<usize>> {
         split(bytes, self.parameters.clone(), b';')
             .skip(1)
             .map(|part| parameter(bytes, part))
             .find(|(found, _)| bytes[found.clone()].eq_ignore_ascii_case(name.as_bytes()))
-            .and_then(|(_, value)| value)
-            .filter(|value| !value.is_empty())
+            .map(|(found, value)| value.unwrap_or(found.end..found.end))
     }
 }
 
@@ -77,8 +76,8 @@ mod tests {
                 "sip:a@h",
                 Some("y"),
             ),
-            ("<sip:a@h>;tag=;x", "sip:a@h", None),
-            ("<sip:a@h>;tag", "sip:a@h", None),
+            ("<sip:a@h>;tag=;tag=x", "sip:a@h", Some("")),
+            ("<sip:a@h>;tag", "sip:a@h", Some("")),
             ("<sip:a@h>tag=y", "sip:a@h", None),
             ("", "", None),
         ] {

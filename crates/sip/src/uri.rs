@@ -186,7 +186,8 @@ pub fn addr_spec(value: &str) -> &str {
 #[must_use]
 pub fn tag(value: &str) -> Option<&str> {
     let read = NameAddr::read(value.as_bytes(), 0..value.len())?;
-    read.parameter(value.as_bytes(), "tag").map(|tag| &value[tag])
+    let tag = read.parameter(value.as_bytes(), "tag")?;
+    Some(&value[tag]).filter(|tag| !tag.is_empty())
 }
 
 /// Whether the URI carries the parameter `name`, such as `lr`.

@@ -89,27 +89,15 @@ impl Head {
             Some(_) => wrong.in_essence("a Call-ID that is none")?,
             None => wrong.in_essence("no Call-ID")?,
         }
-        let tag = |header, missing, broken| {
-            let line = self.line(header).ok_or(missing)?;
-            let read = NameAddr::read(bytes, line.value()).ok_or(broken)?;
-            let tag = read.parameter(bytes, "tag");
-            match tag.as_ref().is_none_or(|tag| is_word(&bytes[tag.clone()])) {
-                true => Ok(tag),
-                false => Err(broken),
-            }
-        };
-        let from_tag = tag(HeaderName::From, "no From", "a From that ends in the middle");
-        let to_tag = tag(HeaderName::To, "no To", "a To that ends in the middle");
+        self.from_tag = self.tag_of(
+            HeaderName::From,
+            bytes,
+            wrong,
+            ["no From", "a From that ends in the middle"],
+        )?;
+        self.to_tag = self.tag_of(HeaderName::To, bytes, wrong, ["no To", "a To that ends in the middle"])?;
         let cseq = self.line(HeaderName::CSeq).ok_or("no CSeq");
         let cseq = cseq.and_then(|line| cseq_of(bytes, line.value()).ok_or("a CSeq that is none"));
-        match from_tag {
-            Ok(tag) => self.from_tag = tag,
-            Err(why) => wrong.in_essence(why)?,
-        }
-        match to_tag {
-            Ok(tag) => self.to_tag = tag,
-            Err(why) => wrong.in_essence(why)?,
-        }
         match cseq {
             Ok(cseq) => {
                 if matches!(&self.start_line.start, Start::Request(method) if *method != cseq.method) {
@@ -120,6 +108,29 @@ impl Head {
             Err(why) => wrong.in_essence(why)?,
         }
         Ok(())
+    }
+
+    fn tag_of(
+        &self,
+        header: HeaderName,
+        bytes: &[u8],
+        wrong: &mut Wrong,
+        [missing, broken]: [&'static str; 2],
+    ) -> Result<Option<Range<usize>>, Unreadable> {
+        let Some(line) = self.line(header) else {
+            wrong.in_essence(missing)?;
+            return Ok(None);
+        };
+        let Some(read) = NameAddr::read(bytes, line.value()) else {
+            wrong.in_essence(broken)?;
+            return Ok(None);
+        };
+        match read.parameter(bytes, "tag") {
+            Some(tag) if tag.is_empty() => wrong.beside("an empty tag"),
+            Some(tag) if !is_word(&bytes[tag.clone()]) => wrong.in_essence("a tag that is none")?,
+            tag => return Ok(tag),
+        }
+        Ok(None)
     }
 
     /// What follows the body in a datagram is no part of the message (RFC 3261 §18.3).

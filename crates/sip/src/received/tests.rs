@@ -40,7 +40,7 @@ fn what_is_wrong_in_essence_refuses_a_request_and_discards_a_response() {
         ("Call-ID: c", "Call-ID: c\0", "a Call-ID that is none"),
         ("From: \"A \\\"\" <sip:a@h>;tag=f\r\n", "", "no From"),
         ("\"A \\\"\"", "\"A \\\"", "a From that ends in the middle"),
-        ("tag=f", "tag=f g", "a From that ends in the middle"),
+        ("tag=f", "tag=f g", "a tag that is none"),
         ("To: <sip:b@h>\r\n", "", "no To"),
         ("To: <", "To: \"B <", "a To that ends in the middle"),
         ("<sip:b@h>", "<sip:b@h", "a To that ends in the middle"),
@@ -89,6 +89,8 @@ fn what_is_wrong_beside_refuses_a_request_and_no_response() {
         assert_eq!(refused("Call-ID: c", &to), Some((400, why.to_owned())), "{to}");
         assert_eq!(discarded("Call-ID: c", &to), None, "{to}");
     }
+    assert_eq!(refused("tag=f", "tag="), Some((400, "an empty tag".into())));
+    assert_eq!(discarded("tag=f", "tag="), None);
     assert_eq!(
         refused("7 MESSAGE", "7 OPTIONS"),
         Some((400, "a CSeq with another method".into()))

@@ -116,7 +116,7 @@ proptest! {
     /// RFC 3261 §18.3: a stream of messages is cut where they end, however they are spelled.
     #[test]
     fn a_stream_of_messages_is_cut_between_them(
-        messages in prop::collection::vec((model(), spelling()), 1..4),
+        messages in prop::collection::vec((model(), spelling()), 1..3),
         piece in 1_usize..200,
     ) {
         let messages: Vec<_> = messages.iter().map(|(model, spelling)| model.spelled(spelling)).collect();
