@@ -114,7 +114,9 @@ fn the_granted_expiry_is_that_of_our_contact() {
     };
     let contacts = "<sip:x@p>;expires=9, <sip:onhook@H:5060;ob>;q=1; Expires = 42\r\nExpires: 77";
     assert_eq!(granted(contacts, "sip:onhook@h:5060;transport=tcp"), Some(42));
-    assert_eq!(granted(contacts, "sip:other@h"), Some(77));
+    for other in ["sip:other@h", "sip:onhook@h:5061", "sip:onhook@i:5060", "sip:h:5060"] {
+        assert_eq!(granted(contacts, other), Some(77), "{other}");
+    }
     let two_lines = "<sip:x@p>;expires=9\r\nm: \"o, h\" <sip:onhook;a=b@h>;expires=43";
     assert_eq!(granted(two_lines, "sip:onhook;a=b@h"), Some(43));
     assert_eq!(granted(two_lines, "sip:onhook;a=c@h"), None);

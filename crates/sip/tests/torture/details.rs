@@ -185,6 +185,28 @@ fn an_answer_to_half_a_request_is_half_an_answer() {
     );
 }
 
+/// RFC 4475 §3.3.8: an answer that named both calls would answer neither.
+#[test]
+fn of_what_came_twice_and_must_not_the_answer_repeats_the_first() {
+    let bytes = message::load("rfc4475/multi01");
+    let message = parsed(&bytes);
+    let mut reply = Vec::new();
+    let source = SocketAddr::from(([192, 0, 2, 77], 5060));
+    message.print_reply(
+        &mut reply,
+        source,
+        &Tag::new("ours"),
+        message.fault().unwrap(),
+        "onhook",
+    );
+    let answer = parsed(&reply);
+    assert_eq!((answer.call_id(), answer.cseq().number), ("multi01.7727@192.0.2.1", 5));
+    assert_eq!((answer.from_tag(), answer.to_tag()), (Some("3413415"), Some("ours")));
+    for name in ["From", "To", "Call-ID", "CSeq"] {
+        assert_eq!(answer.headers(name).count(), 1, "{name}");
+    }
+}
+
 /// Whatever is refused or taken is answered in a way that reads back as an answer to it.
 #[test]
 fn every_answer_is_an_answer_to_its_request() {
