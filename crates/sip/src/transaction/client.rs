@@ -4,10 +4,11 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     ForClient, Shared, TransactionEvent, ack,
+    key::Key,
     wheel::{ClientId, Due, Repeat, Whose, earlier},
 };
 use crate::{
-    message::{Branch, Method, Tx},
+    message::{Method, Tx},
     moment::Moment,
     received::Message,
     transport::Path,
@@ -16,8 +17,7 @@ use crate::{
 /// All client transactions of one node.
 #[derive(Debug, Default)]
 pub(super) struct Clients {
-    /// Branches are ours, so a tree by them is as good as hashing, and its order repeats.
-    by_tx: BTreeMap<Tx, ClientId>,
+    by_key: BTreeMap<Key, ClientId>,
     waiting: BTreeMap<ClientId, Waiting>,
     finished: BTreeMap<ClientId, Finished>,
     bytes: usize,
@@ -40,7 +40,7 @@ struct Waiting {
 /// What still comes is absorbed.
 #[derive(Debug)]
 struct Finished {
-    tx: Tx,
+    key: Key,
     state: Absorbs,
     /// Timer D, K or M.
     end: Moment,
@@ -48,12 +48,19 @@ struct Finished {
 
 #[derive(Debug)]
 enum Absorbs {
-    /// A refused INVITE, Completed. A refusal that comes again is answered with this, on this path.
-    Refused { path: Path, ack: Box<[u8]> },
+    /// A refused INVITE, Completed.
+    Refused(Box<Refused>),
     /// A 2xx to an INVITE: Accepted.
     Answered,
     /// Any other request, Completed.
     Done,
+}
+
+/// What a refusal that comes again is answered with, and on which path.
+#[derive(Debug)]
+struct Refused {
+    path: Path,
+    ack: Box<[u8]>,
 }
 
 impl Waiting {
@@ -70,7 +77,7 @@ impl Waiting {
 impl Finished {
     fn next(&self) -> Due {
         let letter = match self.state {
-            Absorbs::Refused { .. } => "D",
+            Absorbs::Refused(_) => "D",
             Absorbs::Answered => "M",
             Absorbs::Done => "K",
         };
@@ -79,7 +86,7 @@ impl Finished {
 
     fn bytes(&self) -> usize {
         match &self.state {
-            Absorbs::Refused { ack, .. } => ack.len(),
+            Absorbs::Refused(refused) => refused.ack.len(),
             Absorbs::Answered | Absorbs::Done => 0,
         }
     }
@@ -130,7 +137,8 @@ impl Clients {
     }
 
     fn begin(&mut self, waiting: Waiting, shared: &mut Shared) -> bool {
-        if let Some(id) = self.by_tx.get(&waiting.tx).copied() {
+        let key = Key::of_tx(&waiting.tx);
+        if let Some(id) = self.by_key.get(&key).copied() {
             self.end_waiting(id, shared);
             self.end_finished(id, shared);
         }
@@ -141,7 +149,7 @@ impl Clients {
         }
         let id = ClientId(shared.number());
         self.bytes += waiting.bytes.len();
-        self.by_tx.insert(waiting.tx.clone(), id);
+        self.by_key.insert(key, id);
         shared.wheel.turn(Whose::Client(id), None, waiting.next());
         self.waiting.insert(id, waiting);
         true
@@ -149,7 +157,7 @@ impl Clients {
 
     /// Ends a transaction that waits.
     pub(super) fn stop(&mut self, tx: &Tx, shared: &mut Shared) {
-        if let Some(id) = self.by_tx.get(tx).copied() {
+        if let Some(id) = self.by_key.get(&Key::of_tx(tx)).copied() {
             self.end_waiting(id, shared);
         }
     }
@@ -164,53 +172,45 @@ impl Clients {
     }
 
     pub(super) fn is_waiting(&self, tx: &Tx) -> bool {
-        self.by_tx.get(tx).is_some_and(|id| self.waiting.contains_key(id))
+        self.by_key
+            .get(&Key::of_tx(tx))
+            .is_some_and(|id| self.waiting.contains_key(id))
     }
 
     pub(super) fn handle_response(&mut self, now: Moment, message: &Message<'_>, shared: &mut Shared) -> ForClient {
         let status = message.status().unwrap_or_default();
         let invite = *message.method() == Method::Invite;
-        let tx = Tx {
-            branch: Branch::new(message.branch()),
-            method: message.method().clone(),
+        let answer = invite && (200..=299).contains(&status);
+        let key = Key::of_response(message);
+        let Some(id) = self.by_key.get(&key).copied().filter(|_| (100..=699).contains(&status)) else {
+            return if answer { ForClient::Answer } else { ForClient::Stray };
         };
-        let id = self.by_tx.get(&tx).copied();
-        match (status, id) {
-            (200..=299, id) if invite => {
-                if let Some(id) = id {
-                    self.finish(now, id, Absorbs::Answered, shared);
-                }
-                ForClient::Answer
+        if status < 200 {
+            let tx = self.proceed(id, shared);
+            return tx.map_or(ForClient::Absorbed, ForClient::Provisional);
+        }
+        let Some(waiting) = self.take(id, shared) else {
+            if answer {
+                return ForClient::Answer;
             }
-            (100..=699, Some(id)) => {
-                let Some(waiting) = self.waiting.get(&id) else {
-                    if invite && status >= 300 {
-                        self.acknowledge_again(id, message, shared);
-                    }
-                    return ForClient::Absorbed;
-                };
-                match status {
-                    ..=199 => {
-                        self.proceed(id, shared);
-                        return ForClient::Provisional(tx);
-                    }
-                    _ if invite => {
-                        let (path, to) = (waiting.path, message.header("To").unwrap_or_default());
-                        let ack = ack::print(&waiting.bytes, &to).unwrap_or_default();
-                        let state = Absorbs::Refused {
-                            path,
-                            ack: ack.as_slice().into(),
-                        };
-                        self.finish(now, id, state, shared);
-                        if !ack.is_empty() {
-                            shared.transmit(path, ack);
-                        }
-                    }
-                    _ => self.finish(now, id, Absorbs::Done, shared),
-                }
-                ForClient::Final(tx)
+            if invite {
+                self.acknowledge_again(id, message, shared);
             }
-            _ => ForClient::Stray,
+            return ForClient::Absorbed;
+        };
+        let state = if answer {
+            Absorbs::Answered
+        } else if invite {
+            Absorbs::Refused(Box::new(refuse(&waiting, message, shared)))
+        } else {
+            Absorbs::Done
+        };
+        self.finish(now, id, key, waiting.path, state, shared);
+        let tx = waiting.tx;
+        if answer {
+            ForClient::Answer
+        } else {
+            ForClient::Final(tx)
         }
     }
 
@@ -245,42 +245,38 @@ impl Clients {
     }
 
     /// A provisional response: an INVITE is repeated no more and waits as long as it takes (§17.1.1.2); anything else
-    /// is repeated every T2 from its next repetition on (§17.1.2.2).
-    fn proceed(&mut self, id: ClientId, shared: &mut Shared) {
-        let Some(waiting) = self.waiting.get_mut(&id) else {
-            return;
-        };
+    /// is repeated every T2 from its next repetition on (§17.1.2.2). Nothing where there is a final one already.
+    fn proceed(&mut self, id: ClientId, shared: &mut Shared) -> Option<Tx> {
+        let waiting = self.waiting.get_mut(&id)?;
         let before = waiting.next();
         waiting.proceeding = true;
         if waiting.is_invite() {
             (waiting.repeat, waiting.end) = (None, None);
         }
         shared.wheel.turn(Whose::Client(id), before, waiting.next());
+        Some(waiting.tx.clone())
     }
 
     /// A refusal came again, or that of another fork: its ACK leaves again (§17.1.1.2).
     fn acknowledge_again(&self, id: ClientId, message: &Message<'_>, shared: &mut Shared) {
         let to = message.header("To").unwrap_or_default();
         if let Some(finished) = self.finished.get(&id)
-            && let Absorbs::Refused { path, ack } = &finished.state
-            && let Some(ack) = ack::print(ack, &to)
+            && let Absorbs::Refused(refused) = &finished.state
+            && let Some(ack) = ack::print(&refused.ack, &to)
         {
-            shared.transmit(*path, ack);
+            shared.transmit(refused.path, ack);
         }
     }
 
-    /// Makes a waiting transaction one that absorbs, where anything can come again. Timers D and K are zero on streams.
-    fn finish(&mut self, now: Moment, id: ClientId, state: Absorbs, shared: &mut Shared) {
-        let Some(waiting) = self.take(id, shared) else {
-            return;
-        };
+    /// What waited absorbs now, where anything can come again. Timers D and K are zero on streams.
+    fn finish(&mut self, now: Moment, id: ClientId, key: Key, path: Path, state: Absorbs, shared: &mut Shared) {
         let lasts = match state {
             Absorbs::Answered => shared.timers.t1x64(),
-            _ if waiting.path.transport.is_stream() => {
-                self.by_tx.remove(&waiting.tx);
+            _ if path.transport.is_stream() => {
+                self.by_key.remove(&key);
                 return;
             }
-            Absorbs::Refused { .. } => shared.timers.t1x64(),
+            Absorbs::Refused(_) => shared.timers.t1x64(),
             Absorbs::Done => shared.timers.t4,
         };
         // The oldest give way: what comes again is then a stray, and no peer repeats for ever.
@@ -289,11 +285,8 @@ impl Clients {
         {
             self.end_finished(oldest, shared);
         }
-        let finished = Finished {
-            tx: waiting.tx,
-            state,
-            end: now + lasts,
-        };
+        let end = now + lasts;
+        let finished = Finished { key, state, end };
         self.bytes += finished.bytes();
         shared.wheel.turn(Whose::Client(id), None, Some(finished.next()));
         self.finished.insert(id, finished);
@@ -308,15 +301,26 @@ impl Clients {
 
     fn end_waiting(&mut self, id: ClientId, shared: &mut Shared) -> Option<Tx> {
         let waiting = self.take(id, shared)?;
-        self.by_tx.remove(&waiting.tx);
+        self.by_key.remove(&Key::of_tx(&waiting.tx));
         Some(waiting.tx)
     }
 
     fn end_finished(&mut self, id: ClientId, shared: &mut Shared) {
         if let Some(finished) = self.finished.remove(&id) {
             self.bytes -= finished.bytes();
-            self.by_tx.remove(&finished.tx);
+            self.by_key.remove(&finished.key);
             shared.wheel.turn(Whose::Client(id), Some(finished.next()), None);
         }
     }
+}
+
+/// ACKs a refusal, and tells what to keep for when it comes again.
+fn refuse(invite: &Waiting, message: &Message<'_>, shared: &mut Shared) -> Refused {
+    let (path, to) = (invite.path, message.header("To").unwrap_or_default());
+    let ack = ack::print(&invite.bytes, &to);
+    let kept = ack.as_deref().unwrap_or_default().into();
+    if let Some(ack) = ack {
+        shared.transmit(path, ack);
+    }
+    Refused { path, ack: kept }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     ForServer, ServerId, Shared, TransactionEvent,
-    key::{AckKey, ServerKey},
+    key::{Key, is_old},
     wheel::{Due, Repeat, Whose, earlier},
 };
 use crate::{message::Method, moment::Moment, received::Message, transport::Path};
@@ -12,8 +12,8 @@ use crate::{message::Method, moment::Moment, received::Message, transport::Path}
 /// All server transactions of one node.
 #[derive(Debug, Default)]
 pub(super) struct Servers {
-    by_key: BTreeMap<ServerKey, ServerId>,
-    by_ack: BTreeMap<AckKey, ServerId>,
+    by_key: BTreeMap<Key, ServerId>,
+    by_ack: BTreeMap<Key, ServerId>,
     all: BTreeMap<ServerId, Server>,
     /// Those whose peer has what it asked for: they are forgotten first.
     settled: BTreeSet<ServerId>,
@@ -22,7 +22,7 @@ pub(super) struct Servers {
 
 #[derive(Debug)]
 struct Server {
-    key: ServerKey,
+    key: Key,
     invite: bool,
     path: Path,
     state: State,
@@ -40,7 +40,7 @@ enum State {
     Proceeding,
     Completed,
     Confirmed,
-    Accepted { acked: bool, ack: Option<AckKey> },
+    Accepted { acked: bool, ack: Option<Key> },
 }
 
 impl Server {
@@ -91,7 +91,11 @@ impl Servers {
         if *message.method() == Method::Ack {
             return self.handle_ack(now, message, shared);
         }
-        if let Some(server) = self.by_key.get(&ServerKey::of(message)).and_then(|id| self.all.get(id)) {
+        if let Some(server) = self
+            .by_key
+            .get(&Key::of_request(message))
+            .and_then(|id| self.all.get(id))
+        {
             // After a 2xx the INVITE is not answered again: the 2xx is repeated by itself (RFC 6026 §7.1).
             if matches!(server.state, State::Proceeding | State::Completed) && !server.reply.is_empty() {
                 shared.transmit(path, server.reply.to_vec());
@@ -101,21 +105,21 @@ impl Servers {
         if *message.method() != Method::Cancel {
             return ForServer::New;
         }
-        let invite = self.by_key.get(&ServerKey::of_invite(message));
+        let invite = self.by_key.get(&Key::of_invite(message));
         invite.map_or(ForServer::UnknownCancel, |id| ForServer::Cancelled(*id))
     }
 
     /// The ACK of a refusal has the branch of its INVITE (§17.2.1). That of a 2xx belongs to the dialog; a peer that
     /// gives it the INVITE's branch is understood as well.
     fn handle_ack(&mut self, now: Moment, message: &Message<'_>, shared: &mut Shared) -> ForServer {
-        let by_key = self.by_key.get(&ServerKey::of_invite(message));
-        let Some(id) = by_key.or_else(|| self.by_ack.get(&AckKey::of(message))).copied() else {
+        let by_key = self.by_key.get(&Key::of_invite(message));
+        let Some(id) = by_key.or_else(|| self.by_ack.get(&Key::of_ack(message))).copied() else {
             return ForServer::StrayAck;
         };
         let (timers, mut seen) = (shared.timers, ForServer::StrayAck);
         self.change(id, shared, |server| match &mut server.state {
             State::Proceeding => {}
-            State::Completed if ServerKey::is_old(message) && !has_tag_of(message, &server.reply) => {}
+            State::Completed if is_old(message) && !has_tag_of(message, &server.reply) => {}
             State::Completed => {
                 server.state = State::Confirmed;
                 server.reply = Box::default();
@@ -141,7 +145,7 @@ impl Servers {
     }
 
     pub(super) fn accept(&mut self, path: Path, message: &Message<'_>, shared: &mut Shared) -> Option<ServerId> {
-        let key = ServerKey::of(message);
+        let key = Key::of_request(message);
         if *message.method() == Method::Ack || self.by_key.contains_key(&key) {
             return None;
         }
@@ -173,7 +177,7 @@ impl Servers {
         let (invite, path, timers) = (server.invite, server.path, shared.timers);
         let stream = path.transport.is_stream();
         let ack = (invite && (200..300).contains(&status))
-            .then(|| Message::parse(&bytes).ok().map(|reply| AckKey::of(&reply)));
+            .then(|| Message::parse(&bytes).ok().map(|reply| Key::of_ack(&reply)));
         if let Some(Some(ack)) = &ack {
             self.by_ack.insert(ack.clone(), id);
         }
