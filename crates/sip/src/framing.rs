@@ -2,7 +2,7 @@
 
 use crate::{
     header_name::HeaderName,
-    received::lines::{Line, Lines, MOST_LINES},
+    lines::{Line, Lines, MOST_LINES},
     syntax::number,
 };
 
@@ -117,11 +117,11 @@ impl Framing {
         let length = match self.length {
             Some(length) => length,
             None => {
-                let from = self.searched.saturating_sub(EMPTY_LINE.len() - 1);
-                let found = rest[from..]
-                    .windows(EMPTY_LINE.len())
-                    .position(|four| four == EMPTY_LINE);
-                let head = found.map(|found| from + found + EMPTY_LINE.len());
+                let ends = rest[self.searched..].iter().zip(self.searched + 1..);
+                let head = ends
+                    .filter(|(byte, _)| **byte == b'\n')
+                    .map(|(_, end)| end)
+                    .find(|end| rest[..*end].ends_with(EMPTY_LINE));
                 // What cannot fit is not waited for.
                 if head.unwrap_or(rest.len()) > self.bounds.head.min(self.bounds.message) {
                     return Err(BrokenStream::LongHead);

@@ -48,6 +48,7 @@ mod destination;
 pub mod digest;
 mod framing;
 mod header_name;
+mod lines;
 mod message;
 mod method;
 mod moment;

@@ -1,7 +1,6 @@
 //! A message that came from outside: read once, looked at in place.
 
 mod head;
-pub(crate) mod lines;
 mod outside_dialog;
 mod reply;
 mod start_line;
@@ -12,12 +11,12 @@ use std::{borrow::Cow, fmt, ops::Range};
 
 use crate::{
     header_name::HeaderName,
+    lines::Line,
     message::{CSeq, Method, Reply},
     syntax::split,
     writer::Writer,
 };
 use head::Head;
-use lines::Line;
 
 /// Why nothing can be done with what came: not even a refusal could be addressed, or it is a response that is nobody's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

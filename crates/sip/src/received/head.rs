@@ -4,18 +4,14 @@ use std::ops::Range;
 
 use crate::{
     header_name::HeaderName,
+    lines::{Line, Lines, MOST_LINES},
     message::{CSeq, Method, Reply},
     name_addr::NameAddr,
     syntax::{is_blank, number, split},
     uri::{NoSipUri, SipUri},
 };
 
-use super::{
-    Start, Unreadable,
-    lines::{Line, Lines, MOST_LINES},
-    start_line::StartLine,
-    via::TopVia,
-};
+use super::{Start, Unreadable, start_line::StartLine, via::TopVia};
 
 /// The largest payload of a UDP datagram, and room for what a place in a line can count.
 const LONGEST: usize = 65_535;

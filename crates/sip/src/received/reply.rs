@@ -4,6 +4,7 @@ use std::{net::SocketAddr, ops::Range};
 
 use crate::{
     header_name::HeaderName,
+    lines::Line,
     message::{Method, Reply, Tag},
     status::reason_phrase,
     syntax::{parameter, split},
@@ -11,7 +12,7 @@ use crate::{
     writer::Writer,
 };
 
-use super::{Message, lines::Line};
+use super::Message;
 
 impl Message<'_> {
     /// Prints our response to this request behind what `out` holds. `to_tag` is added where the request has none
