@@ -63,7 +63,6 @@ pub(super) fn udp(address: SocketAddr) -> io::Result<UdpSocket> {
     Ok(socket.into())
 }
 
-#[expect(dead_code, reason = "streams come next")]
 pub(super) fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = open(address, Type::STREAM, Protocol::TCP)?;
     // Connections of the last run that linger in TIME_WAIT do not keep us from listening.

@@ -6,6 +6,7 @@
 //! udp       datagrams, and the wait                 listener  what a socket is to be
 //! refused   datagrams that came back (ICMP)         bind      opening one, and why not
 //! names     addresses of host names                 tls       certificates and keys, ours and peers'
+//! streams   TCP and TLS connections                 places    how many of them peers may open
 //! events    what all but datagrams comes by
 //! ```
 
@@ -13,8 +14,10 @@ mod bind;
 mod events;
 mod listener;
 mod names;
+pub(crate) mod places;
 #[cfg(target_os = "linux")]
 mod refused;
+mod streams;
 pub(crate) mod tls;
 mod udp;
 
@@ -22,6 +25,7 @@ pub use bind::BindError;
 pub use events::{Events, Found, NetEvent, Towards};
 pub use listener::{Listener, ListenerError, TlsClient, TlsServer};
 pub use names::{FRESH, LOOK_UP, Names, Resolver, local_towards};
+pub use streams::{Admits, Connect, StreamSettings, Streams, TlsOf};
 pub use tls::TlsError;
 pub use udp::{Arrival, SendError, Udp, Wake};
 

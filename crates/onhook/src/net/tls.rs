@@ -91,7 +91,7 @@ pub(crate) struct Verifier {
 }
 
 impl Verifier {
-    fn load(tls: &TlsClient) -> Result<Self, TlsError> {
+    pub(crate) fn load(tls: &TlsClient) -> Result<Self, TlsError> {
         let file = match &tls.ca_file {
             Some(file) => file.as_path(),
             None => SYSTEM_ROOTS

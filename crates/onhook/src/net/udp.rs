@@ -82,13 +82,15 @@ pub enum Arrival<'b> {
     Refused,
 }
 
-/// Why a datagram did not leave.
+/// Why something did not leave.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
     #[error("nothing is sent from {0}: there is no such UDP listener")]
     NoListener(SocketAddr),
-    /// Its repetition finds room.
+    #[error("{0}: there is no such connection")]
+    NoConnection(Path),
+    /// A repeated datagram finds room. A connection ends by this.
     #[error("no room to send in")]
     Full,
     #[error(transparent)]

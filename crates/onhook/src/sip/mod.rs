@@ -11,8 +11,8 @@
 //! drive     client transactions, one call's messages in order  chains   what waits to be sent
 //! incoming  server transactions                                tap      sees each message before the library does
 //! read      our sockets, message by message                    stream   TCP and TLS connections, as the library has them
-//! accept    connections that peers open                        places   how many they may
-//! connect   from a URI to a connection                         refuse   requests that nobody could serve
+//! accept    connections that peers open                        refuse   requests that nobody could serve
+//! connect   from a URI to a connection
 //! net       our sockets                                        peers    who is listened to at all
 //! trunk     a way out, and its state                           wire     text, messages, views, URIs
 //! register  the binding of our Contact                         keep_alive  whether a trunk is there
@@ -32,7 +32,6 @@ mod listen;
 mod net;
 mod out_of_call;
 mod peers;
-mod places;
 mod read;
 mod refuse;
 mod register;
@@ -67,13 +66,19 @@ use chains::Chains;
 use connect::Connector;
 use net::Net;
 use peers::Peers;
-use places::Places;
 use read::Reader;
 use shared::Core;
 use tap::{Allowance, Load};
 use trunk::Kept;
 
-use crate::{net::tls, panics, reach::Reach};
+use crate::{
+    net::{
+        places::{self, Places},
+        tls,
+    },
+    panics,
+    reach::Reach,
+};
 
 /// Events that wait for the owner of the calls.
 const EVENTS: usize = 4096;

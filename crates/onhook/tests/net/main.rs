@@ -7,4 +7,7 @@
 )]
 
 mod names;
+mod stage;
+mod streams;
+mod tls;
 mod udp;

@@ -14,6 +14,8 @@ use std::{
 use onhook::net::{Events, FRESH, Found, LOOK_UP, Names, NetEvent, Resolver, Udp, local_towards};
 use tokio::{runtime::Handle, sync::mpsc::Receiver, time};
 
+use crate::stage::pass;
+
 type Answer = io::Result<Vec<IpAddr>>;
 
 /// A resolver that answers when the test says so, and never before.
@@ -77,13 +79,6 @@ fn ips(texts: &[&str]) -> Vec<IpAddr> {
 
 fn remotes(found: &Found) -> Vec<IpAddr> {
     found.addresses.iter().map(|towards| towards.remote).collect()
-}
-
-/// Lets time pass at which nothing else happens.
-async fn pass(time: Duration) {
-    time::pause();
-    time::advance(time).await;
-    time::resume();
 }
 
 #[tokio::test]

@@ -13,16 +13,16 @@ const STREAMS_OF_ONE: usize = 64;
 
 /// How many connections each address has opened. Clones share it.
 #[derive(Clone, Default)]
-pub(super) struct Places(Arc<Mutex<HashMap<IpAddr, usize>>>);
+pub(crate) struct Places(Arc<Mutex<HashMap<IpAddr, usize>>>);
 
 /// One connection's place, given back when it is dropped.
-pub(super) struct Place {
+pub(crate) struct Place {
     places: Places,
     host: IpAddr,
 }
 
 impl Places {
-    pub(super) fn take(&self, host: IpAddr) -> Option<Place> {
+    pub(crate) fn take(&self, host: IpAddr) -> Option<Place> {
         let host = host.to_canonical();
         let mut open = self.lock();
         let all: usize = open.values().sum();
