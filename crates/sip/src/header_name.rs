@@ -67,9 +67,10 @@ header_names! {
 impl HeaderName {
     /// Reads a name in full or in compact form; case does not matter (RFC 3261 §7.3.1).
     pub(crate) fn read(text: &[u8]) -> Self {
-        let is =
-            |name: &str| !name.is_empty() && name.len() == text.len() && name.as_bytes().eq_ignore_ascii_case(text);
-        let known = Self::ALL.iter().find(|(_, full, compact)| is(full) || is(compact));
+        let known = Self::ALL.iter().find(|(_, full, compact)| {
+            let name = if text.len() == 1 { compact } else { full };
+            name.len() == text.len() && name.as_bytes().eq_ignore_ascii_case(text)
+        });
         known.map_or(Self::Unknown, |(name, ..)| *name)
     }
 

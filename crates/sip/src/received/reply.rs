@@ -82,7 +82,7 @@ impl Message<'_> {
                 asks = true;
                 continue;
             }
-            if at > 0 && is(&part, "received") {
+            if part.is_empty() || (at > 0 && is(&part, "received")) {
                 continue;
             }
             if at > 0 {

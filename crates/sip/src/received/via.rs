@@ -29,6 +29,10 @@ impl TopVia {
         let sent_by = sent_by(bytes, sent).ok_or("a Via that names no sender")?;
         let mut branch = None;
         for part in parts {
+            // A semicolon too many at the end leaves no doubt.
+            if part.is_empty() && part.end == whole.end {
+                continue;
+            }
             let (name, value) = parameter(bytes, part);
             if !is_token(&bytes[name.clone()]) {
                 return Err("a Via with an empty parameter");
@@ -119,9 +123,11 @@ mod tests {
         ] {
             assert_eq!(read(text), Err("a Via that names no sender"), "{text}");
         }
+        assert_eq!(read("SIP/2.0/UDP h;branch=x; "), Ok(("h", "x")));
         for text in [
             "SIP/2.0/UDP h;;branch=x",
-            "SIP/2.0/UDP h;",
+            "SIP/2.0/UDP h;;",
+            "SIP/2.0/UDP h;;, SIP/2.0/UDP i",
             "SIP/2.0/UDP h;=x",
             "SIP/2.0/UDP h;\";\"",
         ] {

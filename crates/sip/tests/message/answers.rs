@@ -81,6 +81,7 @@ fn the_top_via_says_where_the_request_came_from() {
     assert_eq!(via("192.0.2.1", "", "[::ffff:192.0.2.1]:9"), "");
     assert_eq!(via("192.0.2.1", "", "192.0.2.2:9"), ";received=192.0.2.2");
     assert_eq!(via("h", "", "192.0.2.2:9"), ";received=192.0.2.2");
+    assert_eq!(via("h", ";", "192.0.2.2:9"), ";received=192.0.2.2");
     assert_eq!(via("192.0.2.1", ";rport", "192.0.2.1:9"), ";received=192.0.2.1;rport=9");
     assert_eq!(
         via("h", ";RPort=1; x = y ;received=1.2.3.4", "192.0.2.2:9"),
