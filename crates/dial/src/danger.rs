@@ -26,10 +26,8 @@ pub(super) fn danger(plan: &Plan, dialled: &DialString, is_extension: bool) -> O
 }
 
 fn danger_of(plan: &Plan, digits: &Digits, is_extension: bool, is_address: bool) -> Option<Danger> {
-    if plan.has_emergency_code(&digits.digits) {
-        return Some(Danger::Emergency);
-    }
-    parts(digits, is_address).find_map(|part| part.danger(plan, is_extension))
+    plan.known_code(&digits.digits)
+        .or_else(|| parts(digits, is_address).find_map(|part| part.danger(plan, is_extension)))
 }
 
 /// Digits between `*` and `#`: before them, after them and by themselves.
@@ -69,29 +67,30 @@ impl Part<'_> {
         if !self.is_sent_as_dialled
             && let Target::Number(sent) = plan.read(&DialString::Digits(digits.clone()))
         {
-            let otherwise = || {
-                let emergency = as_planned.emergency();
-                emergency.or_else(|| as_planned.number(numbering::danger_beyond_doubt))
-            };
-            return plan.danger_of_number(&sent.e164).or_else(otherwise);
+            return plan
+                .danger_of_number(&sent.e164)
+                .or_else(|| as_planned.known_short())
+                .or_else(|| as_planned.number(numbering::danger_beyond_doubt));
         }
-        let whole = as_planned.emergency().or_else(|| as_planned.number(numbering::danger));
-        let danger = || match plan.possible_number(&digits) {
+        let beyond_the_whole = || match plan.possible_number(&digits) {
             // A number of a foreign country, as the site dials there.
             Some(Possible::Abroad) => as_planned.beginning_as_planned(numbering::danger_with_digits_behind),
             _ if is_extension || self.is_code => self.danger_in_extension(plan, is_extension),
             possible => self.danger_on_network(plan, &as_planned, possible),
         };
-        let danger = whole.or_else(danger);
-        danger.or_else(|| self.danger_behind_code(plan, is_extension))
+        as_planned
+            .known_short()
+            .or_else(|| as_planned.number(numbering::danger))
+            .or_else(beyond_the_whole)
+            .or_else(|| self.danger_behind_code(plan, is_extension))
     }
 
-    /// The danger in what never reaches the network, or hardly: emergency numbers as they stand, and numbers of the world.
+    /// The danger in what never reaches the network, or hardly: known short numbers as they stand, and numbers of the world.
     fn danger_in_extension(&self, plan: &Plan, is_extension: bool) -> Option<Danger> {
         let search = self.search(plan, Effort::Thorough, Place::LeftOver);
         match is_extension {
             true => search
-                .emergency()
+                .known_short()
                 .or_else(|| search.number(numbering::danger_of_beginning)),
             false => search.beginning(),
         }
@@ -105,18 +104,16 @@ impl Part<'_> {
             .has_ordinary_number();
         if !is_ordinary && possible.is_none() {
             let search = self.search(plan, Effort::Thorough, self.place);
-            let emergency = search.emergency_beginning();
-            let emergency = emergency.or_else(|| search.local_emergency(SHORTEST_NUMBER));
-            let short = emergency.or_else(|| search.short_number());
-            let short = short.or_else(|| search.short_number_behind_prefix());
-            return short.or_else(|| search.number(numbering::danger_of_beginning));
+            return search
+                .beginning_known_short()
+                .or_else(|| search.local_known_short(SHORTEST_NUMBER))
+                .or_else(|| search.short_number())
+                .or_else(|| search.short_number_behind_prefix())
+                .or_else(|| search.number(numbering::danger_of_beginning));
         }
         // An ordinary number behind a carrier or a code, which is sent with it; or one that may have been assigned since. Where
         // one reading is ordinary, that many digits too many are not dialled by mistake.
         let search = self.search(plan, Effort::Lenient, self.place);
-        let emergency = search.emergency_beginning();
-        let emergency = emergency.filter(|_| possible != Some(Possible::AbroadByAnyWay));
-        let local = || search.local_emergency(SHORTEST_NUMBER).filter(|_| !is_ordinary);
         let (as_planned_look, look): (Look, Look) = match possible {
             _ if is_ordinary => (
                 numbering::danger_with_digits_behind,
@@ -125,10 +122,13 @@ impl Part<'_> {
             Some(Possible::AtHome) => (numbering::danger_of_beginning, numbering::danger),
             _ => (numbering::danger_with_digits_behind, numbering::danger),
         };
-        let danger = emergency.or_else(local);
-        let danger = danger.or_else(|| as_planned.beginning_as_planned(as_planned_look));
-        let danger = danger.or_else(|| search.distinct_short_number());
-        danger.or_else(|| search.number(look))
+        search
+            .beginning_known_short()
+            .filter(|_| possible != Some(Possible::AbroadByAnyWay))
+            .or_else(|| search.local_known_short(SHORTEST_NUMBER).filter(|_| !is_ordinary))
+            .or_else(|| as_planned.beginning_as_planned(as_planned_look))
+            .or_else(|| search.distinct_short_number())
+            .or_else(|| search.number(look))
     }
 
     fn search<'p>(&'p self, plan: &'p Plan, effort: Effort, place: Place) -> Search<'p> {
@@ -153,11 +153,12 @@ impl Part<'_> {
         let behind_any = CODE_LENGTHS.iter().filter_map(|length| self.digits.get(*length..));
         let mut behind_any = behind_any.map(|digits| search(Place::LeftOver, digits));
         if is_extension {
-            return behind_any.find_map(|search| search.emergency());
+            return behind_any.find_map(|search| search.known_short());
         }
         let short = |search: &Search<'_>| search.short_number().or_else(|| search.short_number_behind_prefix());
-        let known = behind_known.find_map(|search| search.beginning().or_else(|| short(&search)));
-        known.or_else(|| behind_any.find_map(|search| search.beginning()))
+        behind_known
+            .find_map(|search| search.beginning().or_else(|| short(&search)))
+            .or_else(|| behind_any.find_map(|search| search.beginning()))
     }
 }
 
@@ -171,28 +172,27 @@ struct Search<'p> {
 }
 
 impl Search<'_> {
-    /// An emergency number as it stands.
-    fn emergency(&self) -> Option<Danger> {
-        let mut readings = self.readings.iter();
+    /// A known short number as it stands.
+    fn known_short(&self) -> Option<Danger> {
+        let readings = self.readings.iter();
+        readings.filter_map(|(_, digits)| self.plan.known_short(digits)).min()
+    }
+
+    /// The same with digits behind it, too, which a network that knows it does not wait for.
+    fn beginning_known_short(&self) -> Option<Danger> {
+        let readings = self.readings.iter().filter(|(place, _)| *place != Place::Abroad);
         readings
-            .any(|(_, digits)| self.plan.is_emergency(digits))
-            .then_some(Danger::Emergency)
+            .filter_map(|(_, digits)| self.plan.beginning_known_short(digits))
+            .min()
     }
 
-    /// An emergency number, also with digits behind it, which a network that knows it does not wait for.
-    fn emergency_beginning(&self) -> Option<Danger> {
-        let is_emergency =
-            |(place, digits): (Place, &str)| place != Place::Abroad && self.plan.begins_with_emergency(digits);
-        self.readings.iter().any(is_emergency).then_some(Danger::Emergency)
-    }
-
-    /// An emergency number behind an area code, in so many digits at most.
-    fn local_emergency(&self, longest: usize) -> Option<Danger> {
-        let is_emergency = |(place, digits): (Place, &str)| {
-            let is_local = place == Place::National && digits.len() <= longest;
-            is_local && self.plan.has_emergency_behind_area_code(digits)
-        };
-        self.readings.iter().any(is_emergency).then_some(Danger::Emergency)
+    /// A known short number behind an area code, in so many digits at most.
+    fn local_known_short(&self, longest: usize) -> Option<Danger> {
+        let readings = self.readings.iter();
+        let readings = readings.filter(|(place, digits)| *place == Place::National && digits.len() <= longest);
+        readings
+            .filter_map(|(_, digits)| self.plan.known_short_behind_area_code(digits))
+            .min()
     }
 
     /// What is dialled and begins like a short number of the network.
@@ -226,9 +226,9 @@ impl Search<'_> {
 
     /// What begins dangerously among the readings that the country's plan has.
     fn beginning_as_planned(&self, look: Look) -> Option<Danger> {
-        let local = self.local_emergency(SHORTEST_NUMBER - 1);
-        let short = local.or_else(|| self.short_number_behind_prefix());
-        short.or_else(|| self.number(look))
+        self.local_known_short(SHORTEST_NUMBER - 1)
+            .or_else(|| self.short_number_behind_prefix())
+            .or_else(|| self.number(look))
     }
 
     /// A number of the world.
@@ -236,12 +236,11 @@ impl Search<'_> {
         self.readings.numbers().find_map(|number| look(&number))
     }
 
-    /// An emergency number or one of the world, with whatever behind it.
+    /// A known short number or a number of the world, with whatever behind it.
     fn beginning(&self) -> Option<Danger> {
-        let emergency = self
-            .emergency_beginning()
-            .or_else(|| self.local_emergency(SHORTEST_NUMBER));
-        emergency.or_else(|| self.number(numbering::danger_of_beginning))
+        self.beginning_known_short()
+            .or_else(|| self.local_known_short(SHORTEST_NUMBER))
+            .or_else(|| self.number(numbering::danger_of_beginning))
     }
 }
 

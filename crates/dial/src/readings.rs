@@ -77,9 +77,9 @@ impl<'d> Readings<'d> {
     /// Whether a reading is a number without danger that its country's numbering plan assigns.
     pub(super) fn has_ordinary_number(&self) -> bool {
         self.found.iter().any(|reading| {
-            let is_local_emergency =
-                matches!(reading, (Place::National, digits) if self.plan.is_local_emergency(digits));
-            let number = self.number(*reading).filter(|_| !is_local_emergency);
+            let is_local_short =
+                matches!(reading, (Place::National, digits) if self.plan.local_known_short(digits).is_some());
+            let number = self.number(*reading).filter(|_| !is_local_short);
             number.is_some_and(|number| numbering::is_assigned(&number) && numbering::danger(&number).is_none())
         })
     }
@@ -124,8 +124,8 @@ impl<'d> Readings<'d> {
         for code in &prefixes.code {
             self.add(place, code.strip(digits));
         }
-        // Digits that begin like an emergency number choose no carrier.
-        if !plan.begins_with_emergency(digits) {
+        // Digits that begin like a known short number choose no carrier.
+        if plan.beginning_known_short(digits).is_none() {
             for carrier in &prefixes.carrier {
                 self.add(place, carrier.strip(digits));
             }

@@ -1,73 +1,71 @@
-//! The numbers of the network itself: emergency numbers, help lines and other short numbers, which no telephone has.
+//! The numbers of the network itself: emergency numbers, help lines and other short numbers, which no telephone has. Some are known one
+//! by one, with what each is; of others it is known what they begin with.
 
 use super::plan::Plan;
-use crate::numbering::{self, Country, Danger, EMERGENCY_EVERYWHERE};
+use crate::numbering::{self, Country, Danger, SHORT_EVERYWHERE};
 
-/// An area code and an emergency number, at most.
-const LONGEST_LOCAL_EMERGENCY: usize = 6;
+/// An area code and a short number, at most.
+const LONGEST_LOCAL: usize = 6;
 
 /// Digits of area codes, without the national prefix.
 const AREA_CODE_LENGTHS: std::ops::RangeInclusive<usize> = 1..=4;
 
 impl Plan {
-    /// Whether digits are an emergency number as they stand.
-    pub(super) fn is_emergency(&self, digits: &str) -> bool {
-        self.emergency_numbers().any(|number| number == digits)
+    /// What digits are that are a known short number as they stand.
+    pub(super) fn known_short(&self, digits: &str) -> Option<Danger> {
+        self.gravest_known(|number| number == digits)
     }
 
-    /// Whether an emergency number is all that a network would wait for.
-    pub(super) fn begins_with_emergency(&self, digits: &str) -> bool {
-        self.emergency_numbers().any(|number| digits.starts_with(number))
+    /// The same of digits that begin with one, which is all that a network would wait for.
+    pub(super) fn beginning_known_short(&self, digits: &str) -> Option<Danger> {
+        self.gravest_known(|number| digits.starts_with(number))
     }
 
-    /// The danger of a number of the world; at home, it may be an emergency number behind an area code.
+    /// The danger of a number of the world; at home, it may be a known short number behind an area code.
     pub(super) fn danger_of_number(&self, e164: &str) -> Option<Danger> {
         let national = e164[1..].strip_prefix(self.home_code()).filter(|_| self.home.is_some());
-        let is_emergency =
-            |national| self.is_local_emergency(national) || self.is_long_emergency_with_digit_behind(national);
-        let is_emergency = national.is_some_and(is_emergency);
-        is_emergency
-            .then_some(Danger::Emergency)
-            .or_else(|| numbering::danger(e164))
-    }
-
-    /// Whether a national number is a help line's short number, which is long as such, with a digit behind.
-    fn is_long_emergency_with_digit_behind(&self, national: &str) -> bool {
-        let is_long = |number: &&str| number.len() == LONGEST_LOCAL_EMERGENCY && national.len() == number.len() + 1;
-        self.emergency_numbers()
-            .filter(is_long)
-            .any(|number| national.starts_with(number))
-    }
-
-    /// Whether a national number is an area code and an emergency number, and no more.
-    pub(super) fn is_local_emergency(&self, national: &str) -> bool {
-        national.len() <= LONGEST_LOCAL_EMERGENCY && self.has_emergency_behind_area_code(national)
-    }
-
-    /// Whether an emergency number with a `*` or `#` stands anywhere in a dial string: `*77` calls the highway patrol.
-    pub(super) fn has_emergency_code(&self, digits: &str) -> bool {
-        digits.contains(['*', '#'])
-            && self
-                .emergency_numbers()
-                .any(|number| number.contains(['*', '#']) && digits.contains(number))
-    }
-
-    /// Whether an emergency number stands behind an area code, where the country has those.
-    pub(super) fn has_emergency_behind_area_code(&self, national: &str) -> bool {
-        let mut local = AREA_CODE_LENGTHS.filter_map(|length| national.get(length..));
-        let is_emergency = |local: &str| {
-            self.emergency_numbers()
-                .any(|number| number.len() > 2 && local.starts_with(number))
+        let short = |national| {
+            self.local_known_short(national)
+                .or(self.long_known_short_with_digit_behind(national))
         };
-        !self.national_prefix().is_empty() && local.any(is_emergency)
+        national.and_then(short).or_else(|| numbering::danger(e164))
     }
 
-    fn emergency_numbers(&self) -> impl Iterator<Item = &'static str> {
-        let at_home = self.home.map(Country::emergency_numbers);
-        EMERGENCY_EVERYWHERE
-            .iter()
-            .chain(at_home.into_iter().flatten())
-            .copied()
+    /// What a national number is that is a help line's short number, which is long as such, with a digit behind.
+    fn long_known_short_with_digit_behind(&self, national: &str) -> Option<Danger> {
+        self.gravest_known(|number| {
+            let is_long = number.len() == LONGEST_LOCAL && national.len() == number.len() + 1;
+            is_long && national.starts_with(number)
+        })
+    }
+
+    /// What a national number is that is an area code and a known short number, and no more.
+    pub(super) fn local_known_short(&self, national: &str) -> Option<Danger> {
+        let is_short = national.len() <= LONGEST_LOCAL;
+        is_short.then(|| self.known_short_behind_area_code(national)).flatten()
+    }
+
+    /// What a known short number with a `*` or `#` is that stands anywhere in a dial string: `*77` calls the highway patrol.
+    pub(super) fn known_code(&self, digits: &str) -> Option<Danger> {
+        let is_code = |text: &str| text.contains(['*', '#']);
+        self.gravest_known(|number| is_code(digits) && is_code(number) && digits.contains(number))
+    }
+
+    /// What a known short number is that stands behind an area code, where the country has those.
+    pub(super) fn known_short_behind_area_code(&self, national: &str) -> Option<Danger> {
+        let has_area_codes = !self.national_prefix().is_empty();
+        let local = AREA_CODE_LENGTHS.filter_map(|length| national.get(length..));
+        let known = |local: &str| self.gravest_known(|number| number.len() > 2 && local.starts_with(number));
+        local.filter(|_| has_area_codes).filter_map(known).min()
+    }
+
+    fn gravest_known(&self, is_it: impl Fn(&str) -> bool) -> Option<Danger> {
+        let at_home = self.home.map(Country::short_numbers);
+        let known = SHORT_EVERYWHERE.iter().chain(at_home.into_iter().flatten());
+        known
+            .filter(|(number, _)| is_it(number))
+            .map(|(_, danger)| *danger)
+            .min()
     }
 
     /// Whether digits begin like the short numbers of the country's network.

@@ -26,6 +26,31 @@ fn are_none(country: &str, ordinary: &[&str]) {
     }
 }
 
+/// What a refusal is called is for the operator, who looks twice at emergency numbers.
+#[test]
+fn a_short_number_is_told_as_what_it_is() {
+    use Danger::{Emergency, PremiumRate, ShortNumber};
+    for (country, dangers) in [
+        (
+            "FR",
+            vec![("3114", Emergency), ("3201", PremiumRate), ("36 17", PremiumRate)],
+        ),
+        ("IT", vec![("1522", Emergency), ("1254", ShortNumber)]),
+        (
+            "BR",
+            vec![("190", Emergency), ("102", ShortNumber), ("0 21 11 102", ShortNumber)],
+        ),
+        (
+            "KR",
+            vec![("112", Emergency), ("114", ShortNumber), ("120", ShortNumber)],
+        ),
+        ("CH", vec![("1414", Emergency), ("1600", ShortNumber)]),
+        ("SE", vec![("112", Emergency), ("90510", ShortNumber)]),
+    ] {
+        are(country, &dangers);
+    }
+}
+
 #[test]
 fn a_carrier_before_the_number_hides_nothing() {
     use Danger::{Emergency, PremiumRate, Satellite};

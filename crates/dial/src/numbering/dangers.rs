@@ -14,11 +14,21 @@ use regex::Regex;
 use super::prefixes::Prefix;
 use super::{Country, Danger, LONGEST, is_assigned, is_possible};
 
-/// Everywhere an emergency number.
-pub(crate) const EMERGENCY_EVERYWHERE: [&str; 2] = ["112", "911"];
+/// A short number of the network, as it is dialled, and what it is.
+pub(crate) type ShortNumber = (&'static str, Danger);
+
+/// Everywhere emergency numbers.
+pub(crate) const SHORT_EVERYWHERE: [ShortNumber; 2] = [("112", Danger::Emergency), ("911", Danger::Emergency)];
 
 /// Help lines of social value, the same in most of Europe; none begins like a number anywhere else.
-const HELP_IN_EUROPE: [&str; 6] = ["116000", "116006", "116016", "116111", "116117", "116123"];
+const HELP_IN_EUROPE: [ShortNumber; 6] = [
+    ("116000", Danger::Emergency),
+    ("116006", Danger::Emergency),
+    ("116016", Danger::Emergency),
+    ("116111", Danger::Emergency),
+    ("116117", Danger::Emergency),
+    ("116123", Danger::Emergency),
+];
 
 /// Lines of a table: what stands before the colon, and the words behind it.
 fn lines(table: &'static str) -> impl Iterator<Item = (&'static str, std::str::Split<'static, char>)> {
@@ -28,13 +38,19 @@ fn lines(table: &'static str) -> impl Iterator<Item = (&'static str, std::str::S
         .map(|(head, words)| (head, words.split(' ')))
 }
 
-static EMERGENCY: LazyLock<BTreeMap<Country, Vec<&'static str>>> = LazyLock::new(|| {
-    let mut known: BTreeMap<Country, Vec<&'static str>> = BTreeMap::new();
+static SHORT: LazyLock<BTreeMap<Country, Vec<ShortNumber>>> = LazyLock::new(|| {
+    let mut known: BTreeMap<Country, Vec<ShortNumber>> = BTreeMap::new();
+    let emergency = lines(include_str!("emergency.txt"));
+    let emergency = emergency.map(|(countries, numbers)| (Danger::Emergency, countries, numbers));
     let by_hand = lines(include_str!("dangers.txt")).filter(|(head, _)| !head.contains('+'));
-    let by_hand = by_hand.map(|(head, numbers)| (head.trim_start_matches("emergency "), numbers));
-    for (countries, numbers) in lines(include_str!("emergency.txt")).chain(by_hand) {
+    let by_hand = by_hand.filter_map(|(head, numbers)| {
+        let (name, countries) = head.split_once(' ')?;
+        Some((danger_named(name), countries, numbers))
+    });
+    for (danger, countries, numbers) in emergency.chain(by_hand) {
         for country in countries.split(' ').filter_map(|country| country.parse().ok()) {
-            known.entry(country).or_default().extend(numbers.clone());
+            let numbers = numbers.clone().map(|number| (number, danger));
+            known.entry(country).or_default().extend(numbers);
         }
     }
     known
@@ -65,9 +81,9 @@ fn danger_named(name: &str) -> Danger {
 }
 
 impl Country {
-    /// The emergency numbers there, as they are dialled; [`EMERGENCY_EVERYWHERE`] besides.
-    pub(crate) fn emergency_numbers(self) -> impl Iterator<Item = &'static &'static str> {
-        EMERGENCY.get(&self).into_iter().flatten().chain(&HELP_IN_EUROPE)
+    /// The short numbers there that are known; [`SHORT_EVERYWHERE`] besides.
+    pub(crate) fn short_numbers(self) -> impl Iterator<Item = &'static ShortNumber> {
+        SHORT.get(&self).into_iter().flatten().chain(&HELP_IN_EUROPE)
     }
 }
 
