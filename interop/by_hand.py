@@ -68,6 +68,8 @@ def by_hand(run: Run) -> str:
     run.listening(server, http, "tcp")
     listener = run.spawn("phone", *shell(f"exec {second[0][0]}"))
     run.listening(listener, phone)
+    # The server was there first, and has asked in vain whether the phone is.
+    run.until("the server has found the phone", lambda: "trunk up" in (run.folder / "server.log").read_text())
 
     typed = third[0][0]
     if shown_id not in typed:

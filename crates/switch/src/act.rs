@@ -30,15 +30,12 @@ impl Switch {
 
     /// Takes every output of a call's machine, then notes when it wants to be woken.
     pub(crate) fn act(&mut self, key: CallKey) {
-        while let Some(wanted) = self.live.get_mut(&key).and_then(|live| live.call.poll_output()) {
-            match wanted {
-                Wanted::Send(outgoing) => self.send(key, outgoing),
-                Wanted::Save(save) => self.save(key, save),
-                Wanted::Resume(invite) => self.resume(key, invite),
-                Wanted::Stop(tx) => self.stop(key, &tx),
-                Wanted::Reply(id, reply) => self.reply_in_call(id, &reply),
-                Wanted::Media(command) => self.change_sound(key, command),
-            }
+        self.follow(key);
+        let wished = |live: &Live| live.call.record().wish.is_some() && !live.held.is_empty();
+        if self.live.get(&key).is_some_and(wished) {
+            // An INVITE that waits for its way is not to leave any more.
+            self.flush(key);
+            self.follow(key);
         }
         let Some(live) = self.live.get_mut(&key) else { return };
         if live.ended_at.is_none() && live.call.end().is_some() {
@@ -49,6 +46,19 @@ impl Switch {
         self.publish(key);
         self.settle(key);
         self.schedule_call(key);
+    }
+
+    fn follow(&mut self, key: CallKey) {
+        while let Some(wanted) = self.live.get_mut(&key).and_then(|live| live.call.poll_output()) {
+            match wanted {
+                Wanted::Send(outgoing) => self.send(key, outgoing),
+                Wanted::Save(save) => self.save(key, save),
+                Wanted::Resume(invite) => self.resume(key, invite),
+                Wanted::Stop(tx) => self.stop(key, &tx),
+                Wanted::Reply(id, reply) => self.reply_in_call(id, &reply),
+                Wanted::Media(command) => self.change_sound(key, command),
+            }
+        }
     }
 
     /// A call's next wake-up.

@@ -6,12 +6,16 @@ use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 use dial::Network;
 use sip::{Moment, Path};
 
-use crate::{output::Event, settings::Settings, switch::Switch};
+use crate::{
+    output::{Event, Output},
+    settings::Settings,
+    switch::Switch,
+};
 
 pub(crate) struct Admission {
     listed: Vec<Network>,
-    /// How many live calls have sent something there.
-    places: BTreeMap<IpAddr, usize>,
+    /// How many live calls have sent something there, and how many trunks are there.
+    hosts: BTreeMap<IpAddr, usize>,
     allowance: Option<Allowance>,
     turned_away: u64,
 }
@@ -30,30 +34,13 @@ impl Admission {
     pub(crate) fn new(settings: &Settings, now: Moment) -> Self {
         Self {
             listed: settings.peers.clone(),
-            places: BTreeMap::new(),
+            hosts: BTreeMap::new(),
             allowance: settings.requests_per_second.map(|a_second| Allowance {
                 a_second,
                 left: Allowance::MOST,
                 at: now,
             }),
             turned_away: 0,
-        }
-    }
-
-    /// A live call has sent something there.
-    pub(crate) fn enter(&mut self, place: IpAddr) {
-        *self.places.entry(place).or_default() += 1;
-    }
-
-    /// The call is over.
-    pub(crate) fn leave(&mut self, places: &[IpAddr]) {
-        for place in places {
-            if let Some(count) = self.places.get_mut(place) {
-                *count -= 1;
-                if *count == 0 {
-                    self.places.remove(place);
-                }
-            }
         }
     }
 
@@ -83,9 +70,30 @@ impl Switch {
     #[must_use]
     pub fn knows(&self, host: IpAddr) -> bool {
         let host = host.to_canonical();
-        self.trunks.iter().any(|trunk| trunk.reach.is_own(host))
-            || self.admission.listed.iter().any(|network| network.contains(host))
-            || self.admission.places.contains_key(&host)
+        self.admission.listed.iter().any(|network| network.contains(host)) || self.admission.hosts.contains_key(&host)
+    }
+
+    /// A trunk is there, or a live call has sent something there: who is there may speak.
+    pub(crate) fn enter(&mut self, host: IpAddr) {
+        let count = self.admission.hosts.entry(host.to_canonical()).or_default();
+        *count += 1;
+        if *count == 1 {
+            self.put(Output::Admit(host.to_canonical()));
+        }
+    }
+
+    /// One reason less to listen to these.
+    pub(crate) fn leave_hosts(&mut self, hosts: impl IntoIterator<Item = IpAddr>) {
+        for host in hosts.into_iter().map(|host| host.to_canonical()) {
+            let Some(count) = self.admission.hosts.get_mut(&host) else {
+                continue;
+            };
+            *count -= 1;
+            if *count == 0 {
+                self.admission.hosts.remove(&host);
+                self.put(Output::Dismiss(host));
+            }
+        }
     }
 
     /// Counts somebody who is not listened to; told at the first, second, fourth, … time: a flood must not fill the log.

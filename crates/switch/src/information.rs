@@ -1,6 +1,6 @@
 //! What can be asked about a call: computed from it, never stored beside it (promise 8).
 
-use call::{Call, End, Phase};
+use call::{Call, End, Phase, Record};
 
 /// How far a call has come, in the words of the operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,19 +30,31 @@ impl Information {
     #[must_use]
     pub fn of(call: &Call) -> Self {
         Self {
-            state: state(call),
+            state: state(call.phase(), call.has_rung()),
             end: call.end().cloned(),
             refusal: call.refusal().map(|(status, reason)| (status, reason.to_owned())),
         }
     }
 }
 
-fn state(call: &Call) -> State {
-    match call.phase() {
+impl Information {
+    /// What a record alone says of a call that an earlier process left.
+    #[must_use]
+    pub(crate) fn of_record(record: &Record) -> Self {
+        Self {
+            state: state(&record.phase, false),
+            end: None,
+            refusal: None,
+        }
+    }
+}
+
+fn state(phase: &Phase, has_rung: bool) -> State {
+    match phase {
         Phase::Placing | Phase::Calling { .. } => State::Connecting,
         Phase::Early => State::Alerted,
         // Until the far end has confirmed, the phone may still ring.
-        Phase::Cancelling { .. } if call.has_rung() => State::Alerted,
+        Phase::Cancelling { .. } if has_rung => State::Alerted,
         Phase::Cancelling { .. } => State::Connecting,
         // The same for a BYE: "disconnected" is said when it is true.
         Phase::Answered | Phase::Confirmed | Phase::Terminating => State::Connected,

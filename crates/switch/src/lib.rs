@@ -30,6 +30,7 @@ mod switch;
 mod trunk;
 mod turns;
 mod ways;
+mod window;
 
 pub use dial::Reach;
 pub use information::{Information, State};

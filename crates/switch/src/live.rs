@@ -4,12 +4,13 @@ use std::{collections::VecDeque, net::IpAddr};
 
 use call::{Call, Limits};
 use dial::{Hold, WallTime};
-use sip::{Moment, Outgoing};
+use sip::Moment;
 
 use crate::{
     information::Information,
     journal::IdHash,
     output::{DisconnectRefusal, Patience},
+    ways::Held,
 };
 
 /// A call whose machine is still needed.
@@ -38,7 +39,7 @@ pub(crate) struct Live {
     /// Where requests of this call have gone: who is there may speak.
     pub(crate) places: Vec<IpAddr>,
     /// Requests that wait for a name or a connection, in order; and until when they do.
-    pub(crate) held: VecDeque<Outgoing>,
+    pub(crate) held: VecDeque<Held>,
     pub(crate) held_until: Option<Moment>,
     /// What could be asked about it last.
     pub(crate) published: Option<Information>,

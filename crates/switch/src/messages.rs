@@ -50,9 +50,9 @@ impl Switch {
         if !is_known && call.is_none() {
             return self.turn_away("a datagram", path);
         }
-        // One that an earlier process left is taken up first; the peer says it again.
+        // One that an earlier process left is taken up first.
         if call.is_some_and(|key| self.is_left(key)) {
-            return;
+            return self.hear_later(path, bytes);
         }
         match message.start() {
             Start::Response(_) => self.handle_response(&message, call),
@@ -75,6 +75,7 @@ impl Switch {
                 if self.trunk_heard(&tx, message) {
                     return;
                 }
+                self.leave_window(&tx);
                 if message.status() >= Some(200) {
                     self.ways.answered(&tx);
                 }
@@ -86,6 +87,7 @@ impl Switch {
             ForClient::Answer => {
                 let response = message.response();
                 self.ways.answered(&response.tx());
+                self.leave_window(&response.tx());
                 if let Some(key) = call {
                     self.heard_of_trunk(key);
                     self.with(key, |live, now| live.call.handle_answer(&response, now));
@@ -236,6 +238,7 @@ impl Switch {
         if self.trunk_unanswered(tx, silence) {
             return;
         }
+        self.leave_window(tx);
         let Some(key) = self.ways.call_of(tx) else { return };
         if silence == Silence::Unreachable {
             self.tell(Event::Unreachable { key, why: None });

@@ -1,9 +1,12 @@
 //! What the switch wants done, in the order in which it is to be done.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use call::{End, Wish};
-use dial::{Capped, Reach};
+use dial::{Caller, Capped, Number, Reach};
 use sip::{
     Path, Transmit, Transport,
     sdp::{Agreed, SdpError},
@@ -30,6 +33,10 @@ pub enum Output {
         /// Whose TLS settings hold; none for a peer that is no trunk.
         trunk: Option<usize>,
     },
+    /// This host may open connections to us, besides those that are listed.
+    Admit(IpAddr),
+    /// It may no longer.
+    Dismiss(IpAddr),
     /// The addresses of a name are wanted: [`Switch::found`](crate::Switch::found).
     Resolve(String),
     /// What is to be durable, in this order, as one batch: the last output of a turn.
@@ -118,6 +125,13 @@ pub enum Event {
         key: CallKey,
         call_id: String,
         trunk: String,
+        number: Number,
+    },
+    /// A cap stands against a call.
+    Capped {
+        caller: Caller,
+        number: Number,
+        capped: Capped,
     },
     Ended {
         key: CallKey,
@@ -199,6 +213,11 @@ pub enum NotThere {
     NoListener(String),
     #[error("no connection to {0}")]
     NoConnection(String),
+    #[error("too many INVITEs wait for a first answer there")]
+    NoTurn,
+    /// The call was hung up before its INVITE could leave.
+    #[error("nobody wants it any more")]
+    Unwanted,
 }
 
 /// The wish behind an end, or what else ended it: a short stable name, for records and logs.

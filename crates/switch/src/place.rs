@@ -12,7 +12,7 @@ use sip::{
 use crate::{
     journal::{CallKey, IdHash},
     live::{Disconnecting, Live, Placing},
-    output::{Answer, DisconnectRefusal, Event, Patience, PlaceRefusal},
+    output::{Answer, DisconnectRefusal, Event, Output, Patience, PlaceRefusal},
     settings::{Srtp, TrunkSettings},
     switch::Switch,
 };
@@ -124,7 +124,13 @@ impl Switch {
             .collect();
         let longest = self.settings.limits.max_duration;
         // What the grant holds is given back at the call's end.
-        let grant = self.caps.grant(order.permit, &names, longest, self.clock)?;
+        let (caller, number) = (order.permit.caller().clone(), order.permit.number().clone());
+        let granted = self.caps.grant(order.permit, &names, longest, self.clock);
+        let grant = granted.inspect_err(|capped| {
+            let (number, capped) = (number.clone(), *capped);
+            self.outputs
+                .push_back(Output::Event(Event::Capped { caller, number, capped }));
+        })?;
         let Some((trunk, local)) = up
             .into_iter()
             .find(|trunk| self.settings.trunks[*trunk].name == grant.trunk())
@@ -165,6 +171,7 @@ impl Switch {
             key,
             call_id: call.record().dialog.call_id.to_string(),
             trunk: call.record().trunk.clone(),
+            number,
         });
         let live = Live {
             address: grant.address(),

@@ -7,13 +7,14 @@ use std::{
 
 use call::{Call, Record, Surroundings};
 use dial::{Hold, Started, WallTime, Whom};
-use sip::{Moment, Response, sdp::LocalMedia};
+use sip::{Moment, Path, Response, sdp::LocalMedia};
 
 use crate::{
     act::{Intent, is_answered},
+    information::Information,
     journal::{CallKey, Counted, IdHash, Leftover},
     live::{Disconnecting, Live, Row},
-    output::{Event, Output},
+    output::{Event, Known, Output},
     past::Detail,
     switch::{Switch, Wake},
     turns::{Turn, Turns},
@@ -21,6 +22,9 @@ use crate::{
 
 /// When to look again for a way to a phone.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// Messages about leftovers that are not taken up yet.
+const EARLY: usize = 256;
 
 /// Why a leftover is not being ended.
 enum NotTakenUp {
@@ -41,6 +45,8 @@ pub(crate) struct Recovery {
     next: Vec<CallKey>,
     /// Who wants one of those ended that wait.
     disconnecting: Vec<(CallKey, Disconnecting)>,
+    /// What phones say of calls that wait: it is heard when these have been taken up.
+    early: Vec<(Path, Vec<u8>)>,
     /// When to look again for a way to one that has none.
     retry_at: Option<Moment>,
 }
@@ -69,6 +75,11 @@ impl Recovery {
     }
 }
 
+/// What was written of it last, besides its intent.
+fn record_of(leftover: &Leftover) -> Option<Record> {
+    serde_json::from_slice(&leftover.state.as_ref()?.dialog).ok()
+}
+
 /// Whose call it is that nobody remembers.
 const NOBODY: [u8; 32] = [0; 32];
 
@@ -95,6 +106,9 @@ impl Switch {
                 self.by_call_id.insert(dialog.call_id.clone(), key);
                 let (owner, started) = (intent.owner, intent.started.into());
                 let hold = self.caps.hold(owner, trunk, started, longest, intent.own_phone);
+                let information = Information::of_record(record_of(&leftover).as_ref().unwrap_or(&intent.record));
+                let known = Known { owner, information };
+                self.put(Output::Snapshot(leftover.id_hash, Some(known)));
                 self.recovery.uncounted.insert(key, intent.clone());
                 (intent, hold)
             });
@@ -207,6 +221,9 @@ impl Switch {
                 self.disconnect_call(key, disconnecting);
             }
         }
+        for (path, bytes) in std::mem::take(&mut self.recovery.early) {
+            self.handle_message(path, &bytes);
+        }
         if let Some(from) = without_a_way {
             self.recovery.turns.again(batch[from..].iter().copied());
             self.recovery.retry_at = Some(self.now + RETRY);
@@ -223,6 +240,14 @@ impl Switch {
             next.push(key);
         }
         is_left
+    }
+
+    /// A message about a leftover that waits: it is heard when that has been taken up, unless too many are waiting, and then the
+    /// peer says it again.
+    pub(crate) fn hear_later(&mut self, path: Path, bytes: &[u8]) {
+        if self.recovery.early.len() < EARLY {
+            self.recovery.early.push((path, bytes.to_vec()));
+        }
     }
 
     /// Ends a leftover that waits, when it has been taken up.
@@ -258,6 +283,7 @@ impl Switch {
             (_, known) => {
                 self.tell(Event::LeftoverUnreadable(key));
                 self.by_id.remove(&leftover.id_hash);
+                self.put(Output::Snapshot(leftover.id_hash, None));
                 if let Some((intent, hold)) = known {
                     self.by_call_id.remove(&intent.record.dialog.call_id);
                     self.caps.give_back(hold, self.clock);
@@ -268,8 +294,8 @@ impl Switch {
 
     /// The machine of a call that an earlier process left, on its way to the end.
     fn leftover(&self, leftover: &Leftover, intent: &Intent) -> Result<(usize, Call), NotTakenUp> {
-        let record: Record = match &leftover.state {
-            Some(state) => serde_json::from_slice(&state.dialog).map_err(|_| NotTakenUp::ForGood)?,
+        let record = match &leftover.state {
+            Some(_) => record_of(leftover).ok_or(NotTakenUp::ForGood)?,
             None => intent.record.clone(),
         };
         // A newer program wrote it: what it says may not be what is read here.

@@ -19,6 +19,7 @@ use crate::{
     settings::Settings,
     trunk::Trunk,
     ways::Ways,
+    window::Windows,
 };
 
 /// Ended calls that are remembered at most; beyond it the oldest is forgotten early.
@@ -48,6 +49,7 @@ pub struct Switch {
     pub(crate) asked: Asked,
     pub(crate) trunks: Vec<Trunk>,
     pub(crate) ways: Ways,
+    pub(crate) windows: Windows,
     pub(crate) admission: Admission,
     /// What every call holds of them whose phones are not all on-hook.
     pub(crate) caps: Caps,
@@ -63,7 +65,7 @@ pub struct Switch {
     /// Who waits for registrars to let go of us, and until when.
     pub(crate) leaving: Option<(u64, Moment)>,
     last_key: CallKey,
-    outputs: VecDeque<Output>,
+    pub(crate) outputs: VecDeque<Output>,
 }
 
 /// What wants to be woken.
@@ -95,6 +97,7 @@ impl Switch {
             asked: Asked::default(),
             trunks: settings.trunks.iter().map(Trunk::new).collect(),
             ways: Ways::default(),
+            windows: Windows::default(),
             admission: Admission::new(&settings, now),
             caps: Caps::new(settings.caps, settings.counted.clone()),
             recovery: Recovery::default(),
@@ -214,7 +217,7 @@ impl Switch {
     pub(crate) fn retire(&mut self, key: CallKey) {
         let Some(live) = self.live.remove(&key) else { return };
         self.by_call_id.remove(&live.call.record().dialog.call_id);
-        self.admission.leave(&live.places);
+        self.leave_hosts(live.places);
         let past = Past {
             owner: live.owner,
             id: live.id,

@@ -4,7 +4,7 @@
 //! down is asked often, so that it takes calls soon after it is back; one that leaves an INVITE without any response is asked
 //! at once.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use call::Silence;
 use dial::Reach;
@@ -31,12 +31,16 @@ pub(crate) struct Trunk {
     pub(crate) reach: Reach,
     /// Of its first hop, in the order in which they are tried.
     pub(crate) addresses: Vec<Found>,
+    /// Who may speak because of it.
+    hosts: Vec<IpAddr>,
     reachability: Reachability,
     probe: Probe,
     /// An INVITE has left, and nothing has come back since; at this moment that is odd.
     doubt_at: Option<Moment>,
     probes: u64,
     failures: usize,
+    /// The last OPTIONS met nobody.
+    is_refused: bool,
     pub(crate) registering: Option<Registering>,
 }
 
@@ -69,11 +73,13 @@ impl Trunk {
         Self {
             reach: settings.reach.clone(),
             addresses: Vec::new(),
+            hosts: Vec::new(),
             reachability: Reachability::Assumed,
             probe: Probe::Never,
             doubt_at: None,
             probes: 0,
             failures: 0,
+            is_refused: false,
             registering: settings.register.clone().map(Registering::new),
         }
     }
@@ -104,11 +110,11 @@ impl Switch {
             let host = settings.first_hop.host.clone();
             if let Some(ip) = settings.first_hop.ip() {
                 // Which of our own addresses it sees is still asked for below.
-                self.trunks[trunk].addresses = vec![Found {
+                let found = Found {
                     remote: ip,
                     local: None,
-                }];
-                self.trunks[trunk].reach.found_at([ip]);
+                };
+                self.trunk_is_at(trunk, vec![found]);
             }
             self.addresses(&host);
             self.schedule_trunk(trunk);
@@ -123,10 +129,7 @@ impl Switch {
             }
             let found = self.addresses(host).unwrap_or_default();
             if !found.is_empty() {
-                let next_hop = self.next_hop_ip(trunk);
-                let remotes = found.iter().map(|found| found.remote);
-                self.trunks[trunk].reach.found_at(remotes.chain(next_hop));
-                self.trunks[trunk].addresses = found;
+                self.trunk_is_at(trunk, found);
             }
             if matches!(self.trunks[trunk].probe, Probe::Waiting { .. }) {
                 self.probe(trunk);
@@ -135,8 +138,21 @@ impl Switch {
         }
     }
 
+    fn trunk_is_at(&mut self, trunk: usize, found: Vec<Found>) {
+        let next_hop = self.next_hop_ip(trunk);
+        let hosts: Vec<IpAddr> = found.iter().map(|found| found.remote).chain(next_hop).collect();
+        let tended = &mut self.trunks[trunk];
+        tended.reach.found_at(hosts.iter().copied());
+        tended.addresses = found;
+        let before = std::mem::replace(&mut tended.hosts, hosts.clone());
+        for host in hosts {
+            self.enter(host);
+        }
+        self.leave_hosts(before);
+    }
+
     /// Behind an outbound proxy stands the next hop, which may speak, too.
-    fn next_hop_ip(&self, trunk: usize) -> Option<std::net::IpAddr> {
+    fn next_hop_ip(&self, trunk: usize) -> Option<IpAddr> {
         sip::Destination::parse(&self.settings.trunks[trunk].next_hop)
             .ok()?
             .ip()
@@ -243,6 +259,7 @@ impl Switch {
         let name = self.settings.trunks[trunk].name.clone();
         let interval = self.settings.trunks[trunk].keepalive.unwrap_or(PAUSES[0]);
         let tended = &mut self.trunks[trunk];
+        tended.is_refused &= answered.is_err();
         let (reachability, pause) = match answered {
             Ok(()) => {
                 tended.failures = 0;
@@ -321,7 +338,6 @@ impl Switch {
     /// A datagram that went this way met nobody. Anybody on the way can say so, and of one datagram it is true only for the moment:
     /// a call goes on trying. But a trunk that is being asked whether it is there is not.
     pub fn refused(&mut self, path: Path) {
-        let is_asked = |trunk: &Trunk| matches!(trunk.probe, Probe::Asked { .. });
         for trunk in 0..self.trunks.len() {
             let tended = &self.trunks[trunk];
             let port = self.settings.trunks[trunk].first_hop.port;
@@ -329,13 +345,16 @@ impl Switch {
                 .addresses
                 .iter()
                 .any(|found| path.remote == (found.remote, port).into());
-            if is_there
-                && is_asked(tended)
-                && let Probe::Asked { tx, .. } = &tended.probe
-            {
+            if is_there && let Probe::Asked { tx, .. } = &tended.probe {
                 let tx = tx.clone();
                 self.transactions.stop(&tx);
-                self.probed(trunk, Err(TrunkSilence::Unreachable("nobody listens there".to_owned())));
+                // Once may be the moment of a restart: it is asked again before it is believed.
+                if std::mem::replace(&mut self.trunks[trunk].is_refused, true) {
+                    self.probed(trunk, Err(TrunkSilence::Unreachable("nobody listens there".to_owned())));
+                } else {
+                    self.trunks[trunk].probe = Probe::At(self.now + PAUSES[0]);
+                    self.schedule_trunk(trunk);
+                }
             }
         }
     }

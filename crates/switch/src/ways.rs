@@ -19,6 +19,7 @@ use crate::{
     output::{Event, NotThere, Output},
     place::ip_of,
     switch::{Switch, Wake},
+    window::T1_TO_WAIT,
 };
 
 /// How many hosts one call's requests may go to and still be heard from: its phone, its forks, a proxy or two.
@@ -36,6 +37,20 @@ pub struct Found {
     pub remote: IpAddr,
     /// Nothing when the system knows no way there.
     pub local: Option<IpAddr>,
+}
+
+/// A request of a call that is about to leave, or one that has left in an earlier process.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    outgoing: Outgoing,
+    leaves: bool,
+}
+
+impl Held {
+    /// Whether an INVITE leaves with it.
+    fn is_invite(&self) -> bool {
+        self.leaves && self.outgoing.tx.method == Method::Invite
+    }
 }
 
 /// What is known of ways, and who waits for one.
@@ -139,27 +154,55 @@ impl Switch {
 
     /// Sends one request of a call, behind those that wait.
     pub(crate) fn send(&mut self, key: CallKey, outgoing: Outgoing) {
+        self.hold(key, Held { outgoing, leaves: true });
+    }
+
+    /// Takes up an INVITE that an earlier process sent: nothing leaves, what comes back is matched.
+    pub(crate) fn resume(&mut self, key: CallKey, invite: Outgoing) {
+        let held = Held {
+            outgoing: invite,
+            leaves: false,
+        };
+        self.hold(key, held);
+    }
+
+    fn hold(&mut self, key: CallKey, held: Held) {
         let Some(live) = self.live.get_mut(&key) else { return };
         if live.held.len() >= HELD {
-            let (tx, now) = (outgoing.tx, self.now);
+            let (tx, now) = (held.outgoing.tx, self.now);
             return live.call.handle_silence(&tx, Silence::Unreachable, now);
         }
-        live.held.push_back(outgoing);
+        live.held.push_back(held);
         self.flush(key);
     }
 
     /// Sends what waits, as far as it can go now.
     pub(crate) fn flush(&mut self, key: CallKey) {
-        while let Some(outgoing) = self.live.get(&key).and_then(|live| live.held.front().cloned()) {
-            let is_late = self
-                .live
-                .get(&key)
-                .and_then(|live| live.held_until)
-                .is_some_and(|until| until <= self.now);
-            match self.way(key, &outgoing, is_late) {
+        loop {
+            let Some(live) = self.live.get(&key) else { return };
+            let Some(held) = live.held.front().cloned() else { return };
+            let is_late = live.held_until.is_some_and(|until| until <= self.now);
+            // After a hang-up no INVITE leaves, also none that was ready to (promise 5).
+            let is_unwanted = held.is_invite() && live.call.record().wish.is_some();
+            let way = if is_unwanted {
+                Way::None(NotThere::Unwanted)
+            } else {
+                self.way(key, &held.outgoing, is_late)
+            };
+            let way = match way {
+                Way::Open(path) if held.is_invite() && !self.windows.enter(&path, &held.outgoing.tx, key) => {
+                    if is_late {
+                        Way::None(NotThere::NoTurn)
+                    } else {
+                        Way::Wait(self.settings.timers.t1 * T1_TO_WAIT)
+                    }
+                }
+                way => way,
+            };
+            match way {
                 Way::Open(path) => {
                     self.unhold(key);
-                    self.transmit(key, path, outgoing);
+                    self.transmit(key, path, held);
                 }
                 Way::Wait(most) => {
                     self.ways.waiting.insert(key);
@@ -171,12 +214,30 @@ impl Switch {
                 }
                 Way::None(why) => {
                     self.unhold(key);
+                    let next = self.windows.give_up(key);
                     let now = self.now;
-                    let Some(live) = self.live.get_mut(&key) else { return };
-                    live.call.handle_silence(&outgoing.tx, Silence::Unreachable, now);
-                    self.tell(Event::Unreachable { key, why: Some(why) });
+                    if let Some(live) = self.live.get_mut(&key) {
+                        live.call.handle_silence(&held.outgoing.tx, Silence::Unreachable, now);
+                    }
+                    if why != NotThere::Unwanted {
+                        self.tell(Event::Unreachable { key, why: Some(why) });
+                    }
+                    self.take_turn(next);
                 }
             }
+        }
+    }
+
+    /// Something has come back to an INVITE, or nothing will: another one may leave.
+    pub(crate) fn leave_window(&mut self, tx: &Tx) {
+        let next = self.windows.leave(tx);
+        self.take_turn(next);
+    }
+
+    fn take_turn(&mut self, next: Option<CallKey>) {
+        if let Some(next) = next {
+            self.flush(next);
+            self.act(next);
         }
     }
 
@@ -196,44 +257,37 @@ impl Switch {
         }
     }
 
-    fn transmit(&mut self, key: CallKey, path: Path, outgoing: Outgoing) {
+    fn transmit(&mut self, key: CallKey, path: Path, held: Held) {
         let place = path.remote.ip().to_canonical();
         if let Some(live) = self.live.get_mut(&key)
             && live.places.len() < PLACES
             && !live.places.contains(&place)
         {
             live.places.push(place);
-            self.admission.enter(place);
+            self.enter(place);
         }
-        if outgoing.tx.method == Method::Ack {
-            return self.put(Output::Transmit(sip::Transmit {
-                path,
-                bytes: outgoing.text.into_bytes(),
-            }));
+        let is_invite = held.is_invite();
+        let Held { outgoing, leaves } = held;
+        let (tx, bytes) = (outgoing.tx, outgoing.text.into_bytes());
+        if tx.method == Method::Ack {
+            return self.put(Output::Transmit(sip::Transmit { path, bytes }));
         }
-        if outgoing.tx.method == Method::Invite {
+        self.ways.requests.insert(tx.clone(), key);
+        if !leaves {
+            return self.transactions.resume(self.now, path, tx, bytes);
+        }
+        if is_invite {
             self.expect_trunk(key);
         }
-        self.ways.requests.insert(outgoing.tx.clone(), key);
-        self.transactions
-            .send(self.now, path, outgoing.tx, outgoing.text.into_bytes());
+        self.transactions.send(self.now, path, tx, bytes);
         self.transmit_due();
-    }
-
-    /// Takes up an INVITE that an earlier process sent: nothing leaves, what comes back is matched.
-    pub(crate) fn resume(&mut self, key: CallKey, invite: Outgoing) {
-        let Way::Open(path) = self.way(key, &invite, true) else {
-            return;
-        };
-        self.ways.requests.insert(invite.tx.clone(), key);
-        self.transactions
-            .resume(self.now, path, invite.tx, invite.text.into_bytes());
     }
 
     pub(crate) fn stop(&mut self, key: CallKey, tx: &Tx) {
         if let Some(live) = self.live.get_mut(&key) {
-            live.held.retain(|outgoing| outgoing.tx != *tx);
+            live.held.retain(|held| held.outgoing.tx != *tx);
         }
+        self.leave_window(tx);
         self.ways.requests.remove(tx);
         self.transactions.stop(tx);
     }
@@ -244,7 +298,11 @@ impl Switch {
             return Way::None(NotThere::NoUri);
         };
         if let Some(path) = outgoing.path {
-            return self.way_to(path.transport, path.remote, Some(trunk));
+            let host = self.settings.trunks[trunk].first_hop.host.clone();
+            return match self.way_to(path.transport, path.remote, (&host, Some(trunk))) {
+                Way::Wait(_) if is_late => Way::None(NotThere::NoConnection(path.remote.to_string())),
+                way => way,
+            };
         }
         let wanted = match self.wanted(trunk, &outgoing.destination) {
             Ok(None) => return self.way_to_trunk(trunk),
@@ -294,7 +352,7 @@ impl Switch {
         if permitted.is_empty() {
             return Way::None(NotThere::BeyondReach(place.host.clone()));
         }
-        self.first_way(place, &permitted, Some(trunk))
+        self.first_way(place, &permitted, None)
     }
 
     /// To the trunk's first hop.
@@ -310,7 +368,7 @@ impl Switch {
     fn first_way(&mut self, place: &Destination, addresses: &[IpAddr], trunk: Option<usize>) -> Way {
         let mut why = NotThere::NoListener(place.host.clone());
         for address in addresses {
-            match self.way_to(place.transport, (*address, place.port).into(), trunk) {
+            match self.way_to(place.transport, (*address, place.port).into(), (&place.host, trunk)) {
                 Way::None(not_there) => why = not_there,
                 way => return way,
             }
@@ -319,7 +377,7 @@ impl Switch {
     }
 
     /// To one address: from the first listener of its family, or down its connection.
-    fn way_to(&mut self, transport: Transport, remote: SocketAddr, trunk: Option<usize>) -> Way {
+    fn way_to(&mut self, transport: Transport, remote: SocketAddr, (host, trunk): (&str, Option<usize>)) -> Way {
         if transport == Transport::Udp {
             return match self.listener_towards(transport, remote.ip()) {
                 Some(local) => Way::Open(Path {
@@ -344,15 +402,11 @@ impl Switch {
         self.ways.connections.insert((transport, remote), wanted);
         self.schedule
             .set(Wake::Way(number), Some(self.now + self.settings.connect_limit));
-        let host = trunk.map_or_else(
-            || remote.ip().to_string(),
-            |trunk| self.settings.trunks[trunk].first_hop.host.clone(),
-        );
         self.put(Output::Connect {
             number,
             transport,
             remote,
-            host,
+            host: host.to_owned(),
             trunk,
         });
         Way::Wait(self.settings.connect_limit)

@@ -35,11 +35,12 @@ use crate::{
     auth::Caller,
     journal::{CallKey as Key, History, IdHash, Journal, Recovered},
     messages::Message,
+    net::TlsError,
     panics::vital,
     sip::{Sip, SipEvent},
     store::StoreError,
 };
-pub(crate) use drive::Parts;
+pub(crate) use drive::{Parts, SocketSettings, Sockets};
 pub use id::PhoneCallId;
 use live::Settled;
 use owner::{Command, Owner};
@@ -344,6 +345,18 @@ impl Calls {
         match &self.owner {
             Owned::Task { inbox, .. } => stop_taking(inbox, |reply| Command::EndAll { reply }).await,
             Owned::Switch(switch) => switch.end_all().await,
+        }
+    }
+
+    /// Reads the certificates of SIP again, where they are not the SIP room's.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError`]: what could not be read stays what it was.
+    pub fn reload(&self) -> Result<(), TlsError> {
+        match &self.owner {
+            Owned::Task { .. } => Ok(()),
+            Owned::Switch(switch) => switch.reload(),
         }
     }
 

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     auth::{AuthError, Authenticator, impersonation::Impersonation},
-    calls::{Calls, Parts, Sounds},
+    calls::{Calls, Parts, SocketSettings, Sockets, Sounds},
     config::Config,
     crash_points,
     gate::Gate,
@@ -23,7 +23,7 @@ use crate::{
     journal::{Journal, JournalError},
     messages::StoredMessages,
     metrics,
-    net::{BindError, Udp},
+    net::BindError,
     operations::Operations,
     panics::{Vital, vital},
     sip::{Listener, Sip, SipError},
@@ -131,8 +131,9 @@ impl Server {
         let history = journal.history(rows.clone());
         let (calls, sip, listening) = if is_switched() {
             let listen = wiring::listen(&config.sip, branch_key.clone());
-            let sockets = Udp::bind(&listen.listeners).map_err(ServerError::Bind)?;
-            let listening = sockets.0.listening();
+            let sockets = SocketSettings::new(&listen, wiring::tls_of_trunks(config)?);
+            let sockets = Sockets::open(sockets).map_err(ServerError::Bind)?;
+            let listening = sockets.listening().to_vec();
             let mut secret = [0; 32];
             getrandom::fill(&mut secret).map_err(ServerError::NoRandomness)?;
             let identity = (secret, journal.before());
@@ -209,8 +210,11 @@ impl Server {
                 Err(error) => tracing::error!(%error, "HTTPS: the certificate stays what it was"),
             }
         }
-        let Some(sip) = &self.sip else { return };
-        match sip.reload() {
+        let reloaded = match &self.sip {
+            Some(sip) => sip.reload(),
+            None => self.calls.reload(),
+        };
+        match reloaded {
             Ok(()) => tracing::info!("SIP: certificates were read again"),
             Err(error) => tracing::error!(%error, "SIP: certificates stay what they were"),
         }

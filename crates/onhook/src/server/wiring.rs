@@ -208,6 +208,19 @@ pub(super) fn switch(
     })
 }
 
+/// The transport of each trunk, and how it is verified where that is TLS.
+///
+/// # Errors
+/// The trunk whose URI names no place.
+pub(super) fn tls_of_trunks(config: &config::Config) -> Result<Vec<(Transport, TlsClient)>, SipError> {
+    let of = |trunk: &config::Trunk| {
+        let tended = self::trunk(trunk, &config.sip.tls);
+        let place = Destination::parse(tended.first_hop()).map_err(|_| SipError::Trunk(tended.name.clone()))?;
+        Ok((place.transport, tended.tls))
+    };
+    config.trunk.iter().map(of).collect()
+}
+
 fn switch_trunk(
     trunk: &config::Trunk,
     tls: &config::SipTls,

@@ -34,6 +34,8 @@ pub(crate) struct Stage {
     /// Further lines of `[http]`.
     pub(crate) http: &'static str,
     events: Receiver<PhoneEvent>,
+    /// Calls whose end was passed over by somebody who waited for something else.
+    pub(crate) ended_meanwhile: usize,
     item_id: String,
     store: PathBuf,
     folder: tempfile::TempDir,
@@ -49,6 +51,7 @@ pub(crate) async fn stage(message: Duration, store: Option<&Path>) -> Stage {
         phone,
         http: "",
         events,
+        ended_meanwhile: 0,
         item_id,
         store,
         folder,
@@ -193,6 +196,7 @@ impl Stage {
             if wanted(&event.what) {
                 return event;
             }
+            self.ended_meanwhile += usize::from(matches!(event.what, What::Ended { .. }));
         }
     }
 

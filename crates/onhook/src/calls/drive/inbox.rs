@@ -1,7 +1,7 @@
 //! What others hand in: wishes of operations, and what comes back from the journal, the sound room and the resolver.
 
 use switch::{
-    Answer, Found, Order, PlaceRefusal,
+    Answer, Order, PlaceRefusal,
     journal::{CallKey, Counted, IdHash},
 };
 use tokio::sync::{mpsc, oneshot, watch};
@@ -44,10 +44,6 @@ pub(super) enum News {
     Written(Vec<Word>),
     Played(CallKey),
     SoundFailed(CallKey),
-    Found {
-        host: String,
-        addresses: Vec<Found>,
-    },
     /// What calls of earlier servers count for the caps.
     LastDay {
         calls: Vec<Counted>,

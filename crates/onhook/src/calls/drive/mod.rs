@@ -4,9 +4,12 @@
 //! mod      what operations reach it by        thread   the whole I/O of the core on one screen
 //! inbox    what others hand in                words    the journal's batches and their outcomes
 //! sounds   what is played for which call      telling  events of the switch, for the log and for metrics
+//! sockets  opened before anything begins      admitted who may open a connection to us
 //! ```
 
+mod admitted;
 mod inbox;
+mod sockets;
 mod sounds;
 mod telling;
 mod thread;
@@ -26,10 +29,11 @@ use super::{DisconnectError, Information, PlaceError, Sounds, UndeliveredId, pla
 use crate::{
     journal::{History, Journal, Recovered},
     messages::Message,
-    net::{Udp, Wake},
+    net::{Streams, TlsError},
 };
 pub(in crate::calls) use inbox::Inbox;
 use inbox::Wish;
+pub(crate) use sockets::{SocketSettings, Sockets};
 
 /// What everybody may look at without asking the thread.
 #[derive(Default)]
@@ -61,6 +65,7 @@ pub(in crate::calls) struct SwitchHandle {
     inbox: Inbox,
     snapshot: Arc<Snapshot>,
     patience: Patience,
+    streams: Streams,
     /// What earlier servers' calls count for the caps has been read.
     caps_are_known: watch::Receiver<bool>,
 }
@@ -69,7 +74,7 @@ pub(in crate::calls) struct SwitchHandle {
 pub(crate) struct Parts {
     pub(crate) settings: switch::Settings,
     pub(crate) patience: Patience,
-    pub(crate) sockets: (Udp, Wake),
+    pub(crate) sockets: Sockets,
     pub(crate) journal: Journal,
     pub(crate) history: History,
     pub(crate) recovered: Recovered,
@@ -80,13 +85,14 @@ impl SwitchHandle {
     pub(in crate::calls) fn start(parts: Parts, sounds: Arc<Sounds>) -> std::io::Result<Self> {
         let (counted, caps_are_known) = watch::channel(false);
         let snapshot = Arc::new(Snapshot::default());
-        let (inbox, handed_in) = inbox::open(parts.sockets.1.clone());
-        let patience = parts.patience;
+        let (inbox, handed_in) = inbox::open(parts.sockets.wake.clone());
+        let (patience, streams) = (parts.patience, parts.sockets.streams.clone());
         thread::start(parts, handed_in, inbox.clone(), snapshot.clone(), sounds, counted)?;
         Ok(Self {
             inbox,
             snapshot,
             patience,
+            streams,
             caps_are_known,
         })
     }
@@ -168,6 +174,12 @@ impl SwitchHandle {
     /// Withdraws what registrars know of us, and lets the thread end. No call may live any more.
     pub(in crate::calls) async fn leave(&self) {
         self.wait_for(|reply| Wish::Leave { reply }).await;
+        self.streams.stop().await;
+    }
+
+    /// Reads certificates, keys and roots again, for connections from now on.
+    pub(in crate::calls) fn reload(&self) -> Result<(), TlsError> {
+        self.streams.reload()
     }
 
     async fn wait_for(&self, wish: impl FnOnce(oneshot::Sender<Answer>) -> Wish) {

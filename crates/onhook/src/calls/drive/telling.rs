@@ -2,13 +2,19 @@
 
 use switch::Event;
 
-use crate::metrics;
+use crate::{gate, metrics};
 
 pub(super) fn tell(event: &Event) {
     match event {
-        Event::Placing { key, call_id, trunk } => {
-            tracing::info!(call = %key, sip.call_id = %call_id, trunk, "placing a call");
+        Event::Placing {
+            key,
+            call_id,
+            trunk,
+            number,
+        } => {
+            tracing::info!(call = %key, sip.call_id = %call_id, trunk, number = %number, "placing a call");
         }
+        Event::Capped { caller, number, capped } => gate::capped(caller, number, *capped),
         Event::Ended {
             key,
             cause,

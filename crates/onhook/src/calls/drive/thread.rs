@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::{Arc, atomic::Ordering},
     thread,
     time::{Instant, SystemTime},
@@ -14,11 +13,12 @@ use sip::Moment;
 use switch::{Answer, Found, Output, Patience, PlaceRefusal, Switch, journal::CallKey};
 use tokio::{
     runtime::Handle,
-    sync::{oneshot, watch},
+    sync::{mpsc, oneshot, watch},
 };
 
 use super::{
     AGAIN, Parts, Snapshot,
+    admitted::Admitted,
     inbox::{HandedIn, Inbox, News, Wish},
     sounds::{Playable, SoundRoom},
     telling,
@@ -29,7 +29,7 @@ use crate::{
     crash_points,
     gate::wall_time,
     journal::{History, Journal, TakingUp},
-    net::{Arrival, Udp},
+    net::{Arrival, Connect, Names, NetEvent, Streams, TlsOf, Udp},
     panics::{Vital, vital},
 };
 
@@ -39,6 +39,13 @@ const A_TURN: usize = 1024;
 struct Driver {
     switch: Switch,
     udp: Udp,
+    streams: Streams,
+    names: Names,
+    /// Of streams and names.
+    events: mpsc::Receiver<NetEvent>,
+    admitted: Arc<Admitted>,
+    /// Which of the streams' TLS settings each trunk has.
+    tls_of_trunks: Vec<Option<usize>>,
     handed_in: HandedIn,
     inbox: Inbox,
     journal: Journal,
@@ -77,6 +84,7 @@ pub(super) fn start(
         "what reads the calls of the last day",
         read_last_day(parts.history, counted, inbox.clone()),
     ));
+    let sockets = parts.sockets;
     let started = Instant::now();
     let mut switch = Switch::new(parts.settings, Moment::default(), wall_clock());
     let taking_up = parts.recovered.taking_up;
@@ -90,7 +98,12 @@ pub(super) fn start(
     switch.end_leftovers(leftovers);
     let driver = Driver {
         switch,
-        udp: parts.sockets.0,
+        udp: sockets.udp,
+        streams: sockets.streams,
+        names: sockets.names,
+        events: sockets.events,
+        admitted: sockets.admitted,
+        tls_of_trunks: sockets.tls_of_trunks,
         handed_in,
         sound: SoundRoom::start(sounds, inbox.clone(), &runtime),
         words: Words::new(&parts.journal, inbox.clone()),
@@ -108,7 +121,7 @@ pub(super) fn start(
         is_leaving: false,
     };
     thread::Builder::new().name("switch".to_owned()).spawn(move || {
-        let _held = Vital("the switch");
+        let _held = Vital("the owner of the calls");
         driver.run();
     })?;
     Ok(())
@@ -123,6 +136,7 @@ impl Driver {
             self.switch.begin_turn(self.now(), wall_clock());
             // 2. What has become of what was begun: the journal's word lets INVITEs and ACKs leave, and answers be given.
             self.take_news();
+            self.take_events();
             // 3. What peers say: all that is there, before anything that is due is sent.
             self.take_datagrams();
             // 4. What operations ask for.
@@ -154,6 +168,31 @@ impl Driver {
         });
     }
 
+    fn take_events(&mut self) {
+        for _ in 0..A_TURN {
+            let Ok(event) = self.events.try_recv() else { return };
+            match event {
+                NetEvent::Connected { id: Some(id), path } => self.switch.connected(id, path),
+                NetEvent::Connected { id: None, .. } => {}
+                NetEvent::ConnectFailed { id, why } => self.switch.connect_failed(id, &why),
+                NetEvent::Message { path, bytes } => self.switch.handle_message(path, &bytes),
+                NetEvent::Closed { path, why } => {
+                    tracing::debug!(%path, why, "a connection is closed");
+                    self.switch.closed(path);
+                }
+                NetEvent::Found(found) => {
+                    let addresses = found.addresses.iter().map(|found| Found {
+                        remote: found.remote,
+                        local: found.local,
+                    });
+                    let addresses: Vec<Found> = addresses.collect();
+                    self.switch.found(&found.host, &addresses);
+                }
+            }
+        }
+        self.inbox.wake_again();
+    }
+
     fn take_news(&mut self) {
         let refused = std::mem::take(&mut self.refused);
         self.hear(refused);
@@ -165,7 +204,6 @@ impl Driver {
                 News::Written(words) => self.hear(words),
                 News::Played(key) => self.switch.played(key),
                 News::SoundFailed(key) => self.switch.sound_failed(key),
-                News::Found { host, addresses } => self.switch.found(&host, &addresses),
                 News::LastDay { calls, counted } => {
                     self.switch.count(&calls);
                     let _ = counted.send(true);
@@ -235,12 +273,34 @@ impl Driver {
     fn put(&mut self, output: Output) {
         match output {
             Output::Transmit(transmit) => {
-                if let Err(error) = self.udp.send(&transmit.path, &transmit.bytes) {
-                    tracing::debug!(path = %transmit.path, %error, "a message did not leave");
+                let path = transmit.path;
+                let sent = if path.transport.is_stream() {
+                    self.streams.send(&path, transmit.bytes)
+                } else {
+                    self.udp.send(&path, &transmit.bytes)
+                };
+                if let Err(error) = sent {
+                    tracing::debug!(%path, %error, "a message did not leave");
                 }
             }
-            Output::Connect { number, .. } => self.switch.connect_failed(number, "streams are not served here"),
-            Output::Resolve(host) => self.resolve(host),
+            Output::Connect {
+                number,
+                transport,
+                remote,
+                host,
+                trunk,
+            } => self.streams.connect(Connect {
+                id: number,
+                transport,
+                remote,
+                server_name: host,
+                tls: trunk
+                    .and_then(|trunk| self.tls_of_trunks[trunk])
+                    .map_or(TlsOf::Others, TlsOf::Trunk),
+            }),
+            Output::Admit(host) => self.admitted.admit(host),
+            Output::Dismiss(host) => self.admitted.dismiss(host),
+            Output::Resolve(host) => self.names.look_up(&host),
             Output::Journal(batch) => {
                 self.refused = self.words.submit(batch);
                 if !self.refused.is_empty() {
@@ -287,43 +347,6 @@ impl Driver {
             let _ = reply.send(answer);
         }
     }
-
-    fn resolve(&self, host: String) {
-        let inbox = self.inbox.clone();
-        self.runtime.spawn(async move {
-            let addresses = look_up(&host).await;
-            inbox.tell(News::Found { host, addresses }).await;
-        });
-    }
-}
-
-async fn look_up(host: &str) -> Vec<Found> {
-    let addresses = match host.parse() {
-        Ok(ip) => vec![ip],
-        Err(_) => {
-            match tokio::time::timeout(std::time::Duration::from_secs(4), tokio::net::lookup_host((host, 0))).await {
-                Ok(Ok(found)) => found.map(|address| address.ip()).collect(),
-                _ => Vec::new(),
-            }
-        }
-    };
-    let found = addresses.into_iter().map(|remote| Found {
-        remote,
-        local: local_towards(remote),
-    });
-    found.collect()
-}
-
-/// The address that the system would speak from; nothing is sent.
-fn local_towards(peer: IpAddr) -> Option<IpAddr> {
-    let any: IpAddr = if peer.is_ipv4() {
-        Ipv4Addr::UNSPECIFIED.into()
-    } else {
-        Ipv6Addr::UNSPECIFIED.into()
-    };
-    let socket = std::net::UdpSocket::bind((any, 0)).ok()?;
-    socket.connect((peer, 9)).ok()?;
-    Some(socket.local_addr().ok()?.ip())
 }
 
 fn wall_clock() -> WallTime {
