@@ -14,6 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use socket2::SockRef;
 
+use crate::NoFiles;
+
 /// Where a [`PortPool`] takes its ports from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PortPoolOptions {
@@ -41,6 +43,8 @@ impl Default for PortPoolOptions {
 pub enum PortError {
     #[error("all RTP ports from {} to {} are in use", range.start(), range.end())]
     Exhausted { range: RangeInclusive<u16> },
+    #[error("no RTP port can be opened: {0}")]
+    NoFiles(NoFiles),
     #[error("no RTP port could be bound at {address}")]
     Bind {
         address: IpAddr,
@@ -165,9 +169,14 @@ impl PortPool {
             if leased.rtp_ports.contains(&rtp_port) {
                 continue;
             }
-            // Someone else on this machine may hold it: then the next.
-            if let Ok(pair) = self.bind(rtp_port) {
-                return Ok(pair);
+            match self.bind(rtp_port) {
+                Ok(pair) => return Ok(pair),
+                // Someone else on this machine may hold it: then the next. Without files there is no next.
+                Err(error) => {
+                    if let Some(why) = NoFiles::of(&error) {
+                        return Err(PortError::NoFiles(why));
+                    }
+                }
             }
         }
         Err(PortError::Exhausted { range: range.clone() })
@@ -182,6 +191,7 @@ impl PortPool {
             match neighbour {
                 Ok(neighbour) if port % 2 == 0 => return Ok((chosen, neighbour)),
                 Ok(neighbour) => return Ok((neighbour, chosen)),
+                Err(error) if NoFiles::of(&error).is_some() => return Err(self.bind_error(error)),
                 Err(error) => refused = error,
             }
         }
@@ -195,9 +205,12 @@ impl PortPool {
     }
 
     fn bind_error(&self, source: io::Error) -> PortError {
-        PortError::Bind {
-            address: self.options.address,
-            source,
+        match NoFiles::of(&source) {
+            Some(why) => PortError::NoFiles(why),
+            None => PortError::Bind {
+                address: self.options.address,
+                source,
+            },
         }
     }
 }

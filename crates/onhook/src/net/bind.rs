@@ -5,10 +5,7 @@ use std::{
     net::{SocketAddr, TcpListener, UdpSocket},
 };
 
-use nix::{
-    libc,
-    sys::resource::{Resource, getrlimit},
-};
+use media::NoFiles;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::{listener::Listener, tls::TlsError};
@@ -26,14 +23,8 @@ const BACKLOG: i32 = 128;
 pub enum BindError {
     #[error("{listener} cannot be opened: {error}")]
     Socket { listener: Listener, error: io::Error },
-    /// EMFILE.
-    #[error(
-        "{listener} cannot be opened: onhook has all {limit} files open that it may have (RLIMIT_NOFILE): raise it, with ulimit -n or systemd's LimitNOFILE="
-    )]
-    FilesOfProcess { listener: Listener, limit: u64 },
-    /// ENFILE.
-    #[error("{listener} cannot be opened: the system has as many files open as it may have: raise fs.file-max")]
-    FilesOfSystem { listener: Listener },
+    #[error("{listener} cannot be opened: {why}")]
+    NoFiles { listener: Listener, why: NoFiles },
     #[error("what waits for sockets cannot be made: {0}")]
     Poll(io::Error),
     #[error("{0} needs a certificate and a key")]
@@ -44,13 +35,9 @@ pub enum BindError {
 
 impl BindError {
     pub(super) fn new(listener: Listener, error: io::Error) -> Self {
-        match error.raw_os_error() {
-            Some(libc::EMFILE) => Self::FilesOfProcess {
-                listener,
-                limit: getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft),
-            },
-            Some(libc::ENFILE) => Self::FilesOfSystem { listener },
-            _ => Self::Socket { listener, error },
+        match NoFiles::of(&error) {
+            Some(why) => Self::NoFiles { listener, why },
+            None => Self::Socket { listener, error },
         }
     }
 }
@@ -84,16 +71,17 @@ fn open(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socke
 
 #[cfg(test)]
 mod tests {
+    use nix::libc;
+
     use super::*;
 
     #[test]
-    fn a_lack_of_files_is_told_with_its_limit_and_what_to_do() {
+    fn a_lack_of_files_is_told_with_what_to_do() {
         let listener: Listener = "udp:127.0.0.1:5060".parse().unwrap();
         let told = |errno| BindError::new(listener, io::Error::from_raw_os_error(errno)).to_string();
-        let limit = getrlimit(Resource::RLIMIT_NOFILE).unwrap().0;
         let of_process = told(libc::EMFILE);
         assert!(
-            of_process.contains(&limit.to_string()) && of_process.contains("LimitNOFILE"),
+            of_process.contains("udp:127.0.0.1:5060") && of_process.contains("LimitNOFILE"),
             "{of_process}"
         );
         assert!(told(libc::ENFILE).contains("fs.file-max"));

@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use nix::libc;
+use media::NoFiles;
 use sip::Transport;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -68,11 +68,9 @@ async fn accept(acceptor: Acceptor, shared: &Arc<Shared>, places: Places) {
 }
 
 fn could_not(error: &io::Error, times: u64) {
-    if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) {
-        tracing::warn!(%error, times,
-            "a SIP connection could not be accepted: raise the limit of open files (ulimit -n, systemd's LimitNOFILE=, fs.file-max)");
-    } else {
-        tracing::warn!(%error, times, "a SIP connection could not be accepted");
+    match NoFiles::of(error) {
+        Some(why) => tracing::warn!(times, "a SIP connection could not be accepted: {why}"),
+        None => tracing::warn!(%error, times, "a SIP connection could not be accepted"),
     }
 }
 
