@@ -8,7 +8,7 @@ use crate::{
 
 const EMPTY_LINE: &[u8] = b"\r\n\r\n";
 
-/// How much of a stream is taken for one message.
+/// How much of a stream is taken for one message; 64 KiB at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamBounds {
     /// Bytes of a head, its empty line included.

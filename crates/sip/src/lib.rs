@@ -41,7 +41,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-#![warn(clippy::float_arithmetic, clippy::iter_over_hash_type)]
+#![warn(clippy::float_arithmetic, clippy::iter_over_hash_type, clippy::pointer_format)]
 
 mod branch;
 mod destination;

@@ -116,6 +116,22 @@ fn a_head_has_its_bound_and_so_have_its_lines() {
 }
 
 #[test]
+fn the_bounds_are_those_that_were_given() {
+    let poll = |bounds, text: &str| {
+        let mut framing = Framing::new(bounds);
+        framing.feed(text.as_bytes());
+        framing.poll().map(|frame| frame.is_some())
+    };
+    let text = message("l: 3", "abc");
+    let (head, whole) = (text.len() - 3, text.len());
+    let bounds = |head, message| StreamBounds { head, message };
+    assert_eq!(poll(bounds(head, whole), &text), Ok(true));
+    assert_eq!(poll(bounds(head - 1, whole), &text), Err(BrokenStream::LongHead));
+    assert_eq!(poll(bounds(head, whole - 1), &text), Err(BrokenStream::LongMessage));
+    assert_eq!(poll(bounds(whole, head - 1), &text), Err(BrokenStream::LongHead));
+}
+
+#[test]
 fn what_was_searched_is_not_searched_again() {
     let mut framing = Framing::default();
     framing.feed(&[b'x'; 5000]);
