@@ -156,6 +156,36 @@ pub struct Load {
 /// 3. [`poll_timeout`](Self::poll_timeout): by then, [`handle_timeout`](Self::handle_timeout) wants to be called. Earlier
 ///    it does nothing; later it does what it would have done in time, all of it, and in the same order.
 /// 4. Questions, at any time: [`is_waiting`](Self::is_waiting), [`load`](Self::load).
+///
+/// A message that comes is given to [`handle_response`](Self::handle_response) or [`handle_request`](Self::handle_request)
+/// before anything else is done with it; what they return says whose it is.
+///
+/// ```
+/// use std::time::Duration;
+/// use sip::{Branch, ForClient, Message, Method, Moment, Path, Timers, Transactions, Transport, Tx};
+///
+/// let mut transactions = Transactions::new(Timers::default());
+/// let path = Path { transport: Transport::Udp, local: "192.0.2.1:5060".parse()?, remote: "192.0.2.2:5060".parse()? };
+/// let at = |milliseconds| Moment::after_start(Duration::from_millis(milliseconds));
+///
+/// let head = "Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKa\r\nFrom: <sip:a@192.0.2.1>;tag=1\r\n\
+///     To: <sip:b@192.0.2.2>;tag=2\r\nCall-ID: c\r\nCSeq: 2 BYE\r\n\r\n";
+/// let bye = Tx { branch: Branch::new("z9hG4bKa"), method: Method::Bye };
+/// transactions.send(at(0), path, bye.clone(), format!("BYE sip:b@192.0.2.2 SIP/2.0\r\n{head}").into_bytes());
+/// let sent = transactions.poll_transmit().expect("it leaves at once");
+///
+/// // Nobody answers: it leaves again, as it was.
+/// assert_eq!(transactions.poll_timeout(), Some((at(500), "E")));
+/// transactions.handle_timeout(at(500));
+/// assert_eq!(transactions.poll_transmit(), Some(sent));
+///
+/// let answer = format!("SIP/2.0 200 OK\r\n{head}");
+/// let answer = Message::parse(answer.as_bytes())?;
+/// assert_eq!(transactions.handle_response(at(600), &answer), ForClient::Final(bye));
+/// assert_eq!(transactions.handle_response(at(700), &answer), ForClient::Absorbed);
+/// assert_eq!(transactions.poll_timeout(), Some((at(5_600), "K")));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Transactions {
     clients: Clients,
@@ -273,7 +303,7 @@ impl Transactions {
 
     /// Does what is due by now.
     pub fn handle_timeout(&mut self, now: Moment) {
-        while let Some((at, whose)) = self.shared.wheel.first().filter(|(at, _)| *at <= now) {
+        while let Some((at, whose)) = self.shared.wheel.take_due(now) {
             match whose {
                 Whose::Client(id) => self.clients.handle_timeout(at, id, &mut self.shared),
                 Whose::Server(id) => self.servers.handle_timeout(at, id, &mut self.shared),

@@ -80,17 +80,18 @@ fn it_can_be_read_again() {
 fn a_to_cannot_write_our_headers() {
     for (to, ours) in [
         (
-            "<sip:100@192.0.2.2>;tag=a\nRoute: <sip:thief.example>",
-            "<sip:100@192.0.2.2>;tag=aRoute: <sip:thief.example>",
+            "\"a\nRoute: <sip:thief.example>\" <sip:100@192.0.2.2>;tag=a",
+            "\"a Route: <sip:thief.example>\" <sip:100@192.0.2.2>;tag=a",
         ),
-        ("<sip:100@192.0.2.2>;tag=a\rX: y", "<sip:100@192.0.2.2>;tag=aX: y"),
+        (
+            "<sip:100@192.0.2.2>;tag=a;x=\"\rX: y\"",
+            "<sip:100@192.0.2.2>;tag=a;x=\" X: y\"",
+        ),
         ("<sip:100@192.0.2.2>\r\n ;tag=a", "<sip:100@192.0.2.2> ;tag=a"),
     ] {
         let mut rig = invited();
-        if Message::parse(refusal(to).as_bytes()).is_ok() {
-            rig.response(&refusal(to));
-            rig.gives([sent(udp(), ACK.replace("{to}", ours))]);
-        }
+        rig.response(&refusal(to));
+        rig.gives([sent(udp(), ACK.replace("{to}", ours))]);
     }
 }
 

@@ -29,7 +29,7 @@ fn wait_in_steps(player: &mut Player, milliseconds: u64, by_timer: bool) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
 
     #[test]
     fn in_one_step_of_time_or_in_many_the_same_comes_out(steps in prop::collection::vec(step(6), 1..60)) {
@@ -78,7 +78,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 20, ..ProptestConfig::default() })]
 
     #[test]
     fn one_alone_and_beside_199_others_does_the_same(

@@ -7,7 +7,7 @@ mod transactions;
 use sip::{Message, Moment, Timers, Transactions};
 use transactions::{Request, at, request, udp};
 
-const MANY: usize = 10_000;
+const MANY: usize = 2_000;
 /// An INVITE of ours with its offer.
 const INVITE: usize = 1_100;
 

@@ -9,7 +9,7 @@ use transactions::{
 };
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
     fn both_do_the_same(steps in prop::collection::vec(step(6), 1..60)) {

@@ -1,35 +1,27 @@
 //! The ACK of a refusal, which belongs to the transaction of its INVITE.
 
-use crate::received::Message;
+use crate::{message::Method, received::Message, writer::Writer};
 
 /// Prints the ACK of a refusal whose `To` is given, from the INVITE as it was sent or from an earlier such ACK
 /// (RFC 3261 §17.1.1.3, for the credentials §22.1). Nothing when `sent` is not a request.
 pub(super) fn print(sent: &[u8], to: &str) -> Option<Vec<u8>> {
-    let message = Message::parse(sent).ok()?;
-    let via = message.header("Via")?;
-    let mut text = format!("ACK {} SIP/2.0\r\n", message.request_uri());
-    let mut line = |name: &str, value: &str| {
-        text.push_str(name);
-        text.push_str(": ");
-        // The `To` is a peer's: it must not begin a line of its own.
-        text.extend(value.chars().filter(|character| !character.is_control()));
-        text.push_str("\r\n");
-    };
-    line("Via", &via);
-    line("Max-Forwards", "70");
-    for route in message.headers("Route") {
-        line("Route", &route);
+    let invite = Message::parse(sent).ok()?;
+    let mut out = Vec::with_capacity(sent.len().min(1024));
+    let mut ack = Writer::request(&mut out, &Method::Ack, invite.request_uri());
+    ack.header("Via", invite.header("Via")?);
+    ack.header("Max-Forwards", 70);
+    for route in invite.headers("Route") {
+        ack.header("Route", route);
     }
-    line("From", &message.header("From")?);
-    line("To", to);
-    line("Call-ID", message.call_id());
-    line("CSeq", &format!("{} ACK", message.cseq().number));
+    ack.header("From", invite.header("From")?);
+    ack.copy_header("To", to.as_bytes());
+    ack.header("Call-ID", invite.call_id());
+    ack.header("CSeq", format_args!("{} ACK", invite.cseq().number));
     for name in ["Authorization", "Proxy-Authorization"] {
-        for credentials in message.headers(name) {
-            line(name, &credentials);
+        for credentials in invite.headers(name) {
+            ack.header(name, credentials);
         }
     }
-    line("Content-Length", "0");
-    text.push_str("\r\n");
-    Some(text.into_bytes())
+    ack.end(None);
+    Some(out)
 }

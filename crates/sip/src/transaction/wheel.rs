@@ -41,6 +41,12 @@ impl Wheel {
         }
     }
 
+    /// Takes off what stands first, when it is due by now.
+    pub(super) fn take_due(&mut self, now: Moment) -> Option<(Moment, Whose)> {
+        self.first().filter(|(at, _)| *at <= now)?;
+        self.0.pop_first()
+    }
+
     pub(super) fn first(&self) -> Option<(Moment, Whose)> {
         self.0.first().copied()
     }
