@@ -28,11 +28,16 @@ fn respond(transactions: &mut Transactions, now: Moment, response: &str) {
     while transactions.poll_transmit().is_some() {}
 }
 
-/// Bytes that `MANY` of them hold after `live`, each.
-fn each(mut live: impl FnMut(&mut Transactions, usize)) -> usize {
+/// Bytes that `MANY` of them hold after `live`.
+fn all(mut live: impl FnMut(&mut Transactions, usize)) -> usize {
     let mut transactions = Transactions::new(Timers::default());
     let used = allocation_counter::measure(|| (0..MANY).for_each(|number| live(&mut transactions, number)));
-    usize::try_from(used.bytes_current).unwrap() / MANY
+    usize::try_from(used.bytes_current).unwrap()
+}
+
+/// The same, each.
+fn each(live: impl FnMut(&mut Transactions, usize)) -> usize {
+    all(live) / MANY
 }
 
 #[test]
@@ -67,7 +72,7 @@ fn one_that_only_absorbs_holds_no_message() {
 
 #[test]
 fn one_that_is_over_holds_nothing() {
-    let left = each(|transactions, number| {
+    let left = all(|transactions, number| {
         let invite = nth("INVITE", number);
         let now = at(number as u64 * 40_000);
         send(transactions, now, &invite);
@@ -78,5 +83,6 @@ fn one_that_is_over_holds_nothing() {
         );
         transactions.handle_timeout(at(number as u64 * 40_000 + 39_999));
     });
-    assert_eq!(left, 0);
+    // The room that the queues and trees had for one.
+    assert!(left < 8 * 1024, "{left}");
 }
