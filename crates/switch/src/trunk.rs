@@ -8,7 +8,7 @@ use std::{net::IpAddr, time::Duration};
 
 use call::Silence;
 use dial::Reach;
-use sip::{CSeq, CallIdHeader, Message, Method, Moment, Path, Tx};
+use sip::{CSeq, CallIdHeader, Message, Method, Moment, Tx};
 
 use crate::{
     journal::CallKey,
@@ -335,26 +335,27 @@ impl Switch {
         true
     }
 
-    /// A datagram that went this way met nobody. Anybody on the way can say so, and of one datagram it is true only for the moment:
-    /// a call goes on trying. But a trunk that is being asked whether it is there is not.
-    pub fn refused(&mut self, path: Path) {
+    /// A datagram met nobody, and here is what was quoted of it. Anybody at all can say so: it is believed of an OPTIONS whose branch is
+    /// quoted, which only those on its way know. A call goes on trying, since it is true only for the moment; but a trunk that
+    /// is being asked whether it is there is not.
+    pub fn handle_refusal(&mut self, quoted: &[u8]) {
+        let is_quoted = |tx: &Tx| {
+            let branch = tx.branch.as_str().as_bytes();
+            quoted.windows(branch.len().max(1)).any(|part| part == branch)
+        };
+        let asked = |trunk: &Trunk| match &trunk.probe {
+            Probe::Asked { tx, .. } if is_quoted(tx) => Some(tx.clone()),
+            _ => None,
+        };
         for trunk in 0..self.trunks.len() {
-            let tended = &self.trunks[trunk];
-            let port = self.settings.trunks[trunk].first_hop.port;
-            let is_there = tended
-                .addresses
-                .iter()
-                .any(|found| path.remote == (found.remote, port).into());
-            if is_there && let Probe::Asked { tx, .. } = &tended.probe {
-                let tx = tx.clone();
-                self.transactions.stop(&tx);
-                // Once may be the moment of a restart: it is asked again before it is believed.
-                if std::mem::replace(&mut self.trunks[trunk].is_refused, true) {
-                    self.probed(trunk, Err(TrunkSilence::Unreachable("nobody listens there".to_owned())));
-                } else {
-                    self.trunks[trunk].probe = Probe::At(self.now + PAUSES[0]);
-                    self.schedule_trunk(trunk);
-                }
+            let Some(tx) = asked(&self.trunks[trunk]) else { continue };
+            self.transactions.stop(&tx);
+            // Once may be the moment of a restart: it is asked again before it is believed.
+            if std::mem::replace(&mut self.trunks[trunk].is_refused, true) {
+                self.probed(trunk, Err(TrunkSilence::Unreachable("nobody listens there".to_owned())));
+            } else {
+                self.trunks[trunk].probe = Probe::At(self.now + PAUSES[0]);
+                self.schedule_trunk(trunk);
             }
         }
     }

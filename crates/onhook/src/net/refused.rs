@@ -27,18 +27,16 @@ pub(super) fn listen(socket: &std::net::UdpSocket, is_ipv4: bool) -> io::Result<
 
 /// What stands first in the queue of what came back.
 pub(super) enum CameBack {
-    /// Nobody is there, or no way leads there.
-    Refused(SocketAddr),
+    /// Nobody is there, or no way leads there. So many bytes were quoted.
+    Refused(SocketAddr, usize),
     /// Something else, such as a hint that the way takes smaller packets.
     Other,
 }
 
-/// Takes one out of the queue; `None` when it is empty.
-pub(super) fn next(socket: &impl AsRawFd) -> Option<CameBack> {
+/// Takes one out of the queue, with what it quotes of the datagram; `None` when it is empty.
+pub(super) fn next(socket: &impl AsRawFd, quoted: &mut [u8]) -> Option<CameBack> {
     let mut control = nix::cmsg_space!(libc::sock_extended_err, libc::sockaddr_in6);
-    // Of the datagram itself nothing is wanted.
-    let mut payload = [0; 1];
-    let mut pieces = [IoSliceMut::new(&mut payload)];
+    let mut pieces = [IoSliceMut::new(quoted)];
     let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
     let came = loop {
         match recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut pieces, Some(&mut control), flags) {
@@ -58,7 +56,7 @@ pub(super) fn next(socket: &impl AsRawFd) -> Option<CameBack> {
         });
     let refused = error.is_some_and(|error| error.ee_errno != libc::EMSGSIZE as u32);
     Some(match came.address.as_ref().and_then(address) {
-        Some(remote) if refused => CameBack::Refused(remote),
+        Some(remote) if refused => CameBack::Refused(remote, came.bytes),
         _ => CameBack::Other,
     })
 }

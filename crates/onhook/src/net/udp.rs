@@ -45,7 +45,7 @@ pub struct Udp {
     sockets: Vec<Socket>,
     /// Which socket is read first in the next turn.
     first: usize,
-    refused: VecDeque<Path>,
+    refused: VecDeque<(Path, Vec<u8>)>,
     buffer: Box<[u8; ROOM]>,
 }
 
@@ -77,9 +77,10 @@ pub enum Arrival<'b> {
     Datagram(&'b [u8]),
     /// A datagram with more than [`LONGEST_MESSAGE`] bytes. The rest of it is gone.
     TooLong,
-    /// What was sent this way came back: nobody listens there, or no way leads there (ICMP). Anybody on the way can say
-    /// so, and of one datagram that is true only for the moment.
-    Refused,
+    /// What was sent this way came back: nobody listens there, or no way leads there (ICMP). Anybody at all can say so, from
+    /// anywhere, and of one datagram it is true only for the moment; so here is what was quoted of it from its first byte on: some 500
+    /// bytes as a rule, none where a router quotes no more than it must. Only who has seen it can quote what nobody guesses.
+    Refused(&'b [u8]),
 }
 
 /// Why something did not leave.
@@ -193,9 +194,9 @@ impl Udp {
     pub fn receive(&mut self, take: &mut dyn FnMut(Path, Arrival<'_>)) {
         let mut left = Self::A_TURN;
         while left > 0
-            && let Some(path) = self.refused.pop_front()
+            && let Some((path, quoted)) = self.refused.pop_front()
         {
-            take(path, Arrival::Refused);
+            take(path, Arrival::Refused(&quoted));
             left -= 1;
         }
         let count = self.sockets.len();
@@ -220,7 +221,7 @@ impl Udp {
         let mut sent = socket.socket.send_to(bytes, path.remote);
         for _ in 1..SENDINGS {
             // A socket fails of what came back before, whatever is sent now.
-            if sent.is_ok() || !socket.take_refusals(&mut self.refused) {
+            if sent.is_ok() || !socket.take_refusals(&mut self.refused, self.buffer.as_mut_slice()) {
                 break;
             }
             sent = socket.socket.send_to(bytes, path.remote);
@@ -268,8 +269,8 @@ impl Socket {
         let mut used = 0;
         while used < share && self.has_work() {
             if self.has_refusals {
-                if let Some(path) = self.refusal() {
-                    take(path, Arrival::Refused);
+                if let Some((path, length)) = self.refusal(buffer) {
+                    take(path, Arrival::Refused(&buffer[..length]));
                 }
             } else {
                 match self.socket.recv_from(buffer) {
@@ -298,12 +299,12 @@ impl Socket {
         }
     }
 
-    /// The next way that something came back; `None` when nothing is left.
+    /// The next way that something came back, and how much of it is quoted; `None` when nothing is left.
     #[cfg(target_os = "linux")]
-    fn refusal(&mut self) -> Option<Path> {
+    fn refusal(&mut self, quoted: &mut [u8]) -> Option<(Path, usize)> {
         for _ in 0..Udp::A_TURN {
-            match refused::next(&self.socket) {
-                Some(CameBack::Refused(remote)) => return Some(self.path(remote)),
+            match refused::next(&self.socket, quoted) {
+                Some(CameBack::Refused(remote, length)) => return Some((self.path(remote), length)),
                 Some(CameBack::Other) => {}
                 None => {
                     self.has_refusals = false;
@@ -315,19 +316,21 @@ impl Socket {
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn refusal(&mut self) -> Option<Path> {
+    fn refusal(&mut self, _quoted: &mut [u8]) -> Option<(Path, usize)> {
         self.has_refusals = false;
         None
     }
 
     /// Clears the socket of what came back, to be told later. False when there was nothing.
-    fn take_refusals(&mut self, refused: &mut VecDeque<Path>) -> bool {
+    fn take_refusals(&mut self, refused: &mut VecDeque<(Path, Vec<u8>)>, quoted: &mut [u8]) -> bool {
         let mut some = false;
         for _ in 0..Udp::A_TURN {
-            let Some(path) = self.refusal() else { break };
+            let Some((path, length)) = self.refusal(quoted) else {
+                break;
+            };
             some = true;
             if refused.len() < REFUSALS {
-                refused.push_back(path);
+                refused.push_back((path, quoted[..length].to_vec()));
             }
         }
         some

@@ -41,7 +41,8 @@ fn path(local: SocketAddr, remote: SocketAddr) -> Path {
 enum Came {
     Text(String),
     TooLong,
-    Refused,
+    /// What was quoted.
+    Refused(String),
 }
 
 fn a_turn(udp: &mut Udp) -> Vec<(Path, Came)> {
@@ -52,7 +53,7 @@ fn a_turn(udp: &mut Udp) -> Vec<(Path, Came)> {
             match arrival {
                 Arrival::Datagram(bytes) => Came::Text(String::from_utf8(bytes.to_vec()).unwrap()),
                 Arrival::TooLong => Came::TooLong,
-                Arrival::Refused => Came::Refused,
+                Arrival::Refused(quoted) => Came::Refused(String::from_utf8(quoted.to_vec()).unwrap()),
             },
         ));
     });
@@ -147,25 +148,35 @@ fn a_refusal_is_told_and_keeps_nothing_else_from_coming_or_going() {
         let (there, nowhere) = (path(local, peer.local_addr().unwrap()), path(local, gone));
 
         // The refusal has come when the first has been sent, and would be told to whoever sends next.
-        for _ in 0..3 {
-            udp.send(&nowhere, b"lost").unwrap();
+        for lost in ["1", "2", "3"] {
+            udp.send(&nowhere, lost.as_bytes()).unwrap();
         }
         udp.send(&there, b"found").unwrap();
         let mut found = [0; 16];
         let length = peer.recv(&mut found).unwrap();
         assert_eq!(&found[..length], b"found");
-        assert!(
-            receive(&mut udp, 3)
-                .iter()
-                .all(|came| *came == (nowhere, Came::Refused))
-        );
+        let refused = |quoted: &str| (nowhere, Came::Refused(quoted.to_owned()));
+        assert_eq!(receive(&mut udp, 3), ["1", "2", "3"].map(refused));
 
         udp.send(&nowhere, b"lost").unwrap();
         peer.send_to(b"ask", local).unwrap();
         let came = receive(&mut udp, 2);
-        assert!(came.contains(&(nowhere, Came::Refused)), "{came:?}");
+        assert!(came.contains(&refused("lost")), "{came:?}");
         assert!(came.contains(&(there, text("ask"))), "{came:?}");
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_refusal_quotes_the_beginning_of_what_was_sent() {
+    let (mut udp, _) = bind(&["udp:127.0.0.1:0"]);
+    let nowhere = path(udp.listening()[0].address, closed("127.0.0.1:0"));
+    let sent: String = (0..1000).map(|number| format!("{number};")).collect();
+    udp.send(&nowhere, sent.as_bytes()).unwrap();
+    let [(_, Came::Refused(quoted))] = &receive(&mut udp, 1)[..] else {
+        panic!()
+    };
+    assert!(quoted.len() > 400 && sent.starts_with(quoted.as_str()), "{quoted}");
 }
 
 #[test]

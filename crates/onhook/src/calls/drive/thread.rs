@@ -164,7 +164,7 @@ impl Driver {
         self.udp.receive(&mut |path, arrival| match arrival {
             Arrival::Datagram(bytes) => switch.handle_message(path, bytes),
             Arrival::TooLong => switch.handle_too_long(path),
-            Arrival::Refused => switch.refused(path),
+            Arrival::Refused(quoted) => switch.handle_refusal(quoted),
         });
     }
 
