@@ -27,7 +27,7 @@ DIAL_TEST = cargo test --locked --package onhook --test dial --config 'profile.d
 STRINGS ?= 10000000
 SEED ?= 1
 
-.PHONY: help setup check advisories test unit interop interop-baseline crash-test client-test loss-test demo bench sim dial-strings dial-vectors fuzz clean
+.PHONY: help setup check advisories test unit interop interop-baseline crash-test client-test speed loss-test demo bench sim dial-strings dial-vectors fuzz clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +75,11 @@ client-test: setup ## Clients that keep connections over a 401: count the reques
 	cargo test --workspace --locked --no-run --quiet # the same features as `unit`: nothing is built twice
 	REUSE_REQUESTS=$(REQUESTS) cargo test --locked --package onhook --test http_door reuse -- --nocapture
 	REUSE_REQUESTS=$(REQUESTS) $(INTEROP) --jobs 2 'curl/*' 'java/*'
+
+speed: ## How fast it is, and what a call costs it (SPEED_CALLS=2000 CLIENTS=8 ROUNDS=5 AGAINST=another-onhook)
+	@scripts/setup build
+	cargo build --locked --release --package onhook --package proving
+	$(PROVING) speed --calls $(or $(SPEED_CALLS),2000) --clients $(or $(CLIENTS),8) --rounds $(or $(ROUNDS),5) $(if $(AGAINST),--against $(AGAINST))
 
 loss-test: ## Hang up over a line that loses packets: count phones off-hook (CALLS=100000 REAL_CALLS=2000 SEED=1)
 	@scripts/setup build

@@ -6,6 +6,7 @@
 //! crash    kill it at any moment, start it again, count phones      server  the child process and its store
 //! loss     lose its packets, hang up, count phones                  client  EWS over one kept connection
 //! restart  kill it with many calls up, time its BYEs                phones  every phone, behind one bad line
+//! speed    how fast it is, and what a call costs it
 //! ```
 //!
 //! Tests of other rooms take `timing` from here, too: whether two things take the same time.
@@ -20,6 +21,7 @@ pub mod random;
 pub mod report;
 pub mod restart;
 pub mod server;
+pub mod speed;
 pub mod timing;
 
 use std::io;

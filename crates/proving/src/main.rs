@@ -1,9 +1,11 @@
-//! `proving crash`, `proving loss`, `proving restart`: see `make crash-test` and `make loss-test`.
+//! `proving crash`, `proving loss`, `proving restart`, `proving speed`: see `make crash-test`, `make loss-test` and `make speed`.
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
-use proving::{ProvingError, crash::CrashRun, loss::LossRun, phones::Quality, report::Report, restart::RestartRun};
+use proving::{
+    ProvingError, crash::CrashRun, loss::LossRun, phones::Quality, report::Report, restart::RestartRun, speed::SpeedRun,
+};
 
 /// Proves from outside that disconnected means disconnected
 #[derive(Parser)]
@@ -64,6 +66,21 @@ enum Command {
         /// Records of calls that ended long ago, in the store at the restart
         #[arg(long, default_value_t = 0)]
         old_records: u64,
+    },
+    /// Measure set-ups, queries, hang-ups and what a call costs
+    Speed {
+        /// Another program to take turns with
+        #[arg(long)]
+        against: Option<PathBuf>,
+        /// Calls that are held at the same time
+        #[arg(long, default_value_t = 2000)]
+        calls: u64,
+        /// EWS clients side by side
+        #[arg(long, default_value_t = 8)]
+        clients: u64,
+        /// How often each program has its turn
+        #[arg(long, default_value_t = 5)]
+        rounds: u64,
     },
 }
 
@@ -126,6 +143,22 @@ async fn prove(args: Args) -> Result<Report, ProvingError> {
                     duplicates,
                     delay: Duration::from_millis(delay),
                 },
+            };
+            run.run().await
+        }
+        Command::Speed {
+            against,
+            calls,
+            clients,
+            rounds,
+        } => {
+            let run = SpeedRun {
+                onhook,
+                against,
+                seed,
+                calls,
+                clients,
+                rounds,
             };
             run.run().await
         }

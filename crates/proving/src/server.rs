@@ -263,6 +263,12 @@ pub struct Serving {
 }
 
 impl Serving {
+    /// The server's process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id().unwrap_or_default()
+    }
+
     /// SIGKILL, and the end of the process awaited.
     ///
     /// # Errors

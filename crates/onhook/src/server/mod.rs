@@ -248,9 +248,9 @@ impl Server {
     }
 }
 
-/// Whether the switch runs the calls, which takes over from the old way step by step: `ONHOOK_CORE=switch`.
+/// Whether the switch runs the calls. The way before it is still there: `ONHOOK_CORE=library`.
 fn is_switched() -> bool {
-    std::env::var_os("ONHOOK_CORE").is_some_and(|core| core == "switch")
+    std::env::var_os("ONHOOK_CORE").is_none_or(|core| core != "library")
 }
 
 fn start_pacer() -> io::Result<Pacer> {
