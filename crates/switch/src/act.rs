@@ -79,6 +79,7 @@ impl Switch {
         if let Some(placing) = live.placing.take_if(|placing| placing.until <= now) {
             // Should the journal take it later, nothing is sent all the same.
             live.call.disconnect(now);
+            self.act(key);
             self.answer(placing.request, Answer::NotPlaced(PlaceRefusal::NotInTime));
         }
         self.flush(key);

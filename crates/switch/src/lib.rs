@@ -13,6 +13,7 @@
 
 mod act;
 mod admission;
+mod held;
 mod identity;
 mod information;
 pub mod journal;
@@ -20,6 +21,7 @@ mod live;
 mod messages;
 mod out_of_call;
 mod output;
+mod own_address;
 mod past;
 mod place;
 mod recovery;

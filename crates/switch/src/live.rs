@@ -7,10 +7,10 @@ use dial::{Hold, WallTime};
 use sip::Moment;
 
 use crate::{
+    held::Held,
     information::Information,
     journal::IdHash,
     output::{DisconnectRefusal, Patience},
-    ways::Held,
 };
 
 /// A call whose machine is still needed.
@@ -71,7 +71,7 @@ pub(crate) struct Disconnecting {
     /// How long the far end is waited for.
     confirm_until: Moment,
     /// How long the disk is.
-    disk_until: Moment,
+    pub(crate) disk_until: Moment,
 }
 
 impl Disconnecting {

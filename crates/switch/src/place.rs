@@ -1,6 +1,6 @@
 //! What the house asks for: place a call, end one, end all.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use call::{Call, Limits, Placement, Surroundings};
 use dial::{Grant, Permit};
@@ -227,14 +227,4 @@ fn placement(
         call_id,
         local_tag,
     }
-}
-
-/// The address that a `Local` speaks from, when it is one and not a name.
-pub(crate) fn ip_of(local: &call::Local) -> Option<IpAddr> {
-    let sent_by = local.via.rsplit(' ').next()?;
-    sent_by
-        .parse::<SocketAddr>()
-        .map(|address| address.ip())
-        .or_else(|_| sent_by.parse())
-        .ok()
 }

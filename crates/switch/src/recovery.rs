@@ -14,7 +14,7 @@ use crate::{
     information::Information,
     journal::{CallKey, Counted, IdHash, Leftover},
     live::{Disconnecting, Live, Row},
-    output::{Event, Known, Output},
+    output::{Answer, DisconnectRefusal, Event, Known, Output},
     past::Detail,
     switch::{Switch, Wake},
     turns::{Turn, Turns},
@@ -43,6 +43,8 @@ pub(crate) struct Recovery {
     uncounted: BTreeMap<CallKey, Intent>,
     /// Whose turn it is: they are taken up in the next turn of the switch, when it is written that they are.
     next: Vec<CallKey>,
+    /// Who comes next, out of turn.
+    hurried: Vec<CallKey>,
     /// Who wants one of those ended that wait.
     disconnecting: Vec<(CallKey, Disconnecting)>,
     /// What phones say of calls that wait: it is heard when these have been taken up.
@@ -173,47 +175,52 @@ impl Switch {
         limits.ring + limits.max_duration
     }
 
-    /// Ends leftovers, as many at a time as may be.
+    /// Ends leftovers, as many at a time as may be: those that were told to be taken up in the last turn.
     pub(crate) fn take_up_leftovers(&mut self) {
         let batch = std::mem::take(&mut self.recovery.next);
         if !batch.is_empty() {
             self.take_up_batch(batch);
         }
-        if self.recovery.retry_at.is_some_and(|at| at > self.now) {
-            return;
-        }
-        self.recovery.retry_at = None;
+        self.settle_leftovers();
+        let mut next = std::mem::take(&mut self.recovery.hurried);
         let t1 = self.settings.timers.t1;
-        if self.recovery.next.is_empty() {
-            let live = &self.live;
-            let is_up = |key| live.get(&key).is_some_and(|live| !live.call.is_drained());
-            let last = self.recovery.turns.last_of_all();
-            let batch = self.recovery.turns.take(t1, self.now, is_up);
-            if !batch.is_empty() && batch.first() == last.as_ref() {
-                self.tell(Event::LeftoverLast(batch[0]));
+        let is_pause = self.recovery.retry_at.is_some_and(|at| at > self.now);
+        if !is_pause {
+            self.recovery.retry_at = None;
+            if next.is_empty() {
+                next = self.next_batch(t1);
             }
-            self.recovery.next = batch;
         }
-        let due = if self.recovery.next.is_empty() {
-            self.recovery
-                .turns
-                .next(t1)
-                .into_iter()
+        let due = if next.is_empty() {
+            let turn = self.recovery.turns.next(t1).filter(|_| !is_pause);
+            let settle = self.recovery.disconnecting.iter();
+            turn.into_iter()
                 .chain(self.recovery.retry_at)
+                .chain(settle.map(|(_, disconnecting)| disconnecting.disk_until))
                 .min()
         } else {
-            let next = self.recovery.next.clone();
-            self.put(Output::TakingUp(next));
+            self.put(Output::TakingUp(next.clone()));
             Some(self.now)
         };
+        self.recovery.next = next;
         self.schedule.set(Wake::Recovery, due);
     }
 
+    fn next_batch(&mut self, t1: Duration) -> Vec<CallKey> {
+        let live = &self.live;
+        let is_up = |key| live.get(&key).is_some_and(|live| !live.call.is_drained());
+        let last = self.recovery.turns.last_of_all();
+        let batch = self.recovery.turns.take(t1, self.now, is_up);
+        if !batch.is_empty() && batch.first() == last.as_ref() {
+            self.tell(Event::LeftoverLast(batch[0]));
+        }
+        batch
+    }
+
     fn take_up_batch(&mut self, batch: Vec<CallKey>) {
-        let without_a_way = batch.iter().position(|key| {
+        for key in &batch {
             self.take_up(*key);
-            self.recovery.waiting.contains_key(key)
-        });
+        }
         for (key, disconnecting) in std::mem::take(&mut self.recovery.disconnecting) {
             if self.recovery.waiting.contains_key(&key) {
                 self.recovery.disconnecting.push((key, disconnecting));
@@ -224,20 +231,40 @@ impl Switch {
         for (path, bytes) in std::mem::take(&mut self.recovery.early) {
             self.handle_message(path, &bytes);
         }
-        if let Some(from) = without_a_way {
-            self.recovery.turns.again(batch[from..].iter().copied());
+        let without_a_way: Vec<CallKey> = batch
+            .iter()
+            .copied()
+            .filter(|key| self.recovery.waiting.contains_key(key))
+            .collect();
+        // While others get there, they are not waited for.
+        if without_a_way.len() == batch.len() {
             self.recovery.retry_at = Some(self.now + RETRY);
         }
+        self.recovery.turns.again(without_a_way);
         self.put(Output::TakenUp(batch));
+    }
+
+    /// Tells those who want one ended that waits, when they have waited for the disk long enough. It is ended all the same.
+    fn settle_leftovers(&mut self) {
+        let now = self.now;
+        let is_late = |(_, waiting): &(CallKey, Disconnecting)| waiting.disk_until <= now;
+        let (late, waiting) = std::mem::take(&mut self.recovery.disconnecting)
+            .into_iter()
+            .partition(is_late);
+        self.recovery.disconnecting = waiting;
+        let late: Vec<(CallKey, Disconnecting)> = late;
+        for (_, Disconnecting { request, .. }) in late {
+            self.answer(request, Answer::NotDisconnected(DisconnectRefusal::NotInTime));
+        }
     }
 
     /// Whether this call is a leftover that waits. Its phone speaks, or somebody asks for its end: it is taken up next. Of what the
     /// last two starts died, its turn comes when all others are down.
     pub(crate) fn is_left(&mut self, key: CallKey) -> bool {
         let is_left = self.recovery.waiting.contains_key(&key);
-        let Recovery { turns, next, .. } = &mut self.recovery;
-        if is_left && !turns.comes_last(key) && !next.contains(&key) && turns.hurry(key) {
-            next.push(key);
+        let Recovery { turns, hurried, .. } = &mut self.recovery;
+        if is_left && !turns.comes_last(key) && turns.hurry(key) {
+            hurried.push(key);
         }
         is_left
     }

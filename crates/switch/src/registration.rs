@@ -83,7 +83,11 @@ impl Registering {
 impl Switch {
     /// Withdraws what registrars know of us, and answers when they have said so, or soon after. No call may live any more.
     pub fn leave(&mut self, request: u64) {
-        self.leaving = Some((request, self.now + FAREWELL));
+        let until = self.now + FAREWELL;
+        if let Some((requests, _)) = &mut self.leaving {
+            return requests.push(request);
+        }
+        self.leaving = Some((vec![request], until));
         for trunk in 0..self.trunks.len() {
             let bound = |registering: &&mut Registering| registering.is_bound;
             if let Some(registering) = self.trunks[trunk].registering.as_mut().filter(bound) {
@@ -99,12 +103,13 @@ impl Switch {
     }
 
     pub(crate) fn left_when_all_have(&mut self) {
-        let Some((request, until)) = self.leaving else { return };
+        let Some((_, until)) = self.leaving else { return };
         let is_over = |registering: &Registering| matches!(registering.step, Step::Over);
         let trunks = self.trunks.iter();
         if until <= self.now || trunks.filter_map(|trunk| trunk.registering.as_ref()).all(is_over) {
-            self.leaving = None;
-            self.answer(request, Answer::Left);
+            for request in self.leaving.take().into_iter().flat_map(|(requests, _)| requests) {
+                self.answer(request, Answer::Left);
+            }
         }
     }
 
@@ -129,6 +134,7 @@ impl Switch {
         let registering = self.trunks[trunk].registering.as_ref();
         if registering.is_some_and(|registering| matches!(registering.step, Step::Waiting(_))) {
             self.register(trunk);
+            self.schedule_trunk(trunk);
         }
     }
 
@@ -149,7 +155,10 @@ impl Switch {
             return;
         };
         let Some((local, path)) = way else {
-            registering.step = Step::Waiting(until);
+            // From when it was first waited for: a name that is never found must not be waited for without end.
+            if !matches!(registering.step, Step::Waiting(_)) {
+                registering.step = Step::Waiting(until);
+            }
             return;
         };
         registering.cseq = registering.cseq.saturating_add(1);

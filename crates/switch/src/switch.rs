@@ -63,7 +63,7 @@ pub struct Switch {
     /// Who waits for the last call to end.
     pub(crate) ending: Vec<u64>,
     /// Who waits for registrars to let go of us, and until when.
-    pub(crate) leaving: Option<(u64, Moment)>,
+    pub(crate) leaving: Option<(Vec<u64>, Moment)>,
     last_key: CallKey,
     pub(crate) outputs: VecDeque<Output>,
 }
@@ -160,7 +160,7 @@ impl Switch {
             };
             (due, why)
         });
-        let leaving = self.leaving.map(|(_, until)| (until, "leaving"));
+        let leaving = self.leaving.as_ref().map(|(_, until)| (*until, "leaving"));
         own.into_iter()
             .chain(leaving)
             .chain(self.transactions.poll_timeout())
@@ -218,6 +218,7 @@ impl Switch {
         let Some(live) = self.live.remove(&key) else { return };
         self.by_call_id.remove(&live.call.record().dialog.call_id);
         self.leave_hosts(live.places);
+        self.ways.waiting.remove(&key);
         let past = Past {
             owner: live.owner,
             id: live.id,

@@ -128,11 +128,16 @@ impl Switch {
                 continue;
             }
             let found = self.addresses(host).unwrap_or_default();
-            if !found.is_empty() {
+            let is_found = !found.is_empty();
+            if is_found {
                 self.trunk_is_at(trunk, found);
             }
             if matches!(self.trunks[trunk].probe, Probe::Waiting { .. }) {
-                self.probe(trunk);
+                if is_found {
+                    self.probe(trunk);
+                } else if self.trunks[trunk].addresses.is_empty() {
+                    self.probed(trunk, Err(TrunkSilence::NoAddress));
+                }
             }
             self.register_when_found(trunk);
         }
@@ -217,8 +222,12 @@ impl Switch {
     fn probe(&mut self, trunk: usize) {
         let until = self.now + self.settings.timers.t1 * T1_TO_ANSWER;
         let host = self.settings.trunks[trunk].first_hop.host.clone();
-        // Looked at again while it is down, also when it is fresh: it may have moved.
-        self.addresses(&host);
+        // Looked at again while it is down, also when what is known is fresh: it may have moved, or be in the zone by now.
+        if self.trunks[trunk].is_up() {
+            self.addresses(&host);
+        } else {
+            self.ask_for_addresses(&host);
+        }
         if self.trunks[trunk].addresses.is_empty() {
             self.trunks[trunk].probe = Probe::Waiting { until };
             return self.schedule_trunk(trunk);
@@ -289,15 +298,17 @@ impl Switch {
         self.schedule_trunk(trunk);
     }
 
-    /// A connection that trunks wait for is open, or is not.
-    pub(crate) fn trunk_connection_failed(&mut self, _number: u64, why: &str) {
-        for trunk in 0..self.trunks.len() {
-            if matches!(self.trunks[trunk].probe, Probe::Waiting { .. })
-                && matches!(self.way_to_trunk(trunk), Way::None(_))
-            {
-                self.probed(trunk, Err(TrunkSilence::Unreachable(why.to_owned())));
-            }
+    /// A connection to this trunk cannot be had. With no other address to try it is down, whether or not it was being asked.
+    pub(crate) fn trunk_connection_failed(&mut self, trunk: usize, why: &str) {
+        let is_asking = match self.trunks[trunk].probe {
+            Probe::Waiting { .. } => true,
+            Probe::At(_) => self.trunks[trunk].is_up(),
+            Probe::Never | Probe::Asked { .. } => false,
+        };
+        if is_asking && matches!(self.way_to_trunk(trunk), Way::None(_)) {
+            self.probed(trunk, Err(TrunkSilence::Unreachable(why.to_owned())));
         }
+        self.register_when_found(trunk);
     }
 
     pub(crate) fn trunks_connected(&mut self) {
@@ -354,7 +365,8 @@ impl Switch {
             if std::mem::replace(&mut self.trunks[trunk].is_refused, true) {
                 self.probed(trunk, Err(TrunkSilence::Unreachable("nobody listens there".to_owned())));
             } else {
-                self.trunks[trunk].probe = Probe::At(self.now + PAUSES[0]);
+                let interval = self.settings.trunks[trunk].keepalive.unwrap_or(PAUSES[0]);
+                self.trunks[trunk].probe = Probe::At(self.now + PAUSES[0].min(interval));
                 self.schedule_trunk(trunk);
             }
         }

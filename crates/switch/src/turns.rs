@@ -130,12 +130,9 @@ impl Turns {
         self.lately.retain(|(other, _)| *other != key);
     }
 
-    /// These have to wait: there is no way to the phone of the first one.
-    pub(crate) fn again(&mut self, mut keys: impl DoubleEndedIterator<Item = Key>) {
-        self.waiting.extend(keys.next());
-        for key in keys.rev() {
-            self.waiting.push_front(key);
-        }
+    /// These have to wait behind the others: there is no way to their phones.
+    pub(crate) fn again(&mut self, keys: Vec<Key>) {
+        self.waiting.extend(keys);
     }
 
     pub(crate) fn is_full(&self) -> bool {

@@ -6,28 +6,24 @@
 //! for one holds up the requests of its own call behind it, and nobody else, and not for long.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
 
-use call::{Local, Silence};
-use sip::{Destination, Method, Moment, Outgoing, Path, Transport, Tx, uri};
+use sip::{Destination, Moment, Outgoing, Path, Transport, Tx};
 
 use crate::{
+    held::Waited,
     journal::CallKey,
     output::{Event, NotThere, Output},
-    place::ip_of,
     switch::{Switch, Wake},
-    window::T1_TO_WAIT,
 };
 
-/// How many hosts one call's requests may go to and still be heard from: its phone, its forks, a proxy or two.
-const PLACES: usize = 8;
-/// How many requests of one call wait; what is beyond could not be sent.
-const HELD: usize = 32;
 /// Names that are remembered at most.
 const NAMES: usize = 1024;
+/// Connections that are wanted, open, or have just failed, at most.
+const CONNECTIONS: usize = 1024;
 /// How old what is known of a name may be before it is looked up anew; it is used meanwhile.
 const STALE: Duration = Duration::from_secs(30);
 
@@ -39,36 +35,36 @@ pub struct Found {
     pub local: Option<IpAddr>,
 }
 
-/// A request of a call that is about to leave, or one that has left in an earlier process.
-#[derive(Clone, Debug)]
-pub(crate) struct Held {
-    outgoing: Outgoing,
-    leaves: bool,
-}
-
-impl Held {
-    /// Whether an INVITE leaves with it.
-    fn is_invite(&self) -> bool {
-        self.leaves && self.outgoing.tx.method == Method::Invite
-    }
-}
-
 /// What is known of ways, and who waits for one.
 #[derive(Default)]
 pub(crate) struct Ways {
     names: BTreeMap<String, Name>,
-    connections: BTreeMap<(Transport, SocketAddr), Connection>,
+    connections: BTreeMap<Towards, Connection>,
+    /// How many connections were ever wanted.
     wanted: u64,
-    /// Whose requests are out.
-    requests: BTreeMap<Tx, CallKey>,
-    waiting: BTreeSet<CallKey>,
+    /// Whose requests are out: as many as there are client transactions.
+    pub(crate) requests: BTreeMap<Tx, CallKey>,
+    /// Calls whose first request waits.
+    pub(crate) waiting: BTreeSet<CallKey>,
+    /// Calls whose INVITE may take a place in its window now.
+    pub(crate) turns: VecDeque<CallKey>,
+    pub(crate) is_taking_turns: bool,
+}
+
+/// What a connection leads to. Whom a certificate has to name depends on whose it is: a peer's connection is never a trunk's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Towards {
+    transport: Transport,
+    remote: SocketAddr,
+    trunk: Option<usize>,
 }
 
 struct Name {
     addresses: Vec<Found>,
     /// When that was; nothing before the first word.
     at: Option<Moment>,
-    is_asked: bool,
+    /// Since when it is being looked up.
+    asked_at: Option<Moment>,
 }
 
 enum Connection {
@@ -76,7 +72,7 @@ enum Connection {
         number: u64,
     },
     Open(Path),
-    /// It failed in the turn of this moment.
+    /// It failed at this moment, and is not tried again for a T1.
     Failed(Moment),
 }
 
@@ -104,7 +100,7 @@ impl Switch {
     /// What is known of a name now: none, when nobody has found it.
     pub fn found(&mut self, host: &str, addresses: &[Found]) {
         if let Some(name) = self.ways.names.get_mut(host) {
-            name.is_asked = false;
+            name.asked_at = None;
             // Nobody knows it now: what was known is still the best there is.
             if !addresses.is_empty() || name.at.is_none() {
                 name.addresses = addresses.to_vec();
@@ -117,8 +113,7 @@ impl Switch {
 
     /// The connection that was wanted under this number is open.
     pub fn connected(&mut self, number: u64, path: Path) {
-        let wanted = self.connection(number);
-        if let Some(connection) = wanted {
+        if let Some((_, connection)) = self.connection(number) {
             *connection = Connection::Open(path);
             self.schedule.set(Wake::Way(number), None);
             self.trunks_connected();
@@ -129,10 +124,12 @@ impl Switch {
     /// It cannot be opened.
     pub fn connect_failed(&mut self, number: u64, why: &str) {
         let now = self.now;
-        if let Some(connection) = self.connection(number) {
+        if let Some((towards, connection)) = self.connection(number) {
             *connection = Connection::Failed(now);
             self.schedule.set(Wake::Way(number), None);
-            self.trunk_connection_failed(number, why);
+            if let Some(trunk) = towards.trunk {
+                self.trunk_connection_failed(trunk, why);
+            }
             self.flush_all();
         }
     }
@@ -145,178 +142,45 @@ impl Switch {
         self.transactions_told();
     }
 
-    fn connection(&mut self, number: u64) -> Option<&mut Connection> {
-        let wanted = self.ways.connections.values_mut();
+    fn connection(&mut self, number: u64) -> Option<(Towards, &mut Connection)> {
+        let wanted = self.ways.connections.iter_mut();
         wanted
-            .into_iter()
-            .find(|connection| matches!(connection, Connection::Wanted { number: wanted } if *wanted == number))
+            .map(|(towards, connection)| (*towards, connection))
+            .find(|(_, connection)| matches!(connection, Connection::Wanted { number: wanted } if *wanted == number))
     }
 
-    /// Sends one request of a call, behind those that wait.
-    pub(crate) fn send(&mut self, key: CallKey, outgoing: Outgoing) {
-        self.hold(key, Held { outgoing, leaves: true });
-    }
-
-    /// Takes up an INVITE that an earlier process sent: nothing leaves, what comes back is matched.
-    pub(crate) fn resume(&mut self, key: CallKey, invite: Outgoing) {
-        let held = Held {
-            outgoing: invite,
-            leaves: false,
-        };
-        self.hold(key, held);
-    }
-
-    fn hold(&mut self, key: CallKey, held: Held) {
-        let Some(live) = self.live.get_mut(&key) else { return };
-        if live.held.len() >= HELD {
-            let (tx, now) = (held.outgoing.tx, self.now);
-            return live.call.handle_silence(&tx, Silence::Unreachable, now);
-        }
-        live.held.push_back(held);
-        self.flush(key);
-    }
-
-    /// Sends what waits, as far as it can go now.
-    pub(crate) fn flush(&mut self, key: CallKey) {
-        loop {
-            let Some(live) = self.live.get(&key) else { return };
-            let Some(held) = live.held.front().cloned() else { return };
-            let is_late = live.held_until.is_some_and(|until| until <= self.now);
-            // After a hang-up no INVITE leaves, also none that was ready to (promise 5).
-            let is_unwanted = held.is_invite() && live.call.record().wish.is_some();
-            let way = if is_unwanted {
-                Way::None(NotThere::Unwanted)
-            } else {
-                self.way(key, &held.outgoing, is_late)
-            };
-            let way = match way {
-                Way::Open(path) if held.is_invite() && !self.windows.enter(&path, &held.outgoing.tx, key) => {
-                    if is_late {
-                        Way::None(NotThere::NoTurn)
-                    } else {
-                        Way::Wait(self.settings.timers.t1 * T1_TO_WAIT)
-                    }
-                }
-                way => way,
-            };
-            match way {
-                Way::Open(path) => {
-                    self.unhold(key);
-                    self.transmit(key, path, held);
-                }
-                Way::Wait(most) => {
-                    self.ways.waiting.insert(key);
-                    let until = self.now + most;
-                    if let Some(live) = self.live.get_mut(&key) {
-                        live.held_until.get_or_insert(until);
-                    }
-                    return self.schedule_call(key);
-                }
-                Way::None(why) => {
-                    self.unhold(key);
-                    let next = self.windows.give_up(key);
-                    let now = self.now;
-                    if let Some(live) = self.live.get_mut(&key) {
-                        live.call.handle_silence(&held.outgoing.tx, Silence::Unreachable, now);
-                    }
-                    if why != NotThere::Unwanted {
-                        self.tell(Event::Unreachable { key, why: Some(why) });
-                    }
-                    self.take_turn(next);
-                }
-            }
-        }
-    }
-
-    /// Something has come back to an INVITE, or nothing will: another one may leave.
-    pub(crate) fn leave_window(&mut self, tx: &Tx) {
-        let next = self.windows.leave(tx);
-        self.take_turn(next);
-    }
-
-    fn take_turn(&mut self, next: Option<CallKey>) {
-        if let Some(next) = next {
-            self.flush(next);
-            self.act(next);
-        }
-    }
-
-    fn unhold(&mut self, key: CallKey) {
-        if let Some(live) = self.live.get_mut(&key) {
-            live.held.pop_front();
-            live.held_until = None;
-        }
-        self.ways.waiting.remove(&key);
-    }
-
-    fn flush_all(&mut self) {
-        let waiting: Vec<CallKey> = self.ways.waiting.iter().copied().collect();
-        for key in waiting {
-            self.flush(key);
-            self.act(key);
-        }
-    }
-
-    fn transmit(&mut self, key: CallKey, path: Path, held: Held) {
-        let place = path.remote.ip().to_canonical();
-        if let Some(live) = self.live.get_mut(&key)
-            && live.places.len() < PLACES
-            && !live.places.contains(&place)
-        {
-            live.places.push(place);
-            self.enter(place);
-        }
-        let is_invite = held.is_invite();
-        let Held { outgoing, leaves } = held;
-        let (tx, bytes) = (outgoing.tx, outgoing.text.into_bytes());
-        if tx.method == Method::Ack {
-            return self.put(Output::Transmit(sip::Transmit { path, bytes }));
-        }
-        self.ways.requests.insert(tx.clone(), key);
-        if !leaves {
-            return self.transactions.resume(self.now, path, tx, bytes);
-        }
-        if is_invite {
-            self.expect_trunk(key);
-        }
-        self.transactions.send(self.now, path, tx, bytes);
-        self.transmit_due();
-    }
-
-    pub(crate) fn stop(&mut self, key: CallKey, tx: &Tx) {
-        if let Some(live) = self.live.get_mut(&key) {
-            live.held.retain(|held| held.outgoing.tx != *tx);
-        }
-        self.leave_window(tx);
-        self.ways.requests.remove(tx);
-        self.transactions.stop(tx);
-    }
-
-    /// Where this request of a call goes. `is_late`: it has waited long enough, and goes to its trunk.
-    fn way(&mut self, key: CallKey, outgoing: &Outgoing, is_late: bool) -> Way {
+    /// Where this request of a call goes.
+    pub(crate) fn way(&mut self, key: CallKey, outgoing: &Outgoing, waited: Waited) -> Way {
         let Some(trunk) = self.live.get(&key).map(|live| live.trunk) else {
             return Way::None(NotThere::NoUri);
         };
+        let no_longer = |way| match way {
+            Way::Wait(_) if waited != Waited::Nothing => {
+                Way::None(NotThere::NoConnection(outgoing.destination.clone()))
+            }
+            way => way,
+        };
         if let Some(path) = outgoing.path {
             let host = self.settings.trunks[trunk].first_hop.host.clone();
-            return match self.way_to(path.transport, path.remote, (&host, Some(trunk))) {
-                Way::Wait(_) if is_late => Way::None(NotThere::NoConnection(path.remote.to_string())),
-                way => way,
-            };
+            return no_longer(self.way_to(path.transport, path.remote, (&host, Some(trunk))));
         }
         let wanted = match self.wanted(trunk, &outgoing.destination) {
-            Ok(None) => return self.way_to_trunk(trunk),
+            Ok(None) => return no_longer(self.way_to_trunk(trunk)),
+            Ok(Some(_)) if waited == Waited::ItsTrunk => return no_longer(self.way_to_trunk(trunk)),
             Ok(Some(wanted)) => self.way_within_reach(trunk, &wanted),
             Err(why) => Way::None(why),
         };
         match wanted {
             Way::Open(path) => Way::Open(path),
-            Way::Wait(most) if !is_late => Way::Wait(most),
+            Way::Wait(most) if waited == Waited::Nothing => Way::Wait(most),
             Way::Wait(_) => self.way_to_trunk(trunk),
             Way::None(why) => {
                 let trunk_name = self.settings.trunks[trunk].name.clone();
                 self.tell(Event::Redirected { trunk: trunk_name, why });
-                self.way_to_trunk(trunk)
+                match waited {
+                    Waited::ItsTrunk => no_longer(self.way_to_trunk(trunk)),
+                    Waited::Nothing | Waited::ItsPlace => self.way_to_trunk(trunk),
+                }
             }
         }
     }
@@ -340,8 +204,16 @@ impl Switch {
             Some(ip) => vec![ip],
             None => match self.addresses(&place.host) {
                 Some(found) => found.iter().map(|found| found.remote).collect(),
-                // No longer than its peer waits to hear more: the trunk knows the way, too.
-                None => return Way::Wait(self.settings.timers.t1),
+                // No longer than its peer waits to hear more: the trunk knows the way, too. All that wait for a name have waited
+                // for it since it is being looked up.
+                None => {
+                    let asked_at = self.ways.names.get(&place.host).and_then(|name| name.asked_at);
+                    let waited = self.now.since(asked_at.unwrap_or_default());
+                    return match self.settings.timers.t1.saturating_sub(waited) {
+                        Duration::ZERO => Way::None(NotThere::NotFound(place.host.clone())),
+                        left => Way::Wait(left),
+                    };
+                }
             },
         };
         if addresses.is_empty() {
@@ -351,6 +223,13 @@ impl Switch {
         let permitted: Vec<IpAddr> = addresses.into_iter().filter(|ip| reach.permits(*ip)).collect();
         if permitted.is_empty() {
             return Way::None(NotThere::BeyondReach(place.host.clone()));
+        }
+        // What leads to the trunk itself is the trunk's own connection: its certificate names the trunk, whatever the peer says.
+        let first_hop = self.settings.trunks[trunk].first_hop.clone();
+        let is_trunks = |ip: &IpAddr| self.trunks[trunk].addresses.iter().any(|found| found.remote == *ip);
+        if (place.transport, place.port) == (first_hop.transport, first_hop.port) && permitted.iter().any(is_trunks) {
+            let own: Vec<IpAddr> = permitted.into_iter().filter(is_trunks).collect();
+            return self.first_way(&first_hop, &own, Some(trunk));
         }
         self.first_way(place, &permitted, None)
     }
@@ -388,18 +267,26 @@ impl Switch {
                 None => Way::None(NotThere::NoListener(remote.ip().to_string())),
             };
         }
-        match self.ways.connections.get(&(transport, remote)) {
+        let towards = Towards {
+            transport,
+            remote,
+            trunk,
+        };
+        let (now, t1) = (self.now, self.settings.timers.t1);
+        let connections = &mut self.ways.connections;
+        connections.retain(|_, connection| !matches!(connection, Connection::Failed(at) if *at + t1 <= now));
+        match connections.get(&towards) {
             Some(Connection::Open(path)) => return Way::Open(*path),
             Some(Connection::Wanted { .. }) => return Way::Wait(self.settings.connect_limit),
-            Some(Connection::Failed(at)) if *at == self.now => {
+            Some(Connection::Failed(_)) => return Way::None(NotThere::NoConnection(remote.to_string())),
+            None if connections.len() >= CONNECTIONS => {
                 return Way::None(NotThere::NoConnection(remote.to_string()));
             }
-            Some(Connection::Failed(_)) | None => {}
+            None => {}
         }
         self.ways.wanted += 1;
         let number = self.ways.wanted;
-        let wanted = Connection::Wanted { number };
-        self.ways.connections.insert((transport, remote), wanted);
+        connections.insert(towards, Connection::Wanted { number });
         self.schedule
             .set(Wake::Way(number), Some(self.now + self.settings.connect_limit));
         self.put(Output::Connect {
@@ -417,14 +304,6 @@ impl Switch {
         self.connect_failed(number, "it takes too long");
     }
 
-    fn listener_towards(&self, transport: Transport, peer: IpAddr) -> Option<SocketAddr> {
-        let listeners = self.settings.listeners.iter();
-        let mut addresses = listeners
-            .filter(|listener| listener.transport == transport)
-            .map(|listener| listener.address);
-        addresses.find(|address| address.is_ipv4() == peer.is_ipv4())
-    }
-
     /// What is known of a name, however old; nothing when it is being asked for the first time.
     pub(crate) fn addresses(&mut self, host: &str) -> Option<Vec<Found>> {
         let now = self.now;
@@ -438,14 +317,25 @@ impl Switch {
         let name = self.ways.names.entry(host.to_owned()).or_insert(Name {
             addresses: Vec::new(),
             at: None,
-            is_asked: false,
+            asked_at: None,
         });
         let is_fresh = name.at.is_some_and(|at| now.since(at) < STALE);
         let known = name.at.map(|_| name.addresses.clone());
-        if !is_fresh && !std::mem::replace(&mut name.is_asked, true) {
-            self.put(Output::Resolve(host.to_owned()));
+        if !is_fresh {
+            self.ask_for_addresses(host);
         }
         known
+    }
+
+    /// Looks a name up, however fresh what is known of it.
+    pub(crate) fn ask_for_addresses(&mut self, host: &str) {
+        let now = self.now;
+        if let Some(name) = self.ways.names.get_mut(host)
+            && name.asked_at.is_none()
+        {
+            name.asked_at = Some(now);
+            self.put(Output::Resolve(host.to_owned()));
+        }
     }
 
     /// The path that a trunk's INVITE takes, as far as it is known before it leaves: of a stream without our own end.
@@ -463,7 +353,21 @@ impl Switch {
                 })
             });
         }
-        let remote = addresses.next()?;
+        // The one that a connection leads to; one that has just failed only when there is no other.
+        let state = |remote: &IpAddr| {
+            let remote = SocketAddr::new(*remote, port);
+            let trunk = Some(trunk);
+            match self.ways.connections.get(&Towards {
+                transport,
+                remote,
+                trunk,
+            }) {
+                Some(Connection::Open(_)) => 0,
+                Some(Connection::Wanted { .. }) | None => 1,
+                Some(Connection::Failed(_)) => 2,
+            }
+        };
+        let remote = addresses.min_by_key(state)?;
         let own: IpAddr = if remote.is_ipv4() {
             std::net::Ipv4Addr::UNSPECIFIED.into()
         } else {
@@ -473,50 +377,6 @@ impl Switch {
             transport,
             local: (own, 0).into(),
             remote: (remote, port).into(),
-        })
-    }
-
-    /// What goes into Via and Contact of requests that leave by this trunk; nothing while we do not know where it is.
-    pub(crate) fn local(&self, trunk: usize) -> Option<Local> {
-        let transport = self.settings.trunks[trunk].first_hop.transport;
-        let sent_by = self.trunks[trunk]
-            .addresses
-            .iter()
-            .find_map(|found| self.sent_by(transport, *found))?;
-        let contact = format!("sip:onhook@{sent_by}");
-        Some(Local {
-            via: format!("{} {sent_by}", transport.sent_protocol()),
-            contact: uri::with_transport(&contact, transport.as_str()),
-            transport: transport.as_str().to_owned(),
-        })
-    }
-
-    /// Our own address towards this trunk.
-    pub(crate) fn local_ip(&self, trunk: usize) -> Option<IpAddr> {
-        self.local(trunk).as_ref().and_then(ip_of)
-    }
-
-    /// Host and port to give to a peer for what it sends us by `transport`. Without a `tls:` listener the port is left
-    /// out: such a peer has to send down the connection that we opened (RFC 5923), which registrars and SBCs do.
-    fn sent_by(&self, transport: Transport, peer: Found) -> Option<String> {
-        let (address, port) = match self.listener_towards(transport, peer.remote) {
-            Some(listener) => (listener.ip(), Some(listener.port())),
-            None if transport == Transport::Tls => {
-                let mut listeners = self.settings.listeners.iter().map(|listener| listener.address.ip());
-                (listeners.find(|ip| ip.is_ipv4() == peer.remote.is_ipv4())?, None)
-            }
-            None => return None,
-        };
-        let host = match self.settings.external_address {
-            Some(external) => external,
-            None if address.is_unspecified() => peer.local?,
-            None => address,
-        };
-        Some(match (host, port) {
-            (IpAddr::V6(host), Some(port)) => format!("[{host}]:{port}"),
-            (IpAddr::V6(host), None) => format!("[{host}]"),
-            (IpAddr::V4(host), Some(port)) => format!("{host}:{port}"),
-            (IpAddr::V4(host), None) => host.to_string(),
         })
     }
 }

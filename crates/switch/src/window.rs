@@ -63,6 +63,13 @@ impl Windows {
         self.next_of(hop)
     }
 
+    /// Who is the first to wait for a place there, if one is free.
+    pub(crate) fn next(&self, path: &Path) -> Option<CallKey> {
+        let window = self.of_hop.get(&(path.transport, path.remote))?;
+        let is_free = window.unanswered.len() < UNANSWERED;
+        window.waiting.front().copied().filter(|_| is_free)
+    }
+
     fn next_of(&mut self, hop: (Transport, SocketAddr)) -> Option<CallKey> {
         let window = self.of_hop.get(&hop)?;
         if window.unanswered.is_empty() && window.waiting.is_empty() {

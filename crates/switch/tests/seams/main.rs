@@ -1,0 +1,7 @@
+//! The switch at its own seams: what goes into a turn, and exactly what comes out of it.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+mod order;
+mod path;
+mod rig;
+mod window;

@@ -1,0 +1,371 @@
+//! Which way a request takes, and what it waits for (RFC 3261 §9.1, §17.1.1.3, §18.2.2).
+
+use std::time::Duration;
+
+use sip::{Transport, digest::Credentials};
+use switch::{Event, NotThere, Settings};
+
+use crate::rig::{
+    CONNECT_LIMIT, PHONE, Rig, T1, TRUNK, answer, answer_with, found, from_phone, path, settings, settings_tcp, tcp,
+    trunk, udp,
+};
+
+const MS: Duration = Duration::from_millis(1);
+
+/// One trunk that is a name.
+fn named() -> Settings {
+    Settings {
+        trunks: vec![trunk("pbx", "sip:pbx.example")],
+        ..settings()
+    }
+}
+
+fn named_at(address: &str) -> Rig {
+    let mut rig = Rig::with(named());
+    rig.turn(|switch| switch.found("pbx.example", &[found(address)]));
+    rig
+}
+
+/// A call that is up, whose phone has answered with these headers.
+fn up_with(rig: &mut Rig, headers: &[&str]) -> Vec<String> {
+    let invite = rig.invited(1);
+    rig.hear(invite.path, &answer_with(&invite, 200, "phone", headers));
+    rig.durable()
+}
+
+#[test]
+fn a_cancel_goes_where_its_invite_went_though_the_name_leads_elsewhere_since() {
+    let mut rig = named_at("192.0.2.5");
+    let invite = rig.invited(1);
+    rig.trunk_says(&answer(&invite, 180));
+    rig.turn(|switch| switch.found("pbx.example", &[found("192.0.2.7")]));
+    rig.disconnect(2, 1);
+    assert_eq!(rig.last("CANCEL").path, udp(TRUNK));
+    let refusal = answer(&invite, 487);
+    assert!(
+        rig.trunk_says(&refusal).contains(&"ACK".to_owned()),
+        "and so does the ACK of the refusal"
+    );
+    assert_eq!(rig.trunk_says(&refusal), ["ACK"], "each time");
+    rig.invited(3);
+    assert_eq!(rig.last("INVITE").path, udp("192.0.2.7:5060"));
+}
+
+#[test]
+fn an_invite_is_repeated_where_it_went_first() {
+    let mut rig = named_at("192.0.2.5");
+    let invite = rig.invited(1);
+    rig.turn(|switch| switch.found("pbx.example", &[found("192.0.2.7")]));
+    rig.pass(T1 * 7);
+    assert_eq!(rig.count("INVITE"), 4);
+    assert!(rig.sent.iter().all(|sent| *sent == invite));
+}
+
+#[test]
+fn after_a_crash_too_a_cancel_goes_where_the_invite_went() {
+    let mut rig = named_at("192.0.2.5");
+    let invite = rig.invited(1);
+    let mut next = rig.crash(named());
+    next.turn(|switch| switch.found("pbx.example", &[found("192.0.2.7")]));
+    next.pass(Duration::from_secs(1));
+    let cancel = next.last("CANCEL");
+    assert_eq!(cancel.path, udp(TRUNK));
+    assert_eq!(cancel.header("Via"), invite.header("Via"));
+    next.trunk_says(&answer(&invite, 487));
+    assert_eq!(next.last("ACK").path, udp(TRUNK));
+}
+
+#[test]
+fn what_a_peer_names_is_gone_to_within_the_trunks_reach() {
+    let mut rig = Rig::new();
+    let words = up_with(&mut rig, &["Contact: <sip:phone@192.0.2.9>"]);
+    assert_eq!(words, ["ACK > 192.0.2.9:5060", "sound starts"]);
+    assert!(!rig.has(|event| matches!(event, Event::Redirected { .. })));
+}
+
+#[test]
+fn what_a_peer_names_beyond_its_trunks_reach_goes_to_the_trunk() {
+    for headers in [
+        &["Contact: <sip:phone@127.0.0.1>"][..],
+        &["Contact: <sip:phone@10.0.0.1>"],
+        &["Contact: <sip:phone@[fe80::1]>"],
+        &["Contact: <sip:phone@255.255.255.255>"],
+        &["Contact: <sip:phone@0.0.0.0>"],
+        &["Contact: <sip:phone@[::ffff:127.0.0.1]>"],
+        &["Contact: <tel:+491712345678>"],
+        &["Contact: <sip:phone@192.0.2.9;transport=ws>"],
+        &["Contact: nonsense"],
+        &["Contact: <sip:phone@192.0.2.9:99999>"],
+        &["Contact: <sip:p@192.0.2.9>", "Record-Route: <sip:127.0.0.1;lr>"],
+        &[
+            "Contact: <sip:p@192.0.2.9>",
+            "Record-Route: <sip:192.0.2.5;lr>",
+            "Record-Route: <sip:169.254.1.1;lr>",
+        ],
+        // A strict router stands in the Request-URI.
+        &["Contact: <sip:p@192.0.2.9>", "Record-Route: <sip:10.1.1.1>"],
+        // By TCP there is no listener that it could answer to; the way there is a connection.
+        &["Contact: <sip:phone@10.0.0.1;transport=tcp>"],
+    ] {
+        let mut rig = Rig::new();
+        let words = up_with(&mut rig, headers);
+        assert_eq!(words.first().map(String::as_str), Some("ACK"), "{headers:?}");
+        rig.disconnect(2, 1);
+        assert_eq!(rig.last("BYE").path, udp(TRUNK), "{headers:?}");
+        assert_eq!(rig.connects, [], "{headers:?}");
+    }
+}
+
+#[test]
+fn a_route_header_of_a_request_chooses_nothing() {
+    let mut rig = Rig::new();
+    let invite = rig.up(1);
+    let bye = from_phone(&invite, "BYE", 1).replacen("Max-Forwards", "Route: <sip:127.0.0.1;lr>\r\nMax-Forwards", 1);
+    rig.trunk_says(&bye);
+    assert_eq!(rig.last("SIP/2.0 200").path, udp(TRUNK));
+}
+
+#[test]
+fn a_host_name_that_leads_beyond_the_reach_goes_to_the_trunk() {
+    let mut rig = Rig::new();
+    let words = up_with(&mut rig, &["Contact: <sip:phone@inside.example>"]);
+    assert_eq!(words, ["resolve inside.example", "sound starts"]);
+    let words = rig.turn(|switch| switch.found("inside.example", &[found("10.0.0.1"), found("127.0.0.1")]));
+    assert_eq!(words, ["ACK"]);
+    assert!(rig.has(|event| matches!(
+        event,
+        Event::Redirected {
+            why: NotThere::BeyondReach(_),
+            ..
+        }
+    )));
+}
+
+#[test]
+fn of_a_names_addresses_only_those_within_reach_count() {
+    let mut rig = Rig::new();
+    up_with(&mut rig, &["Contact: <sip:phone@both.example>"]);
+    let words = rig.turn(|switch| switch.found("both.example", &[found("10.0.0.1"), found("192.0.2.9")]));
+    assert_eq!(words, ["ACK > 192.0.2.9:5060"]);
+}
+
+#[test]
+fn a_name_that_is_not_found_goes_to_the_trunk() {
+    let mut rig = Rig::new();
+    up_with(&mut rig, &["Contact: <sip:phone@nowhere.example>"]);
+    assert_eq!(rig.turn(|switch| switch.found("nowhere.example", &[])), ["ACK"]);
+}
+
+#[test]
+fn a_name_that_nobody_answers_for_holds_back_only_its_own_call_and_for_one_t1() {
+    let mut rig = Rig::new();
+    up_with(&mut rig, &["Contact: <sip:phone@slow.example>"]);
+    assert_eq!(
+        rig.disconnect(2, 1),
+        ["sound stops", "journal wish"],
+        "the BYE waits behind its ACK"
+    );
+    rig.invited(3);
+    assert_eq!(rig.count("INVITE"), 2);
+    assert_eq!(rig.pass(T1 - MS), [""; 0]);
+    let mut words = rig.pass(MS);
+    words.retain(|word| word != "INVITE");
+    assert_eq!(words, ["ACK", "BYE"]);
+}
+
+#[test]
+fn what_was_known_of_a_name_is_used_while_nobody_answers() {
+    let mut rig = named_at("192.0.2.5");
+    rig.pass(Duration::from_secs(60));
+    rig.place(1);
+    let words = rig.durable();
+    assert_eq!(words, ["INVITE", "answer 1: placed"]);
+    rig.turn(|switch| switch.found("pbx.example", &[]));
+    rig.invited(2);
+    assert_eq!(rig.last("INVITE").path, udp(TRUNK));
+}
+
+#[test]
+fn a_call_over_tls_is_never_told_in_clear() {
+    let mut settings = settings();
+    settings.trunks = vec![trunk("pbx", "sip:192.0.2.5:5061;transport=tls")];
+    let mut rig = Rig::with(settings);
+    rig.turn(|switch| switch.found("192.0.2.5", &[found("192.0.2.5")]));
+    rig.place(1);
+    assert_eq!(rig.durable(), ["connect 192.0.2.5:5061", "answer 1: placed"]);
+    let way = path(Transport::Tls, "192.0.2.1:40000", "192.0.2.5:5061");
+    rig.turn(|switch| switch.connected(1, way));
+    let invite = rig.last("INVITE");
+    let contact = "Contact: <sip:phone@192.0.2.9;transport=udp>";
+    rig.hear(way, &answer_with(&invite, 200, "phone", &[contact]));
+    rig.durable();
+    assert_eq!(rig.last("ACK").path, way);
+    rig.disconnect(2, 1);
+    assert_eq!(rig.last("BYE").path, way);
+    assert!(rig.sent.iter().all(|sent| sent.path.transport == Transport::Tls));
+}
+
+#[test]
+fn a_peer_that_names_the_trunk_itself_gets_the_trunks_own_connection() {
+    let mut settings = settings();
+    settings.trunks = vec![trunk("pbx", "sip:pbx.example:5061;transport=tls")];
+    let mut rig = Rig::with(settings);
+    rig.turn(|switch| switch.found("pbx.example", &[found("192.0.2.5")]));
+    rig.place(1);
+    assert_eq!(rig.durable()[0], "connect 192.0.2.5:5061 as pbx.example");
+    let way = path(Transport::Tls, "192.0.2.1:40000", "192.0.2.5:5061");
+    rig.turn(|switch| switch.connected(1, way));
+    let invite = rig.last("INVITE");
+    rig.hear(
+        way,
+        &answer_with(&invite, 200, "phone", &["Contact: <sips:phone@192.0.2.5>"]),
+    );
+    assert_eq!(
+        rig.durable(),
+        ["ACK", "sound starts"].map(|word| word.replace("ACK", "ACK > 192.0.2.5:5061"))
+    );
+    rig.turn(|switch| switch.closed(way));
+    let words = rig.disconnect(2, 1);
+    // No certificate names an address: it is asked for by the name that is configured.
+    assert!(
+        words.contains(&"connect 192.0.2.5:5061 as pbx.example".to_owned()),
+        "{words:?}"
+    );
+}
+
+#[test]
+fn requests_of_a_call_leave_in_order_once_their_connection_is_there() {
+    let mut rig = Rig::tcp();
+    rig.turn(|switch| switch.found("192.0.2.5", &[found("192.0.2.5")]));
+    rig.place(1);
+    assert_eq!(rig.durable(), ["connect 192.0.2.5:5060", "answer 1: placed"]);
+    rig.place(2);
+    assert_eq!(rig.durable(), ["answer 2: placed"], "one connection for all");
+    assert_eq!(rig.turn(|switch| switch.connected(1, tcp())), ["INVITE", "INVITE"]);
+    let invite = rig.sent[0].clone();
+    let contact = "Contact: <sip:phone@192.0.2.5;transport=tcp>";
+    rig.hear(tcp(), &answer_with(&invite, 200, "phone", &[contact]));
+    rig.turn(|switch| switch.closed(tcp()));
+    rig.durable();
+    rig.disconnect(3, 1);
+    assert_eq!((rig.count("ACK"), rig.count("BYE")), (0, 0));
+    assert_eq!(rig.turn(|switch| switch.connected(2, tcp()))[..2], ["ACK", "BYE"]);
+}
+
+#[test]
+fn a_connection_that_does_not_come_about_ends_its_calls_at_once() {
+    let mut rig = Rig::tcp();
+    rig.invited_not(1);
+    let words = rig.turn(|switch| switch.connect_failed(1, "refused"));
+    assert_eq!(words, ["sound stops", "Disconnected", "journal end"]);
+    assert_eq!(rig.sent, []);
+    assert_eq!(rig.connects.len(), 1);
+}
+
+#[test]
+fn a_connection_that_takes_too_long_ends_its_calls_and_its_byes_are_tried_again() {
+    let mut rig = Rig::tcp();
+    rig.invited_not(1);
+    rig.turn(|switch| switch.connected(1, tcp()));
+    let invite = rig.last("INVITE");
+    let contact = "Contact: <sip:phone@192.0.2.5;transport=tcp>";
+    rig.hear(tcp(), &answer_with(&invite, 200, "phone", &[contact]));
+    rig.durable();
+    rig.turn(|switch| switch.closed(tcp()));
+    rig.disconnect(2, 1);
+    rig.durable();
+    // Nobody says a word about the connection that is wanted now, and not about those that are wanted later.
+    rig.pass(CONNECT_LIMIT * 3);
+    assert!(rig.connects.len() >= 3, "{:?}", rig.connects);
+    let (number, _) = *rig.connects.last().unwrap();
+    rig.pass(T1 * 8);
+    let (number, _) = *rig
+        .connects
+        .last()
+        .filter(|(last, _)| *last > number)
+        .unwrap_or(&(number, TRUNK.parse().unwrap()));
+    let words = rig.turn(|switch| switch.connected(number, tcp()));
+    assert!(
+        words.iter().any(|word| word == "BYE") || rig.count("BYE") > 0,
+        "{words:?}"
+    );
+    rig.rest(Duration::from_secs(300));
+}
+
+#[test]
+fn a_trunk_with_two_addresses_that_refuse_is_not_dialled_without_a_pause() {
+    let mut settings = settings_tcp();
+    settings.trunks[0] = trunk("pbx", "sip:pbx.example;transport=tcp");
+    settings.trunks[0].keepalive = Some(Duration::from_secs(30));
+    let mut rig = Rig::with(settings);
+    rig.turn(|switch| switch.found("pbx.example", &[found("192.0.2.5"), found("192.0.2.7")]));
+    for number in 1..100 {
+        rig.pass(MS);
+        if rig.connects.iter().any(|(wanted, _)| *wanted == number) {
+            rig.turn(|switch| switch.connect_failed(number, "refused"));
+        }
+    }
+    assert_eq!(rig.connects.len(), 2);
+    assert!(rig.has(|event| matches!(event, Event::TrunkDown { .. })));
+}
+
+#[test]
+fn a_call_takes_the_address_of_its_trunk_that_a_connection_leads_to() {
+    let mut settings = settings_tcp();
+    settings.trunks[0] = trunk("pbx", "sip:pbx.example;transport=tcp");
+    settings.trunks[0].keepalive = Some(Duration::from_secs(30));
+    let mut rig = Rig::with(settings);
+    rig.turn(|switch| switch.found("pbx.example", &[found("192.0.2.7"), found("192.0.2.5")]));
+    rig.turn(|switch| switch.connect_failed(1, "no route"));
+    assert_eq!(rig.turn(|switch| switch.connected(2, tcp())), ["OPTIONS"]);
+    let options = rig.last("OPTIONS");
+    rig.hear(tcp(), &answer(&options, 200));
+    rig.pass(Duration::from_secs(5));
+    rig.invited(1);
+    assert_eq!(rig.last("INVITE").path, tcp());
+}
+
+#[test]
+fn a_hang_up_while_the_invite_waits_for_its_connection_is_confirmed_at_once() {
+    let mut rig = Rig::tcp();
+    rig.invited_not(1);
+    let words = rig.disconnect(2, 1);
+    assert_eq!(words, ["sound stops", "Disconnected", "journal wish end"]);
+    assert_eq!(rig.durable(), ["answer 2: disconnected"]);
+    rig.turn(|switch| switch.connected(1, tcp()));
+    rig.rest(Duration::from_secs(300));
+    assert_eq!(rig.sent, []);
+}
+
+#[test]
+fn an_invite_with_a_password_goes_the_same_way() {
+    let mut settings = named();
+    settings.trunks[0].credentials = Some(Credentials {
+        username: "onhook".to_owned(),
+        password: "secret".to_owned(),
+    });
+    let mut rig = Rig::with(settings);
+    rig.turn(|switch| switch.found("pbx.example", &[found("192.0.2.5")]));
+    let invite = rig.invited(1);
+    rig.turn(|switch| switch.found("pbx.example", &[found("192.0.2.7")]));
+    let challenge = "WWW-Authenticate: Digest realm=\"pbx\", nonce=\"1\", algorithm=MD5";
+    let words = rig.trunk_says(&answer_with(&invite, 401, "pbx", &[challenge]));
+    assert_eq!(words, ["ACK", "journal intent"]);
+    assert_eq!(rig.durable(), ["INVITE"], "and not before its intent is durable");
+    assert_eq!(rig.last("INVITE").path, udp(TRUNK));
+    assert!(rig.last("INVITE").text.contains("Authorization: Digest"));
+}
+
+#[test]
+fn a_place_of_a_live_call_may_speak_until_it_is_over() {
+    let mut rig = Rig::new();
+    up_with(&mut rig, &["Contact: <sip:phone@192.0.2.9>"]);
+    let phone = PHONE.parse::<std::net::SocketAddr>().unwrap().ip();
+    assert!(rig.switch.knows(phone));
+    rig.disconnect(2, 1);
+    let bye = rig.last("BYE");
+    assert_eq!(bye.path, udp(PHONE));
+    rig.hear(bye.path, &answer(&bye, 200));
+    rig.rest(Duration::from_secs(300));
+    assert!(!rig.switch.knows(phone));
+}
