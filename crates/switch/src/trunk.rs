@@ -172,7 +172,14 @@ impl Switch {
             }
         }
         match &self.trunks[trunk].probe {
-            Probe::At(at) if *at <= now => self.probe(trunk),
+            Probe::At(at) if *at <= now => {
+                if !self.trunks[trunk].is_up() {
+                    // However fresh what is known is: it may have moved, or be in the zone by now.
+                    let host = self.settings.trunks[trunk].first_hop.host.clone();
+                    self.ask_for_addresses(&host);
+                }
+                self.probe(trunk);
+            }
             Probe::Waiting { until } if *until <= now => {
                 let why = if self.trunks[trunk].addresses.is_empty() {
                     TrunkSilence::NoAddress
@@ -220,14 +227,13 @@ impl Switch {
 
     /// Asks whether a trunk is there.
     fn probe(&mut self, trunk: usize) {
-        let until = self.now + self.settings.timers.t1 * T1_TO_ANSWER;
+        let until = match self.trunks[trunk].probe {
+            // From when it began to wait, whatever is heard of names and connections meanwhile.
+            Probe::Waiting { until } => until,
+            Probe::Never | Probe::At(_) | Probe::Asked { .. } => self.now + self.settings.timers.t1 * T1_TO_ANSWER,
+        };
         let host = self.settings.trunks[trunk].first_hop.host.clone();
-        // Looked at again while it is down, also when what is known is fresh: it may have moved, or be in the zone by now.
-        if self.trunks[trunk].is_up() {
-            self.addresses(&host);
-        } else {
-            self.ask_for_addresses(&host);
-        }
+        self.addresses(&host);
         if self.trunks[trunk].addresses.is_empty() {
             self.trunks[trunk].probe = Probe::Waiting { until };
             return self.schedule_trunk(trunk);
