@@ -51,7 +51,7 @@ fn asked_at(rig: &mut Rig, refused: bool, count: usize) -> Vec<u64> {
         if options != before {
             at.push((rig.now - start).as_secs());
             if refused {
-                rig.turn(|switch| switch.refused(options.path));
+                rig.turn(|switch| switch.handle_refusal(options.text.as_bytes()));
             }
         }
     }
@@ -62,7 +62,11 @@ fn asked_at(rig: &mut Rig, refused: bool, count: usize) -> Vec<u64> {
 fn a_trunk_that_is_down_is_asked_after_one_two_three_and_three_seconds() {
     let mut rig = up();
     rig.pass(SECOND * 30);
-    assert_eq!(rig.turn(|switch| switch.refused(udp(TRUNK))), [""; 0]);
+    let options = rig.last("OPTIONS");
+    assert_eq!(
+        rig.turn(|switch| switch.handle_refusal(options.text.as_bytes())),
+        [""; 0]
+    );
     assert_eq!(downs(&rig), [], "once may be the moment of a restart");
     assert_eq!(asked_at(&mut rig, true, 5), [1, 2, 4, 7, 10]);
     assert!(matches!(downs(&rig)[..], [TrunkSilence::Unreachable(_)]));
@@ -83,7 +87,7 @@ fn a_trunk_is_never_asked_later_than_the_interval_says() {
         rig.pass(MS * 700);
         let options = rig.last("OPTIONS");
         assert_ne!(options, before);
-        rig.turn(|switch| switch.refused(options.path));
+        rig.turn(|switch| switch.handle_refusal(options.text.as_bytes()));
     }
 }
 
@@ -91,7 +95,8 @@ fn a_trunk_is_never_asked_later_than_the_interval_says() {
 fn a_trunk_that_is_back_takes_calls_within_three_seconds() {
     let mut rig = up();
     rig.pass(SECOND * 30);
-    rig.turn(|switch| switch.refused(udp(TRUNK)));
+    let options = rig.last("OPTIONS");
+    rig.turn(|switch| switch.handle_refusal(options.text.as_bytes()));
     asked_at(&mut rig, true, 6);
     assert_eq!(rig.place(1), ["answer 1: NoTrunk"]);
     let before = rig.last("OPTIONS");
@@ -128,8 +133,8 @@ fn a_refusal_of_a_datagram_ends_no_call() {
     let mut rig = up();
     let invite = rig.invited(1);
     rig.turn(|switch| {
-        switch.refused(invite.path);
-        switch.refused(invite.path);
+        switch.handle_refusal(invite.text.as_bytes());
+        switch.handle_refusal(invite.text.as_bytes());
     });
     assert_eq!(downs(&rig), [], "nobody was being asked");
     assert_eq!(rig.trunk_says(&answer(&invite, 180)), ["Alerted"]);
