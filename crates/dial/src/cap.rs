@@ -64,7 +64,7 @@ pub struct Capped {
 }
 
 impl Capped {
-    pub(super) fn new(cap: Cap, wait: Duration) -> Self {
+    pub(crate) fn new(cap: Cap, wait: Duration) -> Self {
         Self { cap, wait }
     }
 

@@ -14,9 +14,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::cap::{Cap, Capped};
-use super::counted::CountedNumbers;
-use super::{Number, Permit};
+use crate::cap::{Cap, Capped};
+use crate::counted::CountedNumbers;
+use crate::{Number, Permit};
 use crate::{network::subscriber, wall_time::WallTime};
 use window::{Spent, Window};
 

@@ -1,8 +1,8 @@
 //! Whom a call is counted for: one phone, however its number is written.
 
-use super::dial_string::{DialString, Digits, spoken};
-use super::plan::{Plan, Target};
+use crate::dial_string::{DialString, Digits, spoken};
 use crate::numbering;
+use crate::plan::{Plan, Target};
 
 /// Reads numbers as the site's numbering plan does, for the caps that count calls by number.
 #[derive(Clone, Debug)]
@@ -15,7 +15,7 @@ impl CountedNumbers {
 
     /// Whom a Request-URI is for, whatever the host: a number of the world with a `+`, an extension, or the user part. A number is
     /// the same behind other prefixes and with digits too many, which exchanges ignore; to most hosts `Anna` is `anna`.
-    pub(super) fn of(&self, request_uri: &str) -> String {
+    pub(crate) fn of(&self, request_uri: &str) -> String {
         let rest = request_uri.split_once(':').map_or(request_uri, |(_, rest)| rest);
         let user = rest.split('@').next().unwrap_or(rest).replace("%23", "#");
         match spoken(&user).into_iter().next() {

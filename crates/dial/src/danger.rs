@@ -1,10 +1,10 @@
 //! What is never called, whatever a rule says: looked for in every reading of a dial string, also in what a gateway behind a SIP
 //! address would dial. Where one reading is dangerous, the dial string is.
 
-use super::dial_string::{DialString, Digits};
-use super::plan::{Plan, Possible, Target};
-use super::readings::{Effort, Place, Readings};
+use crate::dial_string::{DialString, Digits};
 use crate::numbering::{self, Danger};
+use crate::plan::{Plan, Possible, Target};
+use crate::readings::{Effort, Place, Readings};
 
 /// What has fewer digits is no national number, where no numbering plan has assigned it.
 const SHORTEST_NUMBER: usize = 9;
@@ -14,7 +14,7 @@ const CODE_LENGTHS: [usize; 2] = [2, 3];
 
 /// The danger in a dial string. What is known to be an extension of the site never reaches the network; it may begin like
 /// an emergency number, as `1120` does, but not be one.
-pub(super) fn danger(plan: &Plan, dialled: &DialString, is_extension: bool) -> Option<Danger> {
+pub(crate) fn danger(plan: &Plan, dialled: &DialString, is_extension: bool) -> Option<Danger> {
     match dialled {
         DialString::Digits(digits) => danger_of(plan, digits, is_extension, false),
         // What a gateway does with the digits nobody knows.

@@ -3,13 +3,13 @@
 
 use std::fmt;
 
-use super::danger::danger;
-use super::dial_string::{DialString, Malformed};
-use super::plan::{Plan, Target};
-use super::rules::{self, Dialler, Rule, RuleAction, Verdict};
-use super::{Number, Refusal};
+use crate::danger::danger;
+use crate::dial_string::{DialString, Malformed};
 use crate::masked::Masked;
 use crate::numbering::Danger;
+use crate::plan::{Plan, Target};
+use crate::rules::{self, Dialler, Rule, RuleAction, Verdict};
+use crate::{Number, Refusal};
 
 /// What the operator allows.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ impl DialPolicy {
 
     /// Whether a dial string means the dialler's own extension or one of the registered phones, whichever rule covers it. A SIP
     /// address never does.
-    pub(super) fn is_own_phone(&self, dialler: &Dialler, dial_string: &str) -> bool {
+    pub(crate) fn is_own_phone(&self, dialler: &Dialler, dial_string: &str) -> bool {
         let dialled = DialString::parse(dial_string);
         dialled.is_ok_and(|dialled| rules::is_own(dialler, &self.plan.read(&dialled), &self.plan))
     }
@@ -121,7 +121,7 @@ pub struct Decision {
     dialler: Option<String>,
     dial_string: String,
     steps: Vec<Step>,
-    pub(super) outcome: Result<Number, Refusal>,
+    pub(crate) outcome: Result<Number, Refusal>,
 }
 
 #[derive(Clone, Debug)]

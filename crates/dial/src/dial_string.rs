@@ -1,5 +1,5 @@
 //! What a client wrote as a number, read strictly: digits, or a URI that names one phone. What the digits mean is the
-//! [`Plan`](super::Plan)'s to say.
+//! [`Plan`](crate::Plan)'s to say.
 
 use std::fmt;
 
@@ -21,18 +21,18 @@ pub enum DialString {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Digits {
     /// Whether a `+` came first: then it begins with a country calling code.
-    pub(super) plus: bool,
+    pub(crate) plus: bool,
     /// Never empty: `0` to `9`, `*` and `#`.
-    pub(super) digits: String,
+    pub(crate) digits: String,
 }
 
 /// `sip:user@host` or `sip:user@host:port`, and no more than that.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct SipUri {
-    pub(super) is_sips: bool,
-    pub(super) user: String,
+    pub(crate) is_sips: bool,
+    pub(crate) user: String,
     /// With the port when one was written.
-    pub(super) host: SipHost,
+    pub(crate) host: SipHost,
 }
 
 /// Why a dial string is none.
@@ -107,14 +107,14 @@ impl SipUri {
     }
 
     /// What a gateway behind the host may dial.
-    pub(super) fn spoken(&self) -> Vec<Digits> {
+    pub(crate) fn spoken(&self) -> Vec<Digits> {
         spoken(&self.user)
     }
 }
 
 /// The digits that a gateway may dial of a user part without letters: all of them, and those after a plus that is not its first
 /// character. The first is the likeliest.
-pub(super) fn spoken(user: &str) -> Vec<Digits> {
+pub(crate) fn spoken(user: &str) -> Vec<Digits> {
     let is_dialled = |c: char| c.is_ascii_digit() || matches!(c, '*' | '#');
     if user.contains(|c: char| c.is_ascii_alphabetic()) {
         return Vec::new();

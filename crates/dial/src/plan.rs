@@ -5,10 +5,10 @@
 
 use serde::Deserialize;
 
-use super::dial_string::{DialString, Digits, SipUri};
-use super::readings::{COULD_BE_A_NUMBER, Effort, Place, Readings};
+use crate::dial_string::{DialString, Digits, SipUri};
 use crate::numbering::{self, Assigned, Country, Prefixes};
 use crate::pattern::Pattern;
+use crate::readings::{COULD_BE_A_NUMBER, Effort, Place, Readings};
 
 /// With the calling code; shorter ones there are few, and all of them known.
 const SHORTEST_FOREIGN_NUMBER: usize = 9;
@@ -49,7 +49,7 @@ pub enum NumberFormat {
 /// The site's numbering plan.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    pub(super) home: Option<Country>,
+    pub(crate) home: Option<Country>,
     /// The country calling code of `home`.
     home_code: String,
     national_prefix: String,
@@ -61,7 +61,7 @@ pub struct Plan {
 
 /// Whom a dial string means.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Target {
+pub(crate) enum Target {
     Extension(String),
     Number(Assigned),
     /// Digits that are neither; with `+`, `*` and `#` as dialled.
@@ -71,7 +71,7 @@ pub(super) enum Target {
 
 /// A number that may have been assigned since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Possible {
+pub(crate) enum Possible {
     AtHome,
     /// As the site dials abroad.
     Abroad,
@@ -111,7 +111,7 @@ impl Plan {
     }
 
     /// The country calling code of `home`; empty where there is none.
-    pub(super) fn home_code(&self) -> &str {
+    pub(crate) fn home_code(&self) -> &str {
         &self.home_code
     }
 
@@ -126,7 +126,7 @@ impl Plan {
     }
 
     /// What a dial string means here.
-    pub(super) fn read(&self, dialled: &DialString) -> Target {
+    pub(crate) fn read(&self, dialled: &DialString) -> Target {
         let digits = match dialled {
             DialString::Uri(uri) => return Target::Uri(uri.clone()),
             DialString::Digits(digits) => digits,
@@ -151,7 +151,7 @@ impl Plan {
 
     /// What a gateway or an exchange may make of a dial string besides: of digits behind a SIP address, of a number behind other
     /// prefixes, without its own, or with digits too many. Rules that refuse look at these, too.
-    pub(super) fn otherwise(&self, dialled: &DialString, target: &Target) -> Vec<Target> {
+    pub(crate) fn otherwise(&self, dialled: &DialString, target: &Target) -> Vec<Target> {
         let spoken = match (dialled, target) {
             (DialString::Uri(uri), _) => uri.spoken(),
             (DialString::Digits(digits), Target::Digits(_)) => vec![digits.clone()],
@@ -164,13 +164,13 @@ impl Plan {
     }
 
     /// Every way to read digits.
-    pub(super) fn readings_of<'d>(&'d self, digits: &'d Digits) -> Readings<'d> {
+    pub(crate) fn readings_of<'d>(&'d self, digits: &'d Digits) -> Readings<'d> {
         let place = if digits.plus { Place::Abroad } else { Place::Dialled };
         Readings::new(self, Effort::Thorough, place, &digits.digits)
     }
 
     /// The longest extension that digits begin with, of digits that are too few for anything but an extension.
-    pub(super) fn extension_beginning<'d>(&self, digits: &'d Digits) -> Option<&'d str> {
+    pub(crate) fn extension_beginning<'d>(&self, digits: &'d Digits) -> Option<&'d str> {
         let could_be = !digits.plus && digits.digits.len() < COULD_BE_A_NUMBER;
         let extensions = self.extensions.as_ref().filter(|_| could_be)?;
         let mut beginnings = (1..=digits.digits.len())
@@ -191,7 +191,7 @@ impl Plan {
 
     /// Whether digits are as long as a number is: of the site's own country, or of a foreign one, whose assignments may be younger than
     /// what we know.
-    pub(super) fn possible_number(&self, digits: &Digits) -> Option<Possible> {
+    pub(crate) fn possible_number(&self, digits: &Digits) -> Option<Possible> {
         let is_abroad = |number: &String| {
             let is_foreign = !number[1..].starts_with(&self.home_code) && number.len() > SHORTEST_FOREIGN_NUMBER;
             is_foreign && numbering::is_possible_phone(number) && numbering::danger_of_beginning(number).is_none()
@@ -219,7 +219,7 @@ impl Plan {
     }
 
     /// What may stand before numbers in the country.
-    pub(super) fn prefixes(&self) -> &'static Prefixes {
+    pub(crate) fn prefixes(&self) -> &'static Prefixes {
         self.home.map_or_else(numbering::anywhere, Country::prefixes)
     }
 
@@ -261,7 +261,7 @@ impl Plan {
     }
 
     /// The user part of the Request-URI, for everything that is no URI itself.
-    pub(super) fn print(&self, target: &Target) -> String {
+    pub(crate) fn print(&self, target: &Target) -> String {
         match target {
             Target::Extension(digits) | Target::Digits(digits) => digits.clone(),
             Target::Uri(uri) => uri.to_string(),

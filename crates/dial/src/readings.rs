@@ -1,18 +1,18 @@
 //! Every way to read dialled digits. An outside line, a service code, a carrier, an abroad or a national prefix: each is taken
 //! off the front wherever it fits, in any order and number, until nothing more can be.
 //!
-//! What a reading means is asked elsewhere: [`super::danger`] for what is never called, [`super::plan`] for rules that
+//! What a reading means is asked elsewhere: [`crate::danger`] for what is never called, [`crate::plan`] for rules that
 //! refuse and for what counts as one number.
 
-use super::plan::Plan;
 use crate::numbering;
+use crate::plan::Plan;
 
 /// From this length on, digits could be a number that only lacks its prefix.
-pub(super) const COULD_BE_A_NUMBER: usize = 8;
+pub(crate) const COULD_BE_A_NUMBER: usize = 8;
 
 /// Where digits stand when something has been taken off their front.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum Place {
     /// As somebody dials them at a telephone.
     Dialled,
     /// What an exchange dials on when it ignores what stood before: zeros, a plus, a prefix too many.
@@ -25,7 +25,7 @@ pub(super) enum Place {
 
 /// How far to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Effort {
+pub(crate) enum Effort {
     /// Prefixes are taken off where the country's numbering plan has them, and an outside line before all of them.
     Strict,
     /// An outside line also behind other prefixes.
@@ -37,7 +37,7 @@ pub(super) enum Effort {
 }
 
 /// The readings of some digits.
-pub(super) struct Readings<'d> {
+pub(crate) struct Readings<'d> {
     plan: &'d Plan,
     effort: Effort,
     found: Vec<(Place, &'d str)>,
@@ -45,7 +45,7 @@ pub(super) struct Readings<'d> {
 
 impl<'d> Readings<'d> {
     /// Reads digits that stand in `place`.
-    pub(super) fn new(plan: &'d Plan, effort: Effort, place: Place, digits: &'d str) -> Self {
+    pub(crate) fn new(plan: &'d Plan, effort: Effort, place: Place, digits: &'d str) -> Self {
         let mut readings = Self {
             plan,
             effort,
@@ -65,17 +65,17 @@ impl<'d> Readings<'d> {
     }
 
     /// Every reading, each once; the first is the whole.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Place, &'d str)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Place, &'d str)> {
         self.found.iter().copied()
     }
 
     /// The numbers of the world among the readings, each with a `+`.
-    pub(super) fn numbers(&self) -> impl Iterator<Item = String> {
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = String> {
         self.found.iter().filter_map(|reading| self.number(*reading))
     }
 
     /// Whether a reading is a number without danger that its country's numbering plan assigns.
-    pub(super) fn has_ordinary_number(&self) -> bool {
+    pub(crate) fn has_ordinary_number(&self) -> bool {
         self.found.iter().any(|reading| {
             let is_local_short =
                 matches!(reading, (Place::National, digits) if self.plan.local_known_short(digits).is_some());

@@ -7,8 +7,8 @@ use crate::numbering::{Country, Kind};
 use crate::pattern::Pattern;
 use crate::sip_host::SipHost;
 
-use super::dial_string::DialString;
-use super::plan::{Plan, Target};
+use crate::dial_string::DialString;
+use crate::plan::{Plan, Target};
 
 /// The user whose call it would be, as rules see one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -58,14 +58,14 @@ pub enum Covers {
 
 /// What a rule says of one target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     Covers,
     /// Not, and why not.
     Misses(&'static str),
 }
 
 /// What the operator wrote, ready to be asked, and behind it the default that nobody has to write.
-pub(super) fn with_default(rules: Vec<Rule>, plan: &Plan) -> Vec<Rule> {
+pub(crate) fn with_default(rules: Vec<Rule>, plan: &Plan) -> Vec<Rule> {
     let default = Rule {
         name: "default: own extension and phones".to_owned(),
         action: RuleAction::Allow,
@@ -93,7 +93,7 @@ impl Rule {
     }
 
     /// Whether it lets this user call anything.
-    pub(super) fn lets_call(&self, dialler: &Dialler) -> bool {
+    pub(crate) fn lets_call(&self, dialler: &Dialler) -> bool {
         let is_empty = matches!(self.covers, Covers::Own) && !dialler.has_numbers();
         self.action == RuleAction::Allow && self.is_for(dialler) && !is_empty
     }
@@ -104,7 +104,7 @@ impl Rule {
     }
 
     /// Whether the rule covers this target for this user.
-    pub(super) fn verdict(&self, dialler: &Dialler, target: &Target, plan: &Plan) -> Verdict {
+    pub(crate) fn verdict(&self, dialler: &Dialler, target: &Target, plan: &Plan) -> Verdict {
         if !self.is_for(dialler) {
             return Verdict::Misses("it is for other users");
         }
@@ -163,7 +163,7 @@ impl Rule {
 }
 
 /// Whether the target is the dialler's extension, or means what one of the registered phones means.
-pub(super) fn is_own(dialler: &Dialler, target: &Target, plan: &Plan) -> bool {
+pub(crate) fn is_own(dialler: &Dialler, target: &Target, plan: &Plan) -> bool {
     let own_extension = match target {
         Target::Extension(digits) | Target::Digits(digits) => dialler.extension.as_ref() == Some(digits),
         Target::Number(_) | Target::Uri(_) => false,
