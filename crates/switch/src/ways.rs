@@ -38,6 +38,7 @@ pub struct Found {
 /// What is known of ways, and who waits for one.
 #[derive(Default)]
 pub(crate) struct Ways {
+    /// In small letters: a name is the same in capitals (RFC 4343).
     names: BTreeMap<String, Name>,
     connections: BTreeMap<Towards, Connection>,
     /// How many connections were ever wanted.
@@ -99,7 +100,7 @@ impl Ways {
 impl Switch {
     /// What is known of a name now: none, when nobody has found it.
     pub fn found(&mut self, host: &str, addresses: &[Found]) {
-        if let Some(name) = self.ways.names.get_mut(host) {
+        if let Some(name) = self.ways.names.get_mut(&host.to_ascii_lowercase()) {
             name.asked_at = None;
             // Nobody knows it now: what was known is still the best there is.
             if !addresses.is_empty() || name.at.is_none() {
@@ -207,7 +208,11 @@ impl Switch {
                 // No longer than its peer waits to hear more: the trunk knows the way, too. All that wait for a name have waited
                 // for it since it is being looked up.
                 None => {
-                    let asked_at = self.ways.names.get(&place.host).and_then(|name| name.asked_at);
+                    let asked_at = self
+                        .ways
+                        .names
+                        .get(&place.host.to_ascii_lowercase())
+                        .and_then(|name| name.asked_at);
                     let waited = self.now.since(asked_at.unwrap_or_default());
                     return match self.settings.timers.t1.saturating_sub(waited) {
                         Duration::ZERO => Way::None(NotThere::NotFound(place.host.clone())),
@@ -307,14 +312,17 @@ impl Switch {
     /// What is known of a name, however old; nothing when it is being asked for the first time.
     pub(crate) fn addresses(&mut self, host: &str) -> Option<Vec<Found>> {
         let now = self.now;
-        if !self.ways.names.contains_key(host) && self.ways.names.len() >= NAMES {
+        let host = host.to_ascii_lowercase();
+        if !self.ways.names.contains_key(&host) && self.ways.names.len() >= NAMES {
             // Whose addresses nobody needs now is looked up again when somebody does.
             let trunks = &self.settings.trunks;
-            self.ways
-                .names
-                .retain(|name, _| trunks.iter().any(|trunk| trunk.first_hop.host == *name));
+            self.ways.names.retain(|name, _| {
+                trunks
+                    .iter()
+                    .any(|trunk| trunk.first_hop.host.eq_ignore_ascii_case(name))
+            });
         }
-        let name = self.ways.names.entry(host.to_owned()).or_insert(Name {
+        let name = self.ways.names.entry(host.clone()).or_insert(Name {
             addresses: Vec::new(),
             at: None,
             asked_at: None,
@@ -322,7 +330,7 @@ impl Switch {
         let is_fresh = name.at.is_some_and(|at| now.since(at) < STALE);
         let known = name.at.map(|_| name.addresses.clone());
         if !is_fresh {
-            self.ask_for_addresses(host);
+            self.ask_for_addresses(&host);
         }
         known
     }
@@ -330,11 +338,12 @@ impl Switch {
     /// Looks a name up, however fresh what is known of it.
     pub(crate) fn ask_for_addresses(&mut self, host: &str) {
         let now = self.now;
-        if let Some(name) = self.ways.names.get_mut(host)
+        let host = host.to_ascii_lowercase();
+        if let Some(name) = self.ways.names.get_mut(&host)
             && name.asked_at.is_none()
         {
             name.asked_at = Some(now);
-            self.put(Output::Resolve(host.to_owned()));
+            self.put(Output::Resolve(host));
         }
     }
 

@@ -1,4 +1,4 @@
-//! What ICMP says of a trunk is believed of who quotes the question.
+//! Trunks that are asked whether they are there: by whatever name, and whom to believe that they are not.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -7,7 +7,9 @@ use std::time::Duration;
 use call::Limits;
 use dial::{CapsSettings, CountedNumbers, Plan, PlanSettings, WallTime};
 use sip::{BranchKey, Destination, Moment, Timers, Transport, sdp::Codec};
-use switch::{Event, Identity, Listener, Output, Reach, Settings, Srtp, Switch, TrunkSettings, journal::CallKey};
+use switch::{
+    Event, Found, Identity, Listener, Output, Reach, Settings, Srtp, Switch, TrunkSettings, journal::CallKey,
+};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -124,4 +126,30 @@ fn who_quotes_two_questions_is_believed_and_who_guesses_is_not() {
     assert!(again.since(now) <= Duration::from_secs(1));
     assert!(!turn(&mut switch, again, Some(quoted)).1, "that was the one before");
     assert!(turn(&mut switch, again, Some(&second[..second.len().min(500)])).1);
+}
+
+#[test]
+fn a_host_is_the_same_in_capitals() {
+    let mut settings = settings();
+    settings.trunks[0].first_hop = Destination::parse("sip:PBX.example").unwrap();
+    let mut switch = Switch::new(settings, Moment::default(), WallTime::default());
+    switch.begin_turn(Moment::default(), WallTime::default());
+    switch.end_turn();
+    let mut wanted = Vec::new();
+    while let Some(output) = switch.poll_output() {
+        if let Output::Resolve(host) = output {
+            wanted.push(host);
+        }
+    }
+    assert_eq!(wanted, ["pbx.example"]);
+
+    switch.begin_turn(Moment::default(), WallTime::default());
+    let found = Found {
+        remote: "192.0.2.1".parse().unwrap(),
+        local: None,
+    };
+    switch.found("pbx.example", &[found]);
+    switch.end_turn();
+    let is_question = |output: Output| matches!(output, Output::Transmit(sent) if sent.bytes.starts_with(b"OPTIONS "));
+    assert!(std::iter::from_fn(|| switch.poll_output()).any(is_question));
 }
