@@ -44,6 +44,10 @@ impl Admission {
         }
     }
 
+    pub(crate) fn hosts(&self) -> usize {
+        self.hosts.len()
+    }
+
     /// Whether one more request that belongs to no call is looked at now.
     pub(crate) fn spend(&mut self, now: Moment) -> bool {
         self.allowance.as_mut().is_none_or(|allowance| allowance.spend(now))

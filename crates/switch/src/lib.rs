@@ -18,6 +18,7 @@ mod identity;
 mod information;
 pub mod journal;
 mod live;
+mod load;
 mod messages;
 mod out_of_call;
 mod output;
@@ -36,6 +37,7 @@ mod window;
 
 pub use dial::Reach;
 pub use information::{Information, State};
+pub use load::Load;
 pub use messages::LONGEST_MESSAGE;
 pub use output::{
     Answer, DisconnectRefusal, Event, Known, NotThere, Output, Patience, PlaceRefusal, Sound, TrunkSilence, cause,

@@ -24,6 +24,12 @@ pub(crate) struct Asked {
     invites: BTreeMap<ServerId, CallKey>,
 }
 
+impl Asked {
+    pub(crate) fn unacked(&self) -> usize {
+        self.invites.len()
+    }
+}
+
 struct Answering {
     id: u64,
     server: ServerId,

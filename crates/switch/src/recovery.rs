@@ -71,6 +71,14 @@ impl Recovery {
         self.waiting.get(&key)?.known.as_ref().map(|(intent, _)| intent.owner)
     }
 
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    pub(crate) fn early(&self) -> usize {
+        self.early.len() + self.disconnecting.len()
+    }
+
     /// A call has ended.
     pub(crate) fn over(&mut self, key: CallKey) {
         self.turns.over(key);

@@ -37,6 +37,10 @@ impl<Key: Copy + Ord> Schedule<Key> {
         }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.by_key.len()
+    }
+
     pub(crate) fn next(&self) -> Option<(Moment, Key)> {
         self.by_time.first().copied()
     }

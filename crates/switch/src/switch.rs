@@ -184,6 +184,10 @@ impl Switch {
         self.saved(key, save, durable);
     }
 
+    pub(crate) fn writing(&self) -> usize {
+        self.writing.len()
+    }
+
     pub(crate) fn put(&mut self, output: Output) {
         self.outputs.push_back(output);
     }

@@ -73,8 +73,10 @@ enum Connection {
         number: u64,
     },
     Open(Path),
-    /// It failed at this moment, and is not tried again for a T1.
-    Failed(Moment),
+    /// It failed, and is not tried again for a T1; then it is forgotten.
+    Failed {
+        number: u64,
+    },
 }
 
 /// Where a request can go now.
@@ -89,6 +91,14 @@ impl Ways {
     /// A final response has come.
     pub(crate) fn answered(&mut self, tx: &Tx) {
         self.requests.remove(tx);
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
+    pub(crate) fn names(&self) -> usize {
+        self.names.len()
     }
 
     /// Whose request will not be answered.
@@ -124,10 +134,10 @@ impl Switch {
 
     /// It cannot be opened.
     pub fn connect_failed(&mut self, number: u64, why: &str) {
-        let now = self.now;
+        let again = self.now + self.settings.timers.t1;
         if let Some((towards, connection)) = self.connection(number) {
-            *connection = Connection::Failed(now);
-            self.schedule.set(Wake::Way(number), None);
+            *connection = Connection::Failed { number };
+            self.schedule.set(Wake::Way(number), Some(again));
             if let Some(trunk) = towards.trunk {
                 self.trunk_connection_failed(trunk, why);
             }
@@ -277,13 +287,11 @@ impl Switch {
             remote,
             trunk,
         };
-        let (now, t1) = (self.now, self.settings.timers.t1);
         let connections = &mut self.ways.connections;
-        connections.retain(|_, connection| !matches!(connection, Connection::Failed(at) if *at + t1 <= now));
         match connections.get(&towards) {
             Some(Connection::Open(path)) => return Way::Open(*path),
             Some(Connection::Wanted { .. }) => return Way::Wait(self.settings.connect_limit),
-            Some(Connection::Failed(_)) => return Way::None(NotThere::NoConnection(remote.to_string())),
+            Some(Connection::Failed { .. }) => return Way::None(NotThere::NoConnection(remote.to_string())),
             None if connections.len() >= CONNECTIONS => {
                 return Way::None(NotThere::NoConnection(remote.to_string()));
             }
@@ -304,8 +312,11 @@ impl Switch {
         Way::Wait(self.settings.connect_limit)
     }
 
-    /// A connection that takes too long is none.
+    /// A connection that takes too long is none; one that has failed may be tried again.
     pub(crate) fn way_timed_out(&mut self, number: u64) {
+        let is_it =
+            |connection: &Connection| matches!(connection, Connection::Failed { number: failed } if *failed == number);
+        self.ways.connections.retain(|_, connection| !is_it(connection));
         self.connect_failed(number, "it takes too long");
     }
 
@@ -373,7 +384,7 @@ impl Switch {
             }) {
                 Some(Connection::Open(_)) => 0,
                 Some(Connection::Wanted { .. }) | None => 1,
-                Some(Connection::Failed(_)) => 2,
+                Some(Connection::Failed { .. }) => 2,
             }
         };
         let remote = addresses.min_by_key(state)?;

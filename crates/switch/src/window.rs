@@ -70,6 +70,11 @@ impl Windows {
         window.waiting.front().copied().filter(|_| is_free)
     }
 
+    pub(crate) fn len(&self) -> usize {
+        let count = |window: &Window| window.unanswered.len() + window.waiting.len();
+        self.of_hop.values().map(count).sum()
+    }
+
     fn next_of(&mut self, hop: (Transport, SocketAddr)) -> Option<CallKey> {
         let window = self.of_hop.get(&hop)?;
         if window.unanswered.is_empty() && window.waiting.is_empty() {

@@ -3,7 +3,11 @@
 //! Texts go in, texts come out: each turn gives everything that the switch wants done, in order, as short words (see [`word`]).
 //! What was sent is kept in full. The disk is silent until the test speaks for it.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    time::Duration,
+};
 
 use call::{Limits, Save};
 use dial::{Caller, CapsSettings, CountedNumbers, DialPolicy, Dialler, Permit, Plan, PlanSettings, Reach, WallTime};
@@ -197,6 +201,11 @@ pub(crate) struct Rig {
     /// All that was ever written, by call.
     pub(crate) written: Vec<Entry>,
     pub(crate) connects: Vec<(u64, SocketAddr)>,
+    /// Which call is which, and how many of its intents are durable.
+    placing: BTreeMap<String, CallKey>,
+    intents: BTreeMap<CallKey, usize>,
+    /// CSeq numbers of the INVITEs that were seen to leave.
+    invites: BTreeMap<CallKey, BTreeSet<String>>,
 }
 
 impl Rig {
@@ -220,6 +229,9 @@ impl Rig {
             entries: Vec::new(),
             written: Vec::new(),
             connects: Vec::new(),
+            placing: BTreeMap::new(),
+            intents: BTreeMap::new(),
+            invites: BTreeMap::new(),
         };
         rig.turn(|_| {});
         rig
@@ -244,9 +256,9 @@ impl Rig {
             assert_eq!(journal, None, "the batch is the last output, and {output:?} follows");
             words.extend(word(&output));
             match output {
-                Output::Transmit(transmit) => self.sent.push(Sent {
+                Output::Transmit(transmit) => self.see(Sent {
                     path: transmit.path,
-                    text: String::from_utf8(transmit.bytes).unwrap(),
+                    text: String::from_utf8_lossy(&transmit.bytes).into_owned(),
                 }),
                 Output::Connect { number, remote, .. } => self.connects.push((number, remote)),
                 Output::Journal(entries) => {
@@ -259,11 +271,43 @@ impl Rig {
                     assert!(is_first, "request {request} is answered a second time: {answer:?}");
                     self.answers.push((request, answer_word(&answer)));
                 }
-                Output::Event(event) => self.events.push(event),
+                Output::Event(event) => {
+                    if let Event::Placing { key, call_id, .. } = &event {
+                        self.placing.insert(call_id.clone(), *key);
+                    }
+                    self.events.push(event);
+                }
                 _ => {}
             }
         }
         words
+    }
+
+    /// Keeps what has left; no INVITE has before its intent is durable (promise 3).
+    fn see(&mut self, sent: Sent) {
+        let key = sent
+            .text
+            .starts_with("INVITE")
+            .then(|| self.placing.get(sent.header("Call-ID")));
+        if let Some(key) = key.flatten()
+            && !sent.header("To").contains(";tag=")
+        {
+            let invites = self.invites.entry(*key).or_default();
+            invites.insert(sent.header("CSeq").to_owned());
+            let intents = self.intents.get(key).copied().unwrap_or_default();
+            assert!(
+                invites.len() <= intents,
+                "an INVITE leaves whose intent is not durable: {sent:?}"
+            );
+        }
+        self.sent.push(sent);
+    }
+
+    /// The journal's word about this entry.
+    pub(crate) fn note(&mut self, entry: &Entry, durable: bool) {
+        if durable && entry.save == Save::Intent {
+            *self.intents.entry(entry.key).or_default() += 1;
+        }
     }
 
     /// Lets so much time pass, from one timeout to the next.
@@ -307,6 +351,9 @@ impl Rig {
         let entries = std::mem::take(&mut self.entries);
         if entries.is_empty() {
             return Vec::new();
+        }
+        for entry in &entries {
+            self.note(entry, durable);
         }
         self.turn(|switch| {
             for entry in entries {
@@ -381,8 +428,7 @@ impl Rig {
     /// What a crash now would leave, as far as the disk has taken it.
     pub(crate) fn leftovers(&self) -> Vec<switch::journal::Leftover> {
         let waiting = |entry: &Entry| self.entries.iter().any(|other| other.number == entry.number);
-        let mut left: std::collections::BTreeMap<CallKey, switch::journal::Leftover> =
-            std::collections::BTreeMap::new();
+        let mut left: BTreeMap<CallKey, switch::journal::Leftover> = BTreeMap::new();
         for entry in self.written.iter().filter(|entry| !waiting(entry)) {
             match &entry.write {
                 Write::Intent { id_hash, intent } => {
@@ -531,9 +577,10 @@ pub(crate) fn from_phone(invite: &Sent, method: &str, cseq: u32) -> String {
         ""
     };
     format!(
-        "{method} sip:onhook@192.0.2.1:5060 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.5:5060;branch=z9hG4bK-phone-{method}-{cseq}\r\n\
+        "{method} sip:onhook@192.0.2.1:5060 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.5:5060;branch=z9hG4bK-{}-{method}-{cseq}\r\n\
          Max-Forwards: 70\r\nFrom: {};tag=phone\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\n\
          Contact: <sip:phone@192.0.2.5:5060>\r\n{content}Content-Length: {}\r\n\r\n{body}",
+        invite.header("Call-ID"),
         invite.header("To"),
         invite.header("From"),
         invite.header("Call-ID"),
