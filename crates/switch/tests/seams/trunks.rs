@@ -140,6 +140,44 @@ fn a_refusal_of_a_datagram_ends_no_call() {
     assert_eq!(rig.trunk_says(&answer(&invite, 180)), ["Alerted"]);
 }
 
+/// ICMP errors can be sent by anybody; as a rule they quote some 500 bytes.
+#[test]
+fn who_quotes_two_questions_is_believed_and_who_guesses_is_not() {
+    let quoted = |text: &str| text.as_bytes()[..text.len().min(500)].to_vec();
+    let mut rig = up();
+    rig.pass(SECOND * 30);
+    let first = rig.last("OPTIONS");
+    let guess = first.text.replace("z9hG4bK", "z9hG4bKguess");
+    for forged in [guess.as_str(), "", &first.text[..40]] {
+        rig.turn(|switch| switch.handle_refusal(forged.as_bytes()));
+        rig.pass(SECOND);
+        assert_eq!(
+            rig.last("OPTIONS").text,
+            first.text,
+            "no new question is asked because of it"
+        );
+    }
+    rig.turn(|switch| switch.handle_refusal(&quoted(&first.text)));
+    rig.pass(SECOND);
+    let second = rig.last("OPTIONS");
+    assert_ne!(second.text, first.text);
+    rig.turn(|switch| switch.handle_refusal(&quoted(&first.text)));
+    assert_eq!(downs(&rig), [], "that was the one before");
+    rig.turn(|switch| switch.handle_refusal(&quoted(&second.text)));
+    assert!(matches!(downs(&rig)[..], [TrunkSilence::Unreachable(_)]));
+}
+
+#[test]
+fn a_host_is_the_same_in_capitals() {
+    let mut settings = settings();
+    settings.trunks[0] = trunk("pbx", "sip:PBX.example");
+    let mut rig = Rig::with(asked_every(SECOND * 30, settings));
+    assert_eq!(
+        rig.turn(|switch| switch.found("pbx.example", &[found("192.0.2.5")])),
+        ["OPTIONS"]
+    );
+}
+
 #[test]
 fn a_trunk_that_refuses_a_connection_is_down_at_once_and_up_soon_after_it_is_back() {
     let mut rig = Rig::with(asked_every(SECOND * 30, settings_tcp()));
