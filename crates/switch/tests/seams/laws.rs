@@ -86,8 +86,8 @@ fn lives(numbers: &[u64], together: bool) -> (Rig, Vec<Load>) {
         for sent in rig.sent.clone() {
             let number = number_of(&sent);
             let text = match (round, sent.text.split(' ').next()) {
-                (0, Some("INVITE")) => Some(answer(&sent, if number % 3 == 0 { 486 } else { 183 })),
-                (1, Some("INVITE")) if number % 3 != 0 => Some(answer(&sent, 200)),
+                (0, Some("INVITE")) => Some(answer(&sent, if number.is_multiple_of(3) { 486 } else { 183 })),
+                (1, Some("INVITE")) if !number.is_multiple_of(3) => Some(answer(&sent, 200)),
                 (2, Some("INVITE")) if number % 3 == 1 => Some(from_phone(&sent, "BYE", 1)),
                 (3, Some("BYE" | "CANCEL")) => Some(answer(&sent, 200)),
                 _ => None,

@@ -46,6 +46,11 @@ pub(crate) fn udp(remote: &str) -> Path {
     path(Transport::Udp, OURS, remote)
 }
 
+/// A connection that somebody has made to us.
+pub(crate) fn connection_from(remote: &str) -> Path {
+    path(Transport::Tcp, OURS, remote)
+}
+
 /// The connection that we make to the trunk.
 pub(crate) fn tcp() -> Path {
     path(Transport::Tcp, "192.0.2.1:40000", TRUNK)
