@@ -126,3 +126,23 @@ fn after_its_path_is_gone_the_ack_may_come_on_another() {
     rig.fires("L", 32_000, [over(first), never_acked(second)]);
     rig.is_empty();
 }
+
+/// RFC 3261 §8.2.2.2, where nobody refuses the second: both are one dialog, and the younger has its ACK.
+#[test]
+fn of_an_invite_that_came_two_ways_the_younger_is_acked() {
+    let mut rig = Rig::default();
+    let [first, second] = ["a", "b"].map(|branch| request("INVITE", branch));
+    let older = rig.accept(tcp(), &first);
+    rig.reply(older, 200, &first.response(200, "us"));
+    rig.passes_to(100);
+    let younger = rig.accept(udp(), &second);
+    rig.reply(younger, 200, &second.response(200, "us"));
+    rig.passes_to(31_999);
+    rig.fires("L", 32_000, [never_acked(older)]);
+    assert_eq!(
+        rig.request(udp(), &ack_of_2xx(&second, "us")),
+        ForServer::Acked(younger)
+    );
+    rig.fires("L", 32_100, [over(younger)]);
+    rig.is_empty();
+}

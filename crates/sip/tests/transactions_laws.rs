@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use sip::Moment;
 use transactions::{
     at,
-    script::{Kind, Player, Seen, Step, step},
+    script::{KINDS, Player, Seen, Step, script, step},
 };
 
 /// Goes to the end of a wait from timer to timer, or millisecond by millisecond.
@@ -32,7 +32,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
 
     #[test]
-    fn in_one_step_of_time_or_in_many_the_same_comes_out(steps in prop::collection::vec(step(6), 1..60)) {
+    fn in_one_step_of_time_or_in_many_the_same_comes_out(steps in script()) {
         let [mut one, mut timers, mut ticks] = [(); 3].map(|()| Player::new(""));
         for step in steps {
             let told = one.take(step);
@@ -52,7 +52,7 @@ proptest! {
     }
 
     #[test]
-    fn an_early_look_at_the_timers_changes_nothing(steps in prop::collection::vec(step(6), 1..60)) {
+    fn an_early_look_at_the_timers_changes_nothing(steps in script()) {
         let mut player = Player::new("");
         for step in steps {
             player.take(step);
@@ -82,7 +82,7 @@ proptest! {
 
     #[test]
     fn one_alone_and_beside_199_others_does_the_same(
-        kind in prop::sample::select(vec![Kind::InviteClient, Kind::OtherClient, Kind::InviteServer, Kind::OtherServer]),
+        kind in prop::sample::select(KINDS.to_vec()),
         stream in any::<bool>(),
         own in prop::collection::vec(step(1), 1..30),
         between in prop::collection::vec((1_usize..200, step(1)), 0..300),
@@ -92,8 +92,7 @@ proptest! {
         let begin = Step::Begin { kind, stream };
         prop_assert_eq!(alone.take(begin), beside.take(begin));
         for number in 0..199 {
-            let kinds = [Kind::InviteClient, Kind::OtherClient, Kind::InviteServer, Kind::OtherServer];
-            beside.take(Step::Begin { kind: kinds[number % 4], stream: number % 8 > 3 });
+            beside.take(Step::Begin { kind: KINDS[number % 4], stream: number % 8 > 3 });
         }
         prop_assert_eq!(alone.drain(), its(beside.drain()));
         for step in own {

@@ -226,6 +226,13 @@ impl Rig {
         self.gives([]);
     }
 
+    /// Goes to `milliseconds`, whatever comes out.
+    pub fn passes_to(&mut self, milliseconds: u64) {
+        self.now = at(milliseconds);
+        self.transactions.handle_timeout(self.now);
+        drain(&mut self.transactions);
+    }
+
     /// The next timer is this one, at this time; a nanosecond earlier nothing happens; then exactly this comes out.
     #[track_caller]
     pub fn fires(&mut self, timer: &'static str, milliseconds: u64, outputs: impl IntoIterator<Item = Output>) {

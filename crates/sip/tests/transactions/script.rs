@@ -53,17 +53,28 @@ pub enum Step {
     Wait(u64),
 }
 
+pub const KINDS: [Kind; 4] = [
+    Kind::InviteClient,
+    Kind::OtherClient,
+    Kind::InviteServer,
+    Kind::OtherServer,
+];
+
+fn begin() -> impl Strategy<Value = Step> {
+    (prop::sample::select(KINDS.to_vec()), any::<bool>()).prop_map(|(kind, stream)| Step::Begin { kind, stream })
+}
+
+/// Some transactions, and what happens to them and to others that begin later.
+pub fn script() -> impl Strategy<Value = Vec<Step>> {
+    let begins = prop::collection::vec(begin(), 1..4);
+    (begins, prop::collection::vec(step(4), 1..60)).prop_map(|(begins, steps)| [begins, steps].concat())
+}
+
 pub fn step(transactions: usize) -> impl Strategy<Value = Step> {
     let which = 0..transactions;
-    let kind = prop::sample::select(vec![
-        Kind::InviteClient,
-        Kind::OtherClient,
-        Kind::InviteServer,
-        Kind::OtherServer,
-    ]);
     let status = prop::sample::select(vec![100_u16, 180, 199, 200, 299, 300, 486, 699]);
     prop_oneof![
-        3 => (kind, any::<bool>()).prop_map(|(kind, stream)| Step::Begin { kind, stream }),
+        1 => begin(),
         1 => any::<bool>().prop_map(|stream| Step::Resume { stream }),
         6 => (which.clone(), status.clone()).prop_map(|(which, status)| Step::Response(which, status)),
         1 => which.clone().prop_map(Step::Stop),
