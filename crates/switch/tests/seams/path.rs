@@ -6,8 +6,8 @@ use sip::{Transport, digest::Credentials};
 use switch::{Event, NotThere, Settings};
 
 use crate::rig::{
-    CONNECT_LIMIT, PHONE, Rig, T1, TRUNK, answer, answer_with, found, from_phone, path, settings, settings_tcp, tcp,
-    trunk, udp,
+    CONNECT_LIMIT, PHONE, Rig, T1, TRUNK, answer, answer_with, connection_from, found, from_phone, path, settings,
+    settings_tcp, tcp, trunk, udp,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -368,4 +368,37 @@ fn a_place_of_a_live_call_may_speak_until_it_is_over() {
     rig.hear(bye.path, &answer(&bye, 200));
     rig.rest(Duration::from_secs(300));
     assert!(!rig.switch.knows(phone));
+}
+
+#[test]
+fn what_waits_when_its_call_ends_is_not_sent_and_not_waited_for() {
+    let mut settings = settings_tcp();
+    settings.limits.session_expires = Some(Duration::from_secs(90));
+    let mut rig = Rig::with(settings);
+    rig.invited_not(1);
+    rig.turn(|switch| switch.connected(1, tcp()));
+    let invite = rig.last("INVITE");
+    let headers = [
+        "Contact: <sip:phone@192.0.2.5;transport=tcp>",
+        "Allow: UPDATE, INVITE, BYE",
+        "Session-Expires: 90;refresher=uac",
+    ];
+    rig.hear(tcp(), &answer_with(&invite, 200, "phone", &headers));
+    rig.durable();
+    rig.turn(|switch| switch.closed(tcp()));
+    for _ in 0..90 {
+        if rig.connects.len() < 2 {
+            rig.pass(Duration::from_secs(1));
+        }
+    }
+    assert_eq!(
+        (rig.connects.len(), rig.switch.load().waiting),
+        (2, 1),
+        "the refresh waits"
+    );
+    rig.hear(connection_from("192.0.2.5:44444"), &from_phone(&invite, "BYE", 1));
+    assert_eq!(rig.switch.load().waiting, 0);
+    rig.pass(CONNECT_LIMIT * 2);
+    rig.rest(Duration::from_secs(300));
+    assert_eq!((rig.count("UPDATE"), rig.switch.load().live), (0, 0));
 }
