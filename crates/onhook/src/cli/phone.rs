@@ -9,13 +9,14 @@ use std::{
 
 use media::{Codec, Heard};
 use serde_json::json;
+use sip::Transport;
 use tokio::sync::mpsc;
 
 use super::{Exit, Failure};
 use crate::{
     config::{Period, ValueError},
+    net::Listener,
     phone::{Behaviour, Phone, PhoneEvent, PhoneOptions, What},
-    sip::{Listener, Transport},
 };
 
 #[derive(Debug, clap::Args)]
@@ -99,9 +100,7 @@ pub(super) fn run(args: Args) -> Result<Exit, Failure> {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let (phone, mut events) = Phone::start(options)
-            .await
-            .map_err(|error| Failure::new(Exit::Failed, error))?;
+        let (phone, mut events) = Phone::start(options).map_err(|error| Failure::new(Exit::Failed, error))?;
         report.listening(&phone)?;
         let told = tokio::select! {
             told = report.follow(&mut events) => told,

@@ -8,8 +8,7 @@ use std::{
 };
 
 use media::{Codec, Heard};
-
-use crate::sip::Transport;
+use sip::Transport;
 
 /// Something happened to a call of the phone.
 #[derive(Clone, Debug)]

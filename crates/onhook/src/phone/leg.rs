@@ -5,32 +5,23 @@ use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use call::{Dialog, Local};
 use sip::{ALLOW, APPLICATION_SDP, CSeq, Method, Reply};
 use tokio::{
-    sync::mpsc,
+    sync::{mpsc, oneshot},
     time::{sleep, timeout},
 };
 
 use super::{
     Behaviour, Shared,
     event::{Direction, Ending, What},
+    line::{Incoming, InviteProgress},
     sound::Sound,
 };
-use crate::sip::{Incoming, InviteProgress};
-
-/// What the dispatcher hands to a call.
-#[expect(clippy::large_enum_variant, reason = "nearly all of them are requests")]
-pub(super) enum ToLeg {
-    Request(Incoming),
-    /// Our BYE was answered with this status, or not at all.
-    ByeAnswered(Option<u16>),
-}
-
 pub(super) struct Leg {
     pub(super) shared: Arc<Shared>,
     pub(super) number: u32,
     pub(super) invite: Incoming,
     pub(super) dialog: Dialog,
     pub(super) local: Local,
-    pub(super) inbox: mpsc::Receiver<ToLeg>,
+    pub(super) inbox: mpsc::Receiver<Incoming>,
 }
 
 impl Leg {
@@ -50,8 +41,8 @@ impl Leg {
             from: sip::uri::addr_spec(&request.from).to_owned(),
             number: user_part(&request.request_uri).to_owned(),
             call_id: request.call_id.as_str().to_owned(),
-            source: self.invite.source,
-            transport: self.invite.transport,
+            source: self.invite.path.remote,
+            transport: self.invite.path.transport,
         })
         .await;
     }
@@ -130,17 +121,15 @@ impl Leg {
                     Some(_) => {}
                     None => return Some(Ending::Cancelled),
                 },
-                Some(message) = self.inbox.recv() => {
-                    if let ToLeg::Request(request) = message {
-                        self.received(&request).await;
-                        if request.request.method == Method::Bye {
-                            // The caller may end an early dialog like that (RFC 3261 §15).
-                            self.reply(&request, &Reply::status(200)).await;
-                            self.refuse(487).await;
-                            return Some(Ending::CallerHungUp);
-                        }
-                        self.reply(&request, &self.plain_answer(&request.request.method)).await;
+                Some(request) = self.inbox.recv() => {
+                    self.received(&request).await;
+                    if request.request.method == Method::Bye {
+                        // The caller may end an early dialog like that (RFC 3261 §15).
+                        self.reply(&request, &Reply::status(200)).await;
+                        self.refuse(487).await;
+                        return Some(Ending::CallerHungUp);
                     }
+                    self.reply(&request, &self.plain_answer(&request.request.method)).await;
                 }
             }
         }
@@ -174,12 +163,10 @@ impl Leg {
                     Some(InviteProgress::Cancelled) => {
                         self.tell(What::Message(Direction::Received, "CANCEL".to_owned())).await;
                     }
-                    Some(InviteProgress::Gone) | None => settled = true,
+                    None => settled = true,
                 },
-                Some(message) = self.inbox.recv() => {
-                    if let ToLeg::Request(request) = message
-                        && self.answer_in_dialog(request, sound).await
-                    {
+                Some(request) = self.inbox.recv() => {
+                    if self.answer_in_dialog(request, sound).await {
                         return Ending::CallerHungUp;
                     }
                 }
@@ -258,24 +245,23 @@ impl Leg {
             format!("BYE {}", self.dialog.request_uri()),
         ))
         .await;
-        self.shared.sip.send(&self.dialog.call_id, vec![bye]);
+        let answered = self.shared.line.ask(bye);
         // Timer F, and a little: the transaction itself tells when nothing comes.
         let limit = self.shared.options.timers.t1 * 72;
-        timeout(limit, self.bye_answered()).await.ok().flatten()
+        timeout(limit, self.bye_answered(answered)).await.ok().flatten()
     }
 
-    async fn bye_answered(&mut self) -> Option<u16> {
-        while let Some(message) = self.inbox.recv().await {
-            match message {
-                ToLeg::ByeAnswered(status) => {
-                    if let Some(status) = status {
-                        let line = status_line(status, "BYE");
-                        self.tell(What::Message(Direction::Received, line)).await;
-                    }
-                    return status;
+    async fn bye_answered(&mut self, mut answered: oneshot::Receiver<u16>) -> Option<u16> {
+        loop {
+            tokio::select! {
+                status = &mut answered => {
+                    let status = status.ok()?;
+                    let line = status_line(status, "BYE");
+                    self.tell(What::Message(Direction::Received, line)).await;
+                    return Some(status);
                 }
                 // BYEs may cross.
-                ToLeg::Request(request) => {
+                Some(request) = self.inbox.recv() => {
                     self.received(&request).await;
                     let status = if request.request.method == Method::Bye {
                         200
@@ -286,7 +272,6 @@ impl Leg {
                 }
             }
         }
-        None
     }
 
     async fn refuse(&self, status: u16) -> Ending {
@@ -305,7 +290,7 @@ impl Leg {
     }
 
     async fn reply(&self, to: &Incoming, reply: &Reply) {
-        to.reply(Some(&self.dialog.local_tag), reply);
+        to.reply(reply);
         let line = status_line(reply.status, to.request.method.as_str());
         self.tell(What::Message(Direction::Sent, line)).await;
     }

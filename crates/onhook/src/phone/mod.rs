@@ -1,15 +1,17 @@
 //! A small real SIP phone: it rings, answers, listens and tells what happens.
 //!
-//! It is `onhook phone`, the other end of `onhook demo`, and a peer for tests. It speaks by the same SIP room as the server
-//! and uses the same dialog, in the other role. What it does not do: place calls, register, or send sound.
+//! It is `onhook phone`, the other end of `onhook demo`, and a peer for tests. It speaks by the same messages,
+//! transactions and sockets as the server and uses the same dialog, in the other role. What it does not do: place calls, register, or send sound.
 //!
 //! ```text
-//! mod    the phone, and which call a message belongs to     leg    one call
+//! mod    the phone, and which call a request belongs to     leg    one call
 //! event  what is told                                       sound  its RTP and its offers and answers
+//! line   its SIP
 //! ```
 
 mod event;
 mod leg;
+mod line;
 mod sound;
 
 use std::{
@@ -23,16 +25,17 @@ use std::{
 };
 
 use call::Dialog;
-use dial::Network;
 use media::{Codec, PortPool, PortPoolOptions};
-use sip::{ALLOW, BranchKey, CallIdHeader, Method, Reply, Tag};
+use sip::{ALLOW, BranchKey, CallIdHeader, Method, Reply, Tag, Timers, Transport};
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use event::{Direction, Ending, PhoneEvent, What};
+pub use line::PhoneError;
 
-use crate::sip::{Incoming, Listen, Listener, Sip, SipError, SipEvent, Timers, Transport};
-use leg::{Leg, ToLeg};
+use crate::net::Listener;
+use leg::Leg;
+use line::{Incoming, Line, local_on};
 
 /// Events that wait to be read.
 const EVENTS: usize = 1024;
@@ -100,7 +103,7 @@ pub struct Phone {
 /// What the calls share.
 struct Shared {
     options: PhoneOptions,
-    sip: Sip,
+    line: Line,
     ports: PortPool,
     /// What the RTP ports are bound to.
     address: IpAddr,
@@ -109,7 +112,7 @@ struct Shared {
     /// The phone is being switched off.
     closing: CancellationToken,
     calls: AtomicU32,
-    legs: Mutex<HashMap<LegKey, mpsc::Sender<ToLeg>>>,
+    legs: Mutex<HashMap<LegKey, mpsc::Sender<Incoming>>>,
 }
 
 /// Call-ID and our tag: forks of one call may reach the phone twice.
@@ -122,15 +125,9 @@ impl Phone {
     ///
     /// # Errors
     ///
-    /// When a listener cannot be bound.
-    pub async fn start(options: PhoneOptions) -> Result<(Self, mpsc::Receiver<PhoneEvent>), SipError> {
-        let branch_key = BranchKey::new(random());
-        let mut listen = Listen::new(options.listeners.clone(), branch_key.clone());
-        listen.timers = options.timers;
-        listen.peers = Network::ANY.into();
-        listen.user_agent = concat!("onhook-phone/", env!("CARGO_PKG_VERSION")).to_owned();
-        let (sip, incoming) = Sip::start(listen, Vec::new()).await?;
-
+    /// [`PhoneError`], mostly when a listener cannot be bound.
+    pub fn start(options: PhoneOptions) -> Result<(Self, mpsc::Receiver<PhoneEvent>), PhoneError> {
+        let (line, incoming) = Line::open(options.listeners.clone(), options.timers)?;
         let address = options
             .listeners
             .first()
@@ -143,10 +140,10 @@ impl Phone {
         let legs = TaskTracker::new();
         let shared = Arc::new(Shared {
             options,
-            sip,
+            line,
             ports,
             address,
-            branch_key,
+            branch_key: BranchKey::new(random()),
             events,
             closing: CancellationToken::new(),
             calls: AtomicU32::new(0),
@@ -163,7 +160,7 @@ impl Phone {
 
     /// Where the phone listens by this transport, with the port that it really has.
     pub fn address(&self, transport: Transport) -> Option<SocketAddr> {
-        let listening = self.shared.sip.listening();
+        let listening = self.shared.line.listening();
         listening
             .iter()
             .find(|listener| listener.transport == transport)
@@ -181,25 +178,14 @@ impl Phone {
         self.legs.close();
         self.legs.wait().await;
         self.dispatcher.abort();
-        self.shared.sip.clone().shutdown().await;
+        self.shared.line.close().await;
     }
 }
 
-/// Finds the call that a message belongs to.
-async fn dispatch(shared: Arc<Shared>, mut incoming: mpsc::Receiver<SipEvent>, legs: TaskTracker) {
-    while let Some(event) = incoming.recv().await {
-        match event {
-            SipEvent::Request(request) => shared.take(request, &legs),
-            SipEvent::Response(response) if response.status >= 200 => {
-                if let Some(tag) = sip::uri::tag(&response.from) {
-                    let key = (response.call_id.clone(), Tag::new(tag));
-                    shared.answered(|leg| *leg == key, Some(response.status));
-                }
-            }
-            SipEvent::NoResponse { call_id, .. } => shared.answered(|(leg, _)| *leg == call_id, None),
-            // Provisional responses say nothing new, and no INVITE of ours is ever answered.
-            SipEvent::Response(_) | SipEvent::Answer(_) => {}
-        }
+/// Finds the call that a request belongs to.
+async fn dispatch(shared: Arc<Shared>, mut incoming: mpsc::Receiver<Incoming>, legs: TaskTracker) {
+    while let Some(request) = incoming.recv().await {
+        shared.take(request, &legs);
     }
 }
 
@@ -211,31 +197,31 @@ impl Shared {
                 let leg = self.legs().get(&(request.call_id.clone(), tag.clone())).cloned();
                 match leg {
                     // Too many at once for one call: dropped, and so answered with 500.
-                    Some(leg) => drop(leg.try_send(ToLeg::Request(incoming))),
-                    None => incoming.reply(None, &Reply::status(481)),
+                    Some(leg) => drop(leg.try_send(incoming)),
+                    None => incoming.reply(&Reply::status(481)),
                 }
             }
             (None, Method::Invite) => self.ring(incoming, legs),
-            (None, Method::Options) => incoming.reply(None, &Reply::status(200).with("Allow", ALLOW)),
-            (None, Method::Bye) => incoming.reply(None, &Reply::status(481)),
-            (None, _) => incoming.reply(None, &Reply::status(405).with("Allow", ALLOW)),
+            (None, Method::Options) => incoming.reply(&Reply::status(200).with("Allow", ALLOW)),
+            (None, Method::Bye) => incoming.reply(&Reply::status(481)),
+            (None, _) => incoming.reply(&Reply::status(405).with("Allow", ALLOW)),
         }
     }
 
     fn ring(self: &Arc<Self>, invite: Incoming, tasks: &TaskTracker) {
         if self.closing.is_cancelled() {
-            return invite.reply(None, &Reply::status(480));
+            return invite.reply(&Reply::status(480));
         }
-        let Ok(local) = self.sip.local_for(invite.transport, invite.source.ip()) else {
-            return invite.reply(None, &Reply::status(500));
+        let Some(local) = local_on(&invite.path) else {
+            return invite.reply(&Reply::status(500));
         };
-        let tag = Tag::new(format!("{:032x}", u128::from_be_bytes(random())));
+        let tag = invite.tag.clone();
         let key = (invite.request.call_id.clone(), tag.clone());
         let (sender, inbox) = mpsc::channel(INBOX);
         {
             let mut legs = self.legs();
             if legs.len() >= self.options.max_calls {
-                return invite.reply(None, &Reply::status(486));
+                return invite.reply(&Reply::status(486));
             }
             legs.insert(key.clone(), sender);
         }
@@ -254,22 +240,19 @@ impl Shared {
         });
     }
 
-    /// Tells a call that its BYE was answered, or was not.
-    fn answered(&self, is_it: impl Fn(&LegKey) -> bool, status: Option<u16>) {
-        for (_, leg) in self.legs().iter().filter(|(key, _)| is_it(key)) {
-            // A full inbox is read to its end; then the call's own limit ends the wait.
-            let _ = leg.try_send(ToLeg::ByeAnswered(status));
-        }
-    }
-
     async fn tell(&self, call: u32, what: What) {
         let at = Instant::now();
         let _ = self.events.send(PhoneEvent { call, at, what }).await;
     }
 
-    fn legs(&self) -> MutexGuard<'_, HashMap<LegKey, mpsc::Sender<ToLeg>>> {
+    fn legs(&self) -> MutexGuard<'_, HashMap<LegKey, mpsc::Sender<Incoming>>> {
         self.legs.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// 128 random bits as a tag.
+fn fresh_tag() -> Tag {
+    Tag::new(format!("{:032x}", u128::from_be_bytes(random())))
 }
 
 fn random<const N: usize>() -> [u8; N] {

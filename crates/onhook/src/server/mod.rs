@@ -23,10 +23,10 @@ use crate::{
     journal::{Journal, JournalError},
     messages::StoredMessages,
     metrics,
-    net::BindError,
+    net::{BindError, Listener},
     operations::Operations,
     panics::{Vital, vital},
-    sip::{Listener, Sip, SipError},
+    sip::{Sip, SipError},
     store::{Reader, Store, StoreError, UserCache},
 };
 

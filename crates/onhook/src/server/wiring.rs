@@ -4,12 +4,13 @@ use std::{net::IpAddr, time::Duration};
 
 use call::Limits;
 use dial::{CapsSettings, CountedNumbers, Plan};
-use sip::{BranchKey, Destination, digest::Credentials, sdp};
+use sip::{BranchKey, Destination, Timers, Transport, digest::Credentials, sdp};
 
 use crate::{
     calls, config, journal,
+    net::{Listener, TlsClient, TlsServer},
     reach::Reach,
-    sip::{Listen, Listener, Registration, SipError, Timers, TlsClient, TlsServer, Transport, Trunk},
+    sip::{Listen, Registration, SipError, Trunk},
 };
 
 pub(super) fn listen(sip: &config::Sip, branch_key: BranchKey) -> Listen {

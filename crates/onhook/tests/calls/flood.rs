@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use ews::PhoneCallState;
 use onhook::phone::{Phone, PhoneOptions};
-use onhook::sip::Transport;
+use sip::Transport;
 
 use crate::program::Program;
 use crate::scene::{House, Plan, sip_address, soon};
@@ -110,7 +110,7 @@ async fn a_flood_of_anything_costs_little_is_hardly_answered_and_a_call_goes_thr
         ("garbage of the trunk's address", "127.0.0.1:0", garbage),
         ("requests of a stranger", "127.0.0.9:0", request),
     ] {
-        let (phone, _events) = Phone::start(PhoneOptions::default()).await.unwrap();
+        let (phone, _events) = Phone::start(PhoneOptions::default()).unwrap();
         let house = House::build();
         let at = phone.address(Transport::Udp).unwrap();
         let program = Program::serve(&house, &Plan::to(format!("sip:{at}"))).await;

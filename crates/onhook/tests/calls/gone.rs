@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ews::{DisconnectPhoneCall, ItemId, PhoneCallState, PlayOnPhone, ServerVersion};
 use onhook::phone::{Phone, PhoneEvent, PhoneOptions, What};
-use onhook::sip::Transport;
+use sip::Transport;
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -82,7 +82,7 @@ impl Field {
             ring: Duration::from_millis(20),
             ..PhoneOptions::default()
         };
-        let (phone, events) = Phone::start(options).await.unwrap();
+        let (phone, events) = Phone::start(options).unwrap();
         let house = House::build();
         let plan = Plan {
             calls: "max_live_per_mailbox = 8\ndrain_timeout = \"0s\"",

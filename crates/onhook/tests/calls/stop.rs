@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ews::PhoneCallState;
 use onhook::phone::{Ending, Phone, PhoneOptions, What};
-use onhook::sip::Transport;
+use sip::Transport;
 
 use crate::peer::Peer;
 use crate::program::Program;
@@ -16,7 +16,7 @@ async fn sigterm_hangs_up_fifty_calls_and_exits_with_0() {
         ring: Duration::from_millis(100),
         ..PhoneOptions::default()
     };
-    let (phone, mut events) = Phone::start(options).await.unwrap();
+    let (phone, mut events) = Phone::start(options).unwrap();
     let house = House::build();
     let plan = Plan {
         calls: "max_live_per_mailbox = 50\ndrain_timeout = \"0s\"",

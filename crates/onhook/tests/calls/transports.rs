@@ -5,10 +5,10 @@ use std::sync::Arc;
 use ews::{GetPhoneCallInformation, PhoneCallState, ServerVersion};
 use onhook::client::Trust;
 use onhook::phone::{Ending, Phone, PhoneOptions, What};
-use onhook::sip::Transport;
 use rustls::ClientConfig;
 use rustls::version::{TLS12, TLS13};
 use rustls_pki_types::ServerName;
+use sip::Transport;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsConnector;
 
@@ -60,7 +60,7 @@ async fn a_call_is_placed_followed_and_ended_over_https() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_goes_over_tcp() {
-    let (phone, mut events) = Phone::start(PhoneOptions::default()).await.unwrap();
+    let (phone, mut events) = Phone::start(PhoneOptions::default()).unwrap();
     let scene = Scene::open(Plan {
         sip_listen: "tcp:127.0.0.1:0".to_owned(),
         ..Plan::to(format!("sip:{};transport=tcp", phone.address(Transport::Tcp).unwrap()))

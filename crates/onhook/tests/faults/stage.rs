@@ -12,9 +12,9 @@ use onhook::auth::{Caller, password};
 use onhook::client::{Client, ClientError, Trust};
 use onhook::config::Secret;
 use onhook::phone::{Direction, Phone, PhoneEvent, PhoneOptions, What};
-use onhook::sip::Transport;
 use onhook::store::{MessageFacts, NewMessage, Store, UserName};
 use rusqlite::Connection;
+use sip::Transport;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc::{self, Receiver};
@@ -43,7 +43,7 @@ pub(crate) struct Stage {
 
 /// A phone that answers at once, and a store at `store` or in a folder of its own with a message of this length.
 pub(crate) async fn stage(message: Duration, store: Option<&Path>) -> Stage {
-    let (phone, events) = Phone::start(PhoneOptions::default()).await.unwrap();
+    let (phone, events) = Phone::start(PhoneOptions::default()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let store = store.map_or_else(|| folder.path().join("onhook.db"), Path::to_owned);
     let item_id = fill(&store, message);

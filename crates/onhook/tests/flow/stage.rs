@@ -9,8 +9,8 @@ use onhook::auth::{Caller, password};
 use onhook::config::{Config, Secret};
 use onhook::phone::{Direction, Phone, PhoneEvent, PhoneOptions, What};
 use onhook::server::Server;
-use onhook::sip::Transport;
 use onhook::store::{MessageFacts, NewMessage, Store, UserName};
+use sip::Transport;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -32,7 +32,7 @@ pub(crate) struct Stage {
 
 /// Starts all of it; calls go to a phone that behaves like `options`.
 pub(crate) async fn stage(options: PhoneOptions) -> Stage {
-    let (phone, events) = Phone::start(options).await.unwrap();
+    let (phone, events) = Phone::start(options).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let item_id = fill_store(folder.path());
     let toml = format!(

@@ -7,6 +7,7 @@
 )]
 
 mod caller;
+mod line;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use caller::{Caller, PATIENCE, message};
 use media::compare::likeness;
 use media::{Codec, Heard, Pacer, PlayEnd};
 use onhook::phone::{Behaviour, Direction, Ending, Phone, PhoneEvent, PhoneOptions, What};
-use onhook::sip::{Timers, Transport};
+use sip::{Timers, Transport};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::timeout;
 
@@ -25,7 +26,7 @@ struct Set {
 }
 
 async fn phone(options: PhoneOptions) -> Set {
-    let (phone, events) = Phone::start(options).await.unwrap();
+    let (phone, events) = Phone::start(options).unwrap();
     Set { phone, events }
 }
 

@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use onhook::{config::Config, server::Server, sip::Listener};
+use onhook::{config::Config, net::Listener, server::Server};
 use tempfile::TempDir;
 
 pub(crate) struct Tortured {

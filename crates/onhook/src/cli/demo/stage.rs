@@ -9,6 +9,7 @@ use std::{
 
 use ews::{ConnectionFailureCause, PhoneCallId, PhoneCallInformation, PhoneCallState};
 use media::{Heard, Sound};
+use sip::Transport;
 use tokio::{sync::mpsc, time::timeout};
 
 use super::{
@@ -22,7 +23,6 @@ use crate::{
     config::{Config, Secret},
     phone::{Direction, Ending, Phone, PhoneEvent, PhoneOptions, What},
     server::Server,
-    sip::Transport,
     store::{NewMessage, Store, UserName},
 };
 
@@ -46,7 +46,7 @@ pub(super) async fn play(save: Option<&Path>) -> Result<Exit, Failure> {
         ring: RINGS_FOR,
         ..PhoneOptions::default()
     };
-    let (phone, events) = Phone::start(options).await.map_err(failed)?;
+    let (phone, events) = Phone::start(options).map_err(failed)?;
     let address = phone
         .address(Transport::Udp)
         .ok_or_else(|| failed("the phone has no UDP address"))?;
