@@ -57,8 +57,10 @@ impl Switch {
             return self.turn_away("a datagram", path);
         }
         // One that an earlier process left is taken up first.
-        if call.is_some_and(|key| self.is_left(key)) {
-            return self.hear_later(path, bytes);
+        if let Some(key) = call
+            && self.is_left(key)
+        {
+            return self.hear_later(key, path, bytes);
         }
         match message.start() {
             Start::Response(_) => self.handle_response(&message, call),

@@ -48,7 +48,7 @@ pub(crate) struct Recovery {
     /// Who wants one of those ended that wait.
     disconnecting: Vec<(CallKey, Disconnecting)>,
     /// What phones say of calls that wait: it is heard when these have been taken up.
-    early: Vec<(Path, Vec<u8>)>,
+    early: Vec<(CallKey, Path, Vec<u8>)>,
     /// When to look again for a way to one that has none.
     retry_at: Option<Moment>,
 }
@@ -236,7 +236,10 @@ impl Switch {
                 self.disconnect_call(key, disconnecting);
             }
         }
-        for (path, bytes) in std::mem::take(&mut self.recovery.early) {
+        // Of those that still wait it is heard later: said again now, it would hurry them again and again.
+        let Recovery { early, waiting, .. } = &mut self.recovery;
+        let taken_up: Vec<_> = early.extract_if(.., |(key, ..)| !waiting.contains_key(key)).collect();
+        for (_, path, bytes) in taken_up {
             self.handle_message(path, &bytes);
         }
         let without_a_way: Vec<CallKey> = batch
@@ -279,9 +282,9 @@ impl Switch {
 
     /// A message about a leftover that waits: it is heard when that has been taken up, unless too many are waiting, and then the
     /// peer says it again.
-    pub(crate) fn hear_later(&mut self, path: Path, bytes: &[u8]) {
+    pub(crate) fn hear_later(&mut self, key: CallKey, path: Path, bytes: &[u8]) {
         if self.recovery.early.len() < EARLY {
-            self.recovery.early.push((path, bytes.to_vec()));
+            self.recovery.early.push((key, path, bytes.to_vec()));
         }
     }
 

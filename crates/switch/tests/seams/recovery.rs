@@ -200,6 +200,30 @@ fn one_without_a_way_is_tried_again_holds_up_nobody_and_its_hang_up_is_answered_
 }
 
 #[test]
+fn those_without_a_way_whose_phones_speak_do_not_hurry_one_another_for_ever() {
+    let lost = Settings {
+        trunks: vec![trunk("pbx", "sip:pbx.example")],
+        ..settings()
+    };
+    let (leftovers, invites) = crashed(2, 2);
+    let mut rig = Rig::with(next_process(lost));
+    rig.turn(|switch| switch.end_leftovers(leftovers));
+    rig.turn(|_| {});
+    for invite in &invites {
+        rig.trunk_says(&from_phone(invite, "BYE", 1));
+    }
+    for _ in 0..10 {
+        rig.turn(|_| {});
+    }
+    let (due, _) = rig.switch.poll_timeout().unwrap();
+    assert!(due > rig.moment(), "there is a pause");
+    rig.turn(|switch| switch.found("pbx.example", &[found("192.0.2.5")]));
+    let words = rig.pass(SECOND * 2);
+    let heard = words.iter().filter(|word| *word == "200 to BYE").count();
+    assert_eq!(heard, 2, "what they said is heard later: {words:?}");
+}
+
+#[test]
 fn a_record_that_cannot_be_read_is_told_and_holds_up_nobody() {
     let (mut leftovers, _) = crashed(3, 3);
     leftovers[0].intent = b"nonsense".to_vec();
