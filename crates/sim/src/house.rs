@@ -1,118 +1,78 @@
-//! Our side: the real call machine, and a model of what stands around it: the owner of calls, the journal with its
-//! delay, the transactions below, and the death and return of the process.
+//! Our side: the switch that ships, and a shell around it that moves what it wants moved, in its order; and the death and return of
+//! the process.
 
-mod wire;
+mod clients;
+mod disk;
+mod node;
 
-use std::{collections::VecDeque, rc::Rc, time::Duration};
+use std::{collections::BTreeMap, rc::Rc, time::Duration};
 
-use call::{Call, Limits, Local, MediaCommand, Output, Placement, Record, Save, Surroundings};
-use sip::{
-    BranchKey, CallIdHeader, Moment, Tag, Tx,
-    digest::Credentials,
-    sdp::{Codec, LocalMedia},
+use call::Save;
+use dial::WallTime;
+use sip::{Moment, Transmit};
+use switch::{
+    Found, Output, Sound, Switch,
+    journal::{CallKey, Entry},
 };
 
 use crate::{
-    message::{CALL_ID, Message, Node},
+    message::{HOUSE, Message, Node, TRUNK},
     sabotage::Sabotage,
-    scenario::{CrashAt, Millis, T1, TRANSACTION},
+    scenario::{CrashAt, Millis},
+    watch::Heard,
+    wire,
     world::{Event, World},
 };
+use clients::Asked;
+pub(crate) use clients::What;
+use disk::Disk;
+
+/// What the clock on the wall says when a run begins, in seconds.
+const BEGINNING: u64 = 1_800_000_000;
 
 /// One process after the other.
+#[derive(Default)]
 pub(crate) struct House {
+    /// Nothing while the process is down, or in a turn.
+    switch: Option<Switch>,
     pub(crate) up: bool,
     /// Counts processes: what an earlier one had ordered is not delivered to the next.
     pub(crate) incarnation: u32,
-    pub(crate) live: Option<Live>,
-    pub(crate) disk: Journal,
-    clients: Vec<Client>,
-    served: Vec<(Rc<Message>, Option<Rc<Message>>)>,
-    outputs: u64,
+    pub(crate) disk: Disk,
+    inbox: Vec<Input>,
+    turn_is_due: bool,
     woken_for: Option<Millis>,
+    /// Outputs that were acted on, of all processes.
+    outputs: u64,
+    /// What the sound room plays, by its own numbers, and how many it has begun.
+    sounds: BTreeMap<CallKey, u64>,
+    begun: u64,
+    /// Requests that wait for their answers.
+    asked: BTreeMap<u64, Asked>,
+    requests: u64,
+    /// The last INVITE of each call, for a sabotage.
+    invites: BTreeMap<usize, Transmit>,
+    /// Which call a key is for.
+    pub(crate) keys: BTreeMap<CallKey, usize>,
 }
 
-/// What the owner keeps about a call.
-pub(crate) struct Live {
-    pub(crate) call: Call,
-    pub(crate) settled: Settled,
-    linger_until: Option<Millis>,
+/// What has come in and not been handed over.
+enum Input {
+    Message(Node, Rc<Message>),
+    Place(usize),
+    Leave(usize),
+    NeverDelivered(CallKey),
+    HangUp(usize),
+    Written(Vec<(Entry, bool)>),
+    Sounded(CallKey),
+    Found(String),
+    Leftovers,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Settled {
-    Open,
-    Wished,
-    WishLost,
-    Ended,
-}
-
-#[derive(Default)]
-pub(crate) struct Journal {
-    /// What a crash leaves.
-    pub(crate) durable: Option<Record>,
-    pending: VecDeque<Pending>,
-    /// When the last save in the queue will be done.
-    busy_until: Millis,
-}
-
-struct Pending {
-    save: Save,
-    record: Record,
-    fails: bool,
-}
-
-/// A client transaction.
-struct Client {
-    tx: Tx,
-    request: Rc<Message>,
-    to: Node,
-    repeat: Option<usize>,
-    /// A final response has come; of an INVITE, each one more is ACKed again.
-    completed: bool,
-}
-
-impl Default for House {
-    fn default() -> Self {
-        Self {
-            up: true,
-            incarnation: 0,
-            live: None,
-            disk: Journal::default(),
-            clients: Vec::new(),
-            served: Vec::new(),
-            outputs: 0,
-            woken_for: None,
-        }
-    }
-}
-
-impl House {
-    pub(crate) fn phase(&self) -> String {
-        match &self.live {
-            Some(live) => format!("the call is {:?}", live.call.phase()),
-            None => "no call is live".to_owned(),
-        }
-    }
-
-    pub(crate) fn answer_is_pending(&self) -> bool {
-        self.disk
-            .pending
-            .iter()
-            .any(|pending| matches!(pending.save, Save::Answer | Save::Fork(_)))
-    }
-}
-
-fn key() -> BranchKey {
-    BranchKey::new([7; 32])
-}
-
-fn local() -> Local {
-    Local {
-        via: "SIP/2.0/UDP 192.0.2.1:5060".to_owned(),
-        contact: "sip:onhook@192.0.2.1:5060".to_owned(),
-        transport: "udp".to_owned(),
-    }
+/// A turn, in its order: what was handed in, and what that led to.
+enum Step {
+    Heard(Heard),
+    Output(Output),
 }
 
 impl World {
@@ -120,249 +80,297 @@ impl World {
         Moment::after_start(Duration::from_millis(self.now))
     }
 
-    fn surroundings(&self) -> Surroundings {
-        Surroundings {
-            local: local(),
-            media: LocalMedia {
-                address: ([192, 0, 2, 1], 30_000).into(),
-                session_id: 1,
-                version: 1,
-                codecs: vec![Codec::Pcma],
-                protection: None,
-            },
-            credentials: (self.settings.sabotage != Sabotage::NoCredentials).then(|| Credentials {
-                username: "onhook".to_owned(),
-                password: "secret".to_owned(),
-            }),
-            key: key(),
-            limits: Limits {
-                ring: Duration::from_millis(self.scenario.ring_limit),
-                max_duration: Duration::from_millis(self.scenario.max_duration),
-                session_expires: self.scenario.session_timers.then_some(Duration::from_secs(90)),
-                t1: Duration::from_millis(T1),
-            },
+    fn clock(&self) -> WallTime {
+        WallTime::after_epoch(Duration::from_secs(BEGINNING) + Duration::from_millis(self.now))
+    }
+
+    /// The first process.
+    pub(crate) fn start(&mut self) {
+        self.house.up = true;
+        self.house.switch = Some(Switch::new(self.switch_settings(), self.moment(), self.clock()));
+        self.turn();
+    }
+
+    // What comes in.
+
+    pub(crate) fn house_hears(&mut self, from: Node, message: Rc<Message>) {
+        self.hand_over(Input::Message(from, message));
+    }
+
+    pub(crate) fn sound_finished(&mut self, incarnation: u32, number: u64) {
+        if incarnation != self.house.incarnation {
+            return;
+        }
+        let key = self.house.sounds.iter().find(|(_, playing)| **playing == number);
+        if let Some(key) = key.map(|(key, _)| *key) {
+            self.house.sounds.remove(&key);
+            self.hand_over(Input::Sounded(key));
         }
     }
 
-    /// PlayOnPhone.
-    pub(crate) fn place(&mut self) {
-        let placement = Placement {
-            trunk: "pbx".to_owned(),
-            request_uri: "sip:4711@pbx.example".to_owned(),
-            from: "<sip:onhook@example.org>".to_owned(),
-            routes: Vec::new(),
-            destination: "sip:192.0.2.5:5060".to_owned(),
-            path: None,
-            call_id: CallIdHeader::new(CALL_ID),
-            local_tag: Tag::new("ours"),
-        };
-        let call = Call::place(placement, self.surroundings());
-        self.admit(call);
+    pub(crate) fn found(&mut self, incarnation: u32, host: String) {
+        if incarnation == self.house.incarnation {
+            self.hand_over(Input::Found(host));
+        }
     }
 
-    fn admit(&mut self, call: Call) {
-        self.watch.admitted();
-        self.house.live = Some(Live {
-            call,
-            settled: Settled::Open,
-            linger_until: None,
-        });
-        self.act();
-    }
-
-    /// One input, then all that the machine wants done for it.
-    fn with(&mut self, input: impl FnOnce(&mut Call, Moment)) -> bool {
-        let now = self.moment();
-        self.check_session();
-        let Some(live) = &mut self.house.live else { return false };
-        input(&mut live.call, now);
-        self.act();
-        true
-    }
-
-    fn act(&mut self) {
-        let was_over = self.house.live.as_ref().is_some_and(|live| live.linger_until.is_some());
-        while let Some(output) = self.house.live.as_mut().and_then(|live| live.call.poll_output()) {
-            self.house.outputs += 1;
-            let due = CrashAt::Output(self.house.outputs);
-            if self.scenario.crashes.iter().any(|crash| crash.at == due) {
-                self.crash();
-                if !self.house.up {
-                    return;
-                }
+    /// A turn follows: at once, or with what else comes until then.
+    fn hand_over(&mut self, input: Input) {
+        if !self.house.up {
+            return;
+        }
+        self.house.inbox.push(input);
+        match self.scenario.gathers {
+            None => self.turn(),
+            Some(wait) if !self.house.turn_is_due => {
+                self.house.turn_is_due = true;
+                self.after(wait, Event::Turn);
             }
-            self.check_output(&output, was_over);
-            self.put(output);
+            Some(_) => {}
         }
-        self.check_call();
-        let now = self.now;
-        let Some(live) = &mut self.house.live else { return };
-        if live.linger_until.is_none() && live.call.end().is_some() {
-            live.linger_until = Some(now + TRANSACTION);
-            live.settled = Settled::Ended;
-            self.watch.returned();
+    }
+
+    pub(crate) fn wake(&mut self) {
+        if self.house.woken_for == Some(self.now) {
+            self.house.woken_for = None;
         }
-        self.promise();
+        if self.house.up && self.due().is_some_and(|due| due <= self.now) {
+            self.turn();
+        }
+    }
+
+    /// When the switch wants its next turn, in whole milliseconds.
+    fn due(&self) -> Option<Millis> {
+        let (due, _) = self.house.switch.as_ref()?.poll_timeout()?;
+        Some(due.since_start().as_micros().div_ceil(1000) as Millis)
+    }
+
+    /// Why something may still happen.
+    pub(crate) fn pending(&self) -> String {
+        match &self.house.switch {
+            Some(switch) => format!("{} calls hold a place, due: {:?}", switch.live(), switch.poll_timeout()),
+            None => "the process is down".to_owned(),
+        }
+    }
+
+    /// A turn before anything is due, and without anything that has come in: it must change nothing.
+    pub(crate) fn look_in(&mut self) {
+        let (now, clock, early) = (self.moment(), self.clock(), self.due().is_none_or(|due| due > self.now));
+        let Some(switch) = self.house.switch.as_mut().filter(|_| early) else {
+            return;
+        };
+        switch.begin_turn(now, clock);
+        switch.end_turn();
+        if let Some(output) = switch.poll_output() {
+            self.watch
+                .fail("an early turn changes nothing", || format!("{output:?} at {now:?}"));
+        }
+    }
+
+    pub(crate) fn turn(&mut self) {
+        self.house.turn_is_due = false;
+        let Some(mut switch) = self.house.switch.take() else {
+            return;
+        };
+        self.check_sessions();
+        let inbox = std::mem::take(&mut self.house.inbox);
+        self.digest.number(self.now);
+        switch.begin_turn(self.moment(), self.clock());
+        let mut steps = Vec::new();
+        for input in inbox {
+            self.hand_in(&mut switch, input, &mut steps);
+            // Asked for between inputs, to know what led to what; acted on after the turn, as it ships.
+            steps.extend(std::iter::from_fn(|| switch.poll_output()).map(Step::Output));
+        }
+        switch.end_turn();
+        steps.extend(std::iter::from_fn(|| switch.poll_output()).map(Step::Output));
+        if self.settings.sabotage == Sabotage::LateSnapshot {
+            steps.sort_by_key(|step| matches!(step, Step::Output(Output::Snapshot(..))));
+        }
+        self.watch.turns += 1;
+        let incarnation = self.house.incarnation;
+        for step in steps {
+            match step {
+                Step::Heard(heard) => self.heard(heard),
+                Step::Output(output) => self.put(output),
+            }
+            if !self.house.up || self.house.incarnation != incarnation {
+                return; // it was killed
+            }
+        }
+        self.check_turn(&switch);
+        self.house.switch = Some(switch);
         self.schedule_wake();
     }
 
-    fn put(&mut self, output: Output) {
-        match output {
-            Output::Save(save) => self.save(save),
-            Output::Send(outgoing) => self.house_sends(&outgoing),
-            Output::Resume(invite) => {
-                let request = Rc::new(Message::of(&invite));
-                self.ladder.note(self.now, || "INVITE taken up again".to_owned());
-                let to = self.entry();
-                self.house.clients.push(Client {
-                    tx: invite.tx,
-                    request,
-                    to,
-                    repeat: None,
-                    completed: false,
-                });
-            }
-            Output::Stop(tx) => {
-                if let Some(at) = self.house.clients.iter().position(|client| client.tx == tx) {
-                    let client = self.house.clients.swap_remove(at);
-                    self.stop_repeat(client.repeat);
-                }
-            }
-            Output::Reply(id, reply) => self.reply(id, &reply),
-            Output::Media(MediaCommand::Start(_)) => {
-                let incarnation = self.house.incarnation;
-                self.after(self.scenario.message, Event::Finished(incarnation));
-            }
-            Output::Media(MediaCommand::Change(_) | MediaCommand::Stop) => {}
-        }
-    }
-
     fn schedule_wake(&mut self) {
-        let Some(live) = &self.house.live else { return };
-        let timer = live
-            .call
-            .poll_timeout()
-            .map(|(due, _)| due.since_start().as_millis() as Millis);
-        let due = match live.linger_until.filter(|_| live.call.is_drained()) {
-            Some(until) => Some(timer.map_or(until, |due| due.min(until))),
-            None => timer,
-        };
-        if let Some(due) = due
-            && self.house.woken_for != Some(due)
+        if let Some(due) = self.due()
+            && self.house.woken_for.is_none_or(|woken| woken != due)
         {
             self.house.woken_for = Some(due);
             self.after(due.saturating_sub(self.now), Event::Wake);
         }
     }
 
-    pub(crate) fn wake(&mut self) {
-        let (now, moment) = (self.now, self.moment());
-        let Some(live) = &mut self.house.live else { return };
-        let due = live.call.poll_timeout().is_some_and(|(due, _)| due <= moment);
-        if live.linger_until.is_some_and(|until| until <= now) && live.call.is_drained() {
-            self.ladder.note(now, || "the call is forgotten".to_owned());
-            self.watch.forgotten();
-            if self.settings.sabotage == Sabotage::GrantTwice {
-                self.watch.returned();
+    fn hand_in(&mut self, switch: &mut Switch, input: Input, steps: &mut Vec<Step>) {
+        match input {
+            Input::Message(from, message) => self.hand_in_message(switch, from, message, steps),
+            Input::Place(call) => self.hand_in_order(switch, call, steps),
+            Input::Leave(call) => self.hand_in_leave(switch, call, steps),
+            Input::NeverDelivered(key) => switch.never_delivered(key),
+            Input::HangUp(call) => self.hand_in_hang_up(switch, call, steps),
+            Input::Written(words) => {
+                for (entry, durable) in words {
+                    self.digest.number(entry.number * 2 + u64::from(durable));
+                    steps.push(Step::Heard(Heard::Written(entry.number)));
+                    switch.written(entry.number, durable);
+                    steps.extend(std::iter::from_fn(|| switch.poll_output()).map(Step::Output));
+                }
             }
-            self.house.live = None;
-        } else if due {
-            self.house.woken_for = None;
-            self.with(|call, moment| call.handle_timeout(moment));
-        } else {
-            self.schedule_wake();
+            Input::Sounded(key) => {
+                let call = self.house.keys.get(&key);
+                let fails = call.is_some_and(|call| self.scenario.calls[*call].sound_fails);
+                if fails {
+                    switch.sound_failed(key);
+                } else {
+                    switch.played(key);
+                }
+            }
+            Input::Found(host) => {
+                let remote = TRUNK.0.into();
+                let local = Some(HOUSE.0.into());
+                steps.push(Step::Heard(Heard::Found));
+                switch.found(&host, &[Found { remote, local }]);
+            }
+            Input::Leftovers => {
+                let (leftovers, last_day) = self.house.disk.left();
+                steps.push(Step::Heard(Heard::Leftovers(
+                    leftovers.iter().map(|left| left.key).collect(),
+                )));
+                if self.settings.sabotage != Sabotage::NoTakeUp {
+                    switch.end_leftovers(leftovers);
+                }
+                switch.count(&last_day);
+            }
         }
     }
 
-    /// DisconnectPhoneCall. A client that reaches nobody asks again.
-    pub(crate) fn hang_up(&mut self) {
-        if !self.house.up {
-            return self.after(500, Event::HangUp);
-        }
-        self.ladder.note(self.now, || "DisconnectPhoneCall".to_owned());
-        self.watch.asked();
-        if self.settings.sabotage == Sabotage::EarlyPromise {
-            self.check_promise();
-        }
-        if self.settings.sabotage == Sabotage::WishForgotten && self.house.live.is_some() {
+    fn hand_in_message(&mut self, switch: &mut Switch, from: Node, message: Rc<Message>, steps: &mut Vec<Step>) {
+        let Some(call) = self.call_named(message.name) else {
             return;
+        };
+        let (path, bytes) = match self.settings.sabotage {
+            Sabotage::LateAnswersLost if message.is_answer() && self.watch.calls[call].has_ended() => {
+                return steps.push(Step::Heard(Heard::Message(call, message)));
+            }
+            Sabotage::SessionIgnored if message.is_answer() => {
+                let mut without = (*message).clone();
+                without.session = sip::SessionHeaders::default();
+                self.on_the_wire(from, &without)
+            }
+            _ => self.on_the_wire(from, &message),
+        };
+        self.digest.bytes(&bytes);
+        steps.push(Step::Heard(Heard::Message(call, message)));
+        switch.handle_message(path, &bytes);
+    }
+
+    // What is to be done.
+
+    fn put(&mut self, output: Output) {
+        if !matches!(
+            output,
+            Output::Event(_) | Output::Snapshot(..) | Output::Resolve(_) | Output::Admit(_) | Output::Dismiss(_)
+        ) {
+            self.house.outputs += 1;
+            let due = CrashAt::Output(self.house.outputs);
+            if self.scenario.crashes.iter().any(|crash| crash.at == due) {
+                return self.crash();
+            }
         }
-        if !self.with(Call::disconnect) {
-            self.check_promise();
+        match output {
+            Output::Transmit(transmit) => self.transmit(transmit),
+            Output::Journal(entries) => self.write(entries),
+            Output::Answer(request, answer) => self.answer(request, answer),
+            Output::Snapshot(id, known) => self.told(id, known),
+            Output::Sound(key, sound) => self.sound(key, &sound),
+            Output::TakingUp(_) if self.settings.sabotage == Sabotage::TakenUpUnsaid => {}
+            Output::TakingUp(keys) => {
+                self.digest.number(keys.len() as u64);
+                self.watch.taking_up(&keys);
+                self.house.disk.taking_up(&keys);
+            }
+            Output::TakenUp(keys) => {
+                self.check_taken_up(&keys);
+                self.house.disk.taken_up(&keys);
+            }
+            Output::Resolve(host) => {
+                let wait = self.scenario.named.unwrap_or(1);
+                self.after(wait, Event::Found(self.house.incarnation, host));
+            }
+            // Streams alone are kept from strangers before they speak.
+            Output::Admit(_) | Output::Dismiss(_) => {}
+            Output::Connect { .. } => self
+                .watch
+                .fail("nothing goes where nobody is", || "a stream".to_owned()),
+            Output::Event(event) => self.happened(event),
         }
     }
 
-    /// `NoError`, once it is true.
-    fn promise(&mut self) {
-        let settled = self.house.live.as_ref().map(|live| live.settled);
-        if matches!(settled, Some(Settled::Wished | Settled::Ended)) && self.watch.awaits_promise() {
-            self.ladder.note(self.now, || "NoError".to_owned());
-            self.check_promise();
+    fn transmit(&mut self, transmit: Transmit) {
+        let Transmit { mut path, mut bytes } = transmit;
+        self.digest.bytes(&bytes);
+        if self.settings.sabotage == Sabotage::CutShort {
+            bytes.pop();
         }
-    }
-
-    pub(crate) fn message_finished(&mut self, incarnation: u32) {
-        if incarnation == self.house.incarnation && self.house.up {
-            self.ladder.note(self.now, || "the message has played".to_owned());
-            let fails = self.scenario.sound_fails;
-            self.with(if fails {
-                Call::media_failed
-            } else {
-                Call::media_finished
+        let now = self.now;
+        let mut message = match wire::read(&bytes) {
+            Ok(message) => message,
+            Err(why) => {
+                return self.watch.fail("what leaves can be read", || {
+                    format!("{why} at {now} ms: {}", String::from_utf8_lossy(&bytes))
+                });
+            }
+        };
+        let Some(call) = self.call_named(message.name) else {
+            return self.watch.fail("nothing goes where nobody is", || {
+                format!("{} at {now} ms", message.label())
             });
+        };
+        if self.settings.sabotage == Sabotage::CancelElsewhere && message.method == sip::Method::Cancel {
+            path.remote = crate::message::address(message.name, 0);
+        }
+        if self.settings.sabotage.drops(&message, call, self) {
+            return;
+        }
+        self.check_transmit(call, &message, &path, &bytes);
+        if self.settings.sabotage == Sabotage::AnotherInvite && message.method == sip::Method::Invite {
+            self.house.invites.insert(call, Transmit { path, bytes });
+        }
+        message.at_trunk = path.remote == TRUNK.into();
+        match self.receiver(&path, call) {
+            Some(to) => self.send(Node::House, to, &Rc::new(message)),
+            None => self.watch.fail("nothing goes where nobody is", || {
+                format!("{} to {} at {now} ms", message.label(), path.remote)
+            }),
         }
     }
 
-    // The journal.
-
-    fn save(&mut self, save: Save) {
-        let Some(live) = &self.house.live else { return };
-        let record = live.call.record().clone();
-        let disk = self.scenario.disk;
-        let fails = disk.fails > 0 && self.tape.chance(disk.fails);
-        let delay = 1 + self.tape.below(disk.delay);
-        let done = (self.now + delay).max(self.house.disk.busy_until);
-        self.house.disk.busy_until = done;
-        self.house.disk.pending.push_back(Pending { save, record, fails });
-        self.ladder.note(self.now, || format!("save {save:?}"));
-        self.after(done - self.now, Event::Journal(self.house.incarnation));
-        let early = match self.settings.sabotage {
-            Sabotage::EarlyInvite => save == Save::Intent,
-            Sabotage::EarlyForkAck => matches!(save, Save::Fork(_)),
-            _ => false,
-        };
-        if early {
-            let now = self.moment();
-            if let Some(live) = &mut self.house.live {
-                live.call.handle_saved(save, now);
+    fn sound(&mut self, key: CallKey, sound: &Sound) {
+        match sound {
+            Sound::Start { .. } => {
+                self.house.begun += 1;
+                let number = self.house.begun;
+                self.house.sounds.insert(key, number);
+                let call = self.house.keys.get(&key);
+                let wait = call.map_or(1, |call| self.scenario.calls[*call].message);
+                self.after(wait, Event::Finished(self.house.incarnation, number));
+            }
+            Sound::Change { .. } => {}
+            Sound::Stop => {
+                self.house.sounds.remove(&key);
             }
         }
-    }
-
-    pub(crate) fn journal_done(&mut self, incarnation: u32) {
-        if incarnation != self.house.incarnation || !self.house.up {
-            return;
-        }
-        let Some(Pending { save, record, fails }) = self.house.disk.pending.pop_front() else {
-            return;
-        };
-        self.ladder.note(self.now, || {
-            format!("{save:?} {}", if fails { "is not saved" } else { "is durable" })
-        });
-        if !fails {
-            self.house.disk.durable = Some(record);
-        }
-        if let Some(live) = self.house.live.as_mut().filter(|_| save == Save::Wish) {
-            let settled = if fails { Settled::WishLost } else { Settled::Wished };
-            live.settled = live.settled.max(settled);
-        }
-        self.with(|call, now| {
-            if fails {
-                call.handle_save_failed(save, now);
-            } else {
-                call.handle_saved(save, now);
-            }
-        });
     }
 
     // Death and return.
@@ -373,22 +381,15 @@ impl World {
         }
         self.ladder.note(self.now, || "the process is killed".to_owned());
         self.watch.crashed();
-        // Some of what was under way may have reached the disk, though nobody was told.
-        let pending = std::mem::take(&mut self.house.disk.pending);
-        let reached = self.tape.below(pending.len() as u64 + 1) as usize;
-        if let Some(last) = pending.into_iter().take(reached).next_back() {
-            self.house.disk.durable = Some(last.record);
-        }
+        self.lose_open_entries();
         let house = &mut self.house;
         house.up = false;
-        house.live = None;
-        house.clients.clear();
-        house.served.clear();
-        house.disk.busy_until = 0;
+        house.switch = None;
+        house.inbox.clear();
+        house.turn_is_due = false;
         house.woken_for = None;
-        for repeat in &mut self.repeats {
-            repeat.alive &= repeat.from() != Node::House;
-        }
+        house.sounds.clear();
+        house.asked.clear();
         let crashes = &self.scenario.crashes;
         let nth = (self.house.incarnation as usize).min(crashes.len().saturating_sub(1));
         let down = crashes.get(nth).map_or(1, |crash| crash.down);
@@ -398,18 +399,22 @@ impl World {
     pub(crate) fn restart(&mut self) {
         self.house.up = true;
         self.house.incarnation += 1;
-        self.watch.restarted(self.now);
-        let left = self.house.disk.durable.clone();
-        self.ladder.note(self.now, || {
-            let phase = left.as_ref().map(|record| &record.phase);
-            let forks = left.as_ref().map_or(0, |record| record.forks.len());
-            format!("the next process starts and finds {phase:?}, {forks} other forks")
-        });
-        if let Some(record) = left.filter(|record| !record.is_over())
-            && self.settings.sabotage != Sabotage::NoTakeUp
-        {
-            let call = Call::take_up(record, self.surroundings(), self.moment());
-            self.admit(call);
-        }
+        self.house.switch = Some(Switch::new(self.switch_settings(), self.moment(), self.clock()));
+        let left = self.house.disk.rows();
+        self.ladder
+            .note(self.now, || format!("the next process starts and finds {left} calls"));
+        self.restarted();
+        self.house.inbox.push(Input::Leftovers);
+        self.turn();
     }
+
+    /// Whose Call-ID has this name in it.
+    pub(crate) fn call_named(&self, name: u32) -> Option<usize> {
+        self.scenario.calls.iter().position(|call| call.name == name)
+    }
+}
+
+/// Whether the switch waits for the disk with an ACK because of it.
+fn holds_ack(save: Save) -> bool {
+    matches!(save, Save::Answer | Save::Fork(_))
 }

@@ -1,8 +1,8 @@
 //! A run as a SIP ladder. Costs nothing while nobody looks.
 
 use crate::{
-    message::{Message, Node},
-    scenario::Millis,
+    message::{At, Message, Node},
+    scenario::{Millis, Scenario},
 };
 
 #[derive(Default)]
@@ -49,19 +49,21 @@ impl Ladder {
         }
     }
 
-    pub(crate) fn print(self, phones: usize, proxied: bool) -> String {
+    pub(crate) fn print(self, scenario: &Scenario) -> String {
         let Some(lines) = self.lines else { return String::new() };
-        let lane = |node: Node| match node {
-            Node::House => 0,
-            Node::Proxy => 1,
-            Node::Phone(phone) => 1 + usize::from(proxied) + phone,
-        };
-        let names = ["onhook".to_owned()]
-            .into_iter()
-            .chain(proxied.then(|| "proxy".to_owned()))
-            .chain((1..=phones).map(|phone| format!("phone {phone}")));
-        let heads: String = names.map(|name| format!("{name:<LANE$}")).collect();
-        let lanes = 1 + usize::from(proxied) + phones;
+        let mut nodes = vec![Node::House];
+        for (call, script) in scenario.calls.iter().enumerate() {
+            nodes.extend(script.proxy.map(|_| Node::Proxy(call)));
+            nodes.extend((0..script.phones.len()).map(|phone| Node::Phone(At { call, phone })));
+        }
+        let lane = |node: Node| nodes.iter().position(|other| *other == node).unwrap_or_default();
+        let heads = nodes.iter().map(|node| match node {
+            Node::House => "onhook".to_owned(),
+            Node::Proxy(call) => format!("proxy {}", call + 1),
+            Node::Phone(at) => at.to_string(),
+        });
+        let heads: String = heads.map(|head| format!("{head:<LANE$}")).collect();
+        let lanes = nodes.len();
         let mut text = format!("{:>10}  {}\n", "seconds", heads.trim_end());
         for line in lines {
             let (at, drawing, remark) = match line {

@@ -1,16 +1,19 @@
-//! The real call machine (`crates/call`) against a model of everything around it, on a virtual clock.
+//! The switch that ships (`crates/switch`) against a model of everything around it, on a virtual clock.
 //!
-//! A run is one call: placed, rung, answered or not, hung up, over a network that loses, delays, doubles and reorders,
-//! with phones and a forking proxy that use every liberty the RFCs give, a journal that takes its time or fails, and a
-//! process that may be killed before any of its outputs. Transactions are modelled after RFC 3261 §17 and RFC 6026. After
-//! every step the rules in `watch` are checked. A run depends on its tape of decisions alone, the tape on its seed;
-//! see [`run()`] and [`shrink()`].
+//! A run is one to twenty calls: placed, rung, answered or not, hung up, over a network that loses, delays, doubles and reorders
+//! datagrams, with phones and forking proxies that use every liberty the RFCs give, a journal that takes its time or refuses,
+//! and a process that may be killed before anything that the switch wants done. What goes in and out are bytes, read
+//! and printed on the far side by code that shares nothing with ours. At every step the rules in `watch` are checked, by what is
+//! seen from outside. A run depends on its tape of decisions alone, the tape on its seed; see [`run()`] and
+//! [`shrink()`].
 //!
-//! Not modelled: TCP and TLS, several calls at once, sound, phones that break the RFCs.
+//! Not modelled: TCP and TLS, registration and OPTIONS, sound, phones that break the RFCs.
 
+mod digest;
 mod house;
 mod ladder;
 mod message;
+mod network;
 mod phone;
 mod proxy;
 mod sabotage;
@@ -18,11 +21,12 @@ mod scenario;
 mod shrink;
 mod tape;
 mod watch;
+mod wire;
 mod world;
 
 pub use sabotage::Sabotage;
 pub use shrink::shrink;
-pub use tape::{SplitMix64, Tape};
+pub use tape::{MOST_CALLS, SplitMix64, Tape, Values};
 pub use watch::Violation;
 pub use world::Outcome;
 
@@ -30,15 +34,32 @@ pub use world::Outcome;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Settings {
     pub sabotage: Sabotage,
+    /// Nothing that calls share can come between them: no crash, no queue at the disk.
+    pub share_nothing: bool,
+    /// How what comes in is gathered into turns, whatever the tape says.
+    pub gathers: Option<Option<u64>>,
+    /// Turns before anything is due are made in between.
+    pub looks_in_early: bool,
 }
 
 /// What happened in one run or in many.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     pub runs: u64,
+    pub calls: u64,
+    /// PlayOnPhones, and those that were refused.
+    pub placed: u64,
+    pub not_placed: u64,
     /// DisconnectPhoneCalls.
     pub hang_ups: u64,
+    /// Of those, how many were told that the disk does not say so.
+    pub not_promised: u64,
     pub crashes: u64,
+    /// Calls that a crash left, and those that nobody takes up any more, since three processes died of them.
+    pub left: u64,
+    pub left_alone: u64,
+    /// Entries that the journal refused.
+    pub refused: u64,
     /// 2xx that reached us, repeated ones too.
     pub answers: u64,
     /// 2xx for a call that nobody remembered.
@@ -64,8 +85,15 @@ impl Tally {
     /// Adds what other runs came to.
     pub fn add(&mut self, other: &Self) {
         self.runs += other.runs;
+        self.calls += other.calls;
+        self.placed += other.placed;
+        self.not_placed += other.not_placed;
         self.hang_ups += other.hang_ups;
+        self.not_promised += other.not_promised;
         self.crashes += other.crashes;
+        self.left += other.left;
+        self.left_alone += other.left_alone;
+        self.refused += other.refused;
         self.answers += other.answers;
         self.strays += other.strays;
         self.unconfirmed += other.unconfirmed;

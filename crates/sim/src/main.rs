@@ -14,7 +14,7 @@ use std::{
 use clap::Parser;
 use sim::{Sabotage, Settings, Tally, Tape, draw, run, shrink};
 
-/// Runs the call machine against a model of network, phones, journal and crashes.
+/// Runs the switch against a model of network, phones, journal and crashes.
 ///
 /// Run number N has the seed SEED + N. A run that breaks a rule is made simpler and printed as a SIP ladder; its seed
 /// alone repeats it on every machine. Exits with 1 then.
@@ -48,6 +48,7 @@ impl Arguments {
     fn settings(&self) -> Settings {
         Settings {
             sabotage: self.sabotage,
+            ..Settings::default()
         }
     }
 }
@@ -155,9 +156,10 @@ fn report(seed: u64, arguments: &Arguments) {
 fn summary(tally: &Tally, took: Duration) -> String {
     let average = tally.waited / tally.hung_up.max(1);
     format!(
-        "{} runs in {:.1} s: {} hang-ups, {} crashes, {} answers ({} to no call), {} unconfirmed; \
+        "{} runs with {} calls in {:.1} s: {} hang-ups, {} crashes, {} answers ({} to no call), {} unconfirmed; \
          {} phones went on-hook after NoError, {:.1} s later on average, {:.1} s at most, {} after more than 64·T1",
         tally.runs,
+        tally.calls,
         took.as_secs_f64(),
         tally.hang_ups,
         tally.crashes,

@@ -1,23 +1,32 @@
-//! SIP messages as the model sees them: only what decides about a call.
+//! SIP messages as phones and proxies know them: what decides about a call. `wire` prints them and reads ours.
 
-use std::rc::Rc;
+use std::{fmt, net::SocketAddr, rc::Rc};
 
-use sip::{
-    Branch, CSeq, CallIdHeader, Challenge, Method, Outgoing, Reply, Request, Response, SessionExpires, SessionHeaders,
-    Tag, uri,
-};
+use sip::{Method, SessionHeaders};
 
-pub(crate) const CALL_ID: &str = "call@onhook";
-
-const SDP: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n\
-                   m=audio 4000 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n";
-
-/// Who sends and receives.
+/// Who sends and receives: what stands around one call has its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Node {
     House,
-    Proxy,
-    Phone(usize),
+    Proxy(usize),
+    Phone(At),
+}
+
+/// One phone of one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct At {
+    pub(crate) call: usize,
+    pub(crate) phone: usize,
+}
+
+/// Where we are reached.
+pub(crate) const HOUSE: ([u8; 4], u16) = ([192, 0, 2, 1], 5060);
+/// Where INVITEs go, whatever stands there for a call: a proxy, or its one phone.
+pub(crate) const TRUNK: ([u8; 4], u16) = ([192, 0, 2, 2], 5060);
+
+/// Where a phone of the call of this name is reached itself.
+pub(crate) fn address(name: u32, phone: usize) -> SocketAddr {
+    ([198, 51, name as u8, phone as u8 + 1], 5060).into()
 }
 
 /// How a request is challenged.
@@ -33,17 +42,13 @@ pub(crate) enum Asks {
 }
 
 impl Asks {
-    fn challenges(self, proxy: bool) -> Vec<Challenge> {
-        let one = |algorithm: &str| Challenge {
-            proxy,
-            value: format!(r#"Digest realm="pbx", nonce="n", qop="auth", algorithm={algorithm}"#),
-        };
+    pub(crate) fn algorithms(self) -> &'static [&'static str] {
         match self {
-            Self::Nothing => Vec::new(),
-            Self::Md5 => vec![one("MD5")],
-            Self::Sha256 => vec![one("SHA-256")],
-            Self::Both => vec![one("MD5"), one("SHA-256")],
-            Self::Unknown => vec![one("SHA-7")],
+            Self::Nothing => &[],
+            Self::Md5 => &["MD5"],
+            Self::Sha256 => &["SHA-256"],
+            Self::Both => &["MD5", "SHA-256"],
+            Self::Unknown => &["SHA-7"],
         }
     }
 }
@@ -51,61 +56,27 @@ impl Asks {
 /// A request, or a response to one when `status` is not 0.
 #[derive(Clone, Debug)]
 pub(crate) struct Message {
+    /// The call's number in its `Call-ID`.
+    pub(crate) name: u32,
     pub(crate) status: u16,
     pub(crate) method: Method,
     pub(crate) number: u32,
+    /// The top Via, whole.
+    pub(crate) via: Rc<str>,
     pub(crate) branch: Rc<str>,
     pub(crate) from: Rc<str>,
     pub(crate) to: Rc<str>,
-    pub(crate) uri: Rc<str>,
     pub(crate) contact: Option<Rc<str>>,
     /// The header with credentials, of a request.
     pub(crate) credentials: Option<Rc<str>>,
     pub(crate) asks: Asks,
     pub(crate) sdp: bool,
     pub(crate) session: SessionHeaders,
+    /// Whether a request came to the trunk's address: its responses leave from there.
+    pub(crate) at_trunk: bool,
 }
 
 impl Message {
-    /// Takes apart what the machine has printed.
-    pub(crate) fn of(outgoing: &Outgoing) -> Self {
-        let (head, body) = outgoing.text.split_once("\r\n\r\n").unwrap_or((&outgoing.text, ""));
-        let mut lines = head.split("\r\n");
-        let uri = lines.next().and_then(|line| line.split(' ').nth(1)).unwrap_or_default();
-        let mut message = Self {
-            status: 0,
-            method: outgoing.tx.method.clone(),
-            number: 0,
-            branch: "".into(),
-            from: "".into(),
-            to: "".into(),
-            uri: uri.into(),
-            contact: None,
-            credentials: None,
-            asks: Asks::Nothing,
-            sdp: !body.is_empty(),
-            session: SessionHeaders::default(),
-        };
-        for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
-            match name {
-                "Via" => {
-                    let branch = value.split(';').find_map(|part| part.strip_prefix("branch="));
-                    message.branch = branch.unwrap_or_default().into();
-                }
-                "From" => message.from = value.into(),
-                "To" => message.to = value.into(),
-                "CSeq" => {
-                    let number = value.split(' ').next().and_then(|number| number.parse().ok());
-                    message.number = number.unwrap_or_default();
-                }
-                "Session-Expires" => message.session.expires = SessionExpires::parse(value),
-                "Authorization" | "Proxy-Authorization" => message.credentials = Some(value.into()),
-                _ => {}
-            }
-        }
-        message
-    }
-
     /// A response to this request; `tag` is added where the request has none in its `To`.
     pub(crate) fn answered(&self, status: u16, tag: Option<&str>) -> Self {
         let to = match (self.to_tag(), tag) {
@@ -134,11 +105,11 @@ impl Message {
     }
 
     pub(crate) fn sender_tag(&self) -> Option<&str> {
-        uri::tag(&self.from)
+        tag(&self.from)
     }
 
     pub(crate) fn to_tag(&self) -> Option<&str> {
-        uri::tag(&self.to)
+        tag(&self.to)
     }
 
     pub(crate) fn is_request(&self) -> bool {
@@ -163,63 +134,6 @@ impl Message {
             .any(|part| part.strip_prefix("algorithm=") == Some(algorithm))
     }
 
-    fn cseq(&self) -> CSeq {
-        CSeq {
-            number: self.number,
-            method: self.method.clone(),
-        }
-    }
-
-    fn body(&self) -> Vec<u8> {
-        if self.sdp { SDP.into() } else { Vec::new() }
-    }
-
-    pub(crate) fn to_response(&self) -> Response {
-        Response {
-            status: self.status,
-            reason: "Said So".to_owned(),
-            branch: Branch::new(&*self.branch),
-            call_id: CallIdHeader::new(CALL_ID),
-            from: self.from.to_string(),
-            to: self.to.to_string(),
-            to_tag: self.to_tag().map(Tag::new),
-            cseq: self.cseq(),
-            contact: self.contact.as_deref().map(str::to_owned),
-            record_route: Vec::new(),
-            session: self.session,
-            challenges: self.asks.challenges(self.status == 407),
-            retry_after: None,
-            content_type: None,
-            body: self.body(),
-        }
-    }
-
-    pub(crate) fn to_request(&self) -> Request {
-        Request {
-            method: self.method.clone(),
-            request_uri: self.uri.to_string(),
-            call_id: CallIdHeader::new(CALL_ID),
-            from: self.from.to_string(),
-            from_tag: self.sender_tag().map(Tag::new),
-            to: self.to.to_string(),
-            to_tag: self.to_tag().map(Tag::new),
-            cseq: self.cseq(),
-            contact: None,
-            record_route: Vec::new(),
-            session: self.session,
-            content_type: None,
-            body: self.body(),
-        }
-    }
-
-    /// Our answer to a request of a phone.
-    pub(crate) fn replied(&self, reply: &Reply) -> Self {
-        Self {
-            sdp: reply.body.is_some(),
-            ..self.answered(reply.status, None)
-        }
-    }
-
     /// As it stands in a ladder.
     pub(crate) fn label(&self) -> String {
         let tag = self.to_tag().map(|tag| format!(" {tag}")).unwrap_or_default();
@@ -232,5 +146,16 @@ impl Message {
             0 => format!("{} {}{tag}{credentials}", self.method, self.number),
             status => format!("{status} ({} {}){tag}", self.method, self.number),
         }
+    }
+}
+
+/// The tag of a `From` or `To` as we and the phones here write them.
+fn tag(value: &str) -> Option<&str> {
+    value.split_once(">;tag=").map(|(_, tag)| tag)
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "phone {}.{}", self.call + 1, self.phone + 1)
     }
 }

@@ -5,8 +5,9 @@ use std::rc::Rc;
 use sip::Method;
 
 use crate::{
-    message::{Message, Node},
-    world::{Purpose, World},
+    message::{At, Message, Node},
+    network::Purpose,
+    world::World,
 };
 
 #[derive(Default)]
@@ -34,34 +35,41 @@ struct Branch {
 }
 
 impl World {
-    pub(crate) fn proxy_hears(&mut self, from: Node, message: &Rc<Message>) {
+    pub(crate) fn proxy_hears(&mut self, call: usize, from: Node, message: &Rc<Message>) {
         match (from, message.is_request(), &message.method) {
-            (Node::House, true, Method::Invite) => self.proxy_invited(message),
-            (Node::House, true, Method::Cancel) => self.proxy_cancelled(message),
+            (Node::House, true, Method::Invite) => self.proxy_invited(call, message),
+            (Node::House, true, Method::Cancel) => self.proxy_cancelled(call, message),
             (Node::House, true, Method::Ack) => {
-                let fork = self
+                let fork = self.parties[call]
                     .proxy
                     .forks
                     .iter()
                     .find(|fork| fork.invite.branch == message.branch);
                 let repeat = fork.and_then(|fork| fork.repeat);
-                self.stop_repeat(repeat);
+                self.stop_repeat(call, repeat);
             }
-            (Node::Phone(phone), false, Method::Invite) => self.proxy_answered(phone, message),
+            (Node::Phone(at), false, Method::Invite) => self.proxy_answered(at, message),
             _ => {}
         }
     }
 
-    fn proxy_invited(&mut self, invite: &Rc<Message>) {
-        if let Some(fork) = self.proxy.forks.iter().find(|fork| fork.invite.branch == invite.branch) {
+    fn proxy_invited(&mut self, call: usize, invite: &Rc<Message>) {
+        if let Some(fork) = self.parties[call]
+            .proxy
+            .forks
+            .iter()
+            .find(|fork| fork.invite.branch == invite.branch)
+        {
             if let Some(last) = fork.last.clone() {
-                self.send(Node::Proxy, Node::House, &last);
+                self.send(Node::Proxy(call), Node::House, &last);
             }
             return;
         }
-        let Some(script) = self.scenario.proxy else { return };
-        let fork = self.proxy.forks.len();
-        self.proxy.forks.push(Forked {
+        let Some(script) = self.scenario.calls[call].proxy else {
+            return;
+        };
+        let fork = self.parties[call].proxy.forks.len();
+        self.parties[call].proxy.forks.push(Forked {
             invite: invite.clone(),
             last: None,
             repeat: None,
@@ -74,57 +82,57 @@ impl World {
                 asks: script.asks,
                 ..invite.answered(407, Some("proxy"))
             };
-            return self.proxy_refuses(fork, refusal);
+            return self.proxy_refuses(call, fork, refusal);
         }
         let trying = Rc::new(invite.answered(100, None));
-        self.proxy.forks[fork].last = Some(trying.clone());
-        self.send(Node::Proxy, Node::House, &trying);
-        for phone in 0..self.phones.len() {
+        self.parties[call].proxy.forks[fork].last = Some(trying.clone());
+        self.send(Node::Proxy(call), Node::House, &trying);
+        for phone in 0..self.parties[call].phones.len() {
             let copy = Rc::new(Message {
                 branch: format!("z9hG4bK-proxy-{fork}-{phone}").into(),
                 ..(**invite).clone()
             });
-            self.proxy.forks[fork].branches.push(Branch {
+            self.parties[call].proxy.forks[fork].branches.push(Branch {
                 invite: copy.clone(),
                 refused: None,
                 answered: false,
             });
-            self.send(Node::Proxy, Node::Phone(phone), &copy);
+            self.send(Node::Proxy(call), Node::Phone(At { call, phone }), &copy);
         }
     }
 
-    fn proxy_refuses(&mut self, fork: usize, refusal: Message) {
+    fn proxy_refuses(&mut self, call: usize, fork: usize, refusal: Message) {
         let refusal = Rc::new(refusal);
-        self.proxy.forks[fork].over = true;
-        self.proxy.forks[fork].last = Some(refusal.clone());
-        let repeat = self.send_repeatedly(Node::Proxy, Node::House, refusal, Purpose::Refusal);
-        self.proxy.forks[fork].repeat = Some(repeat);
+        self.parties[call].proxy.forks[fork].over = true;
+        self.parties[call].proxy.forks[fork].last = Some(refusal.clone());
+        let repeat = self.send_repeatedly(Node::Proxy(call), Node::House, refusal, Purpose::Refusal);
+        self.parties[call].proxy.forks[fork].repeat = Some(repeat);
     }
 
-    fn proxy_cancelled(&mut self, cancel: &Message) {
-        let found = self
+    fn proxy_cancelled(&mut self, call: usize, cancel: &Message) {
+        let found = self.parties[call]
             .proxy
             .forks
             .iter()
             .position(|fork| fork.invite.branch == cancel.branch);
         let status = if found.is_some() { 200 } else { 481 };
         let response = Rc::new(cancel.answered(status, Some("proxy")));
-        self.send(Node::Proxy, Node::House, &response);
+        self.send(Node::Proxy(call), Node::House, &response);
         let Some(fork) = found else { return };
-        let this = &self.proxy.forks[fork];
+        let this = &self.parties[call].proxy.forks[fork];
         // After a final response a CANCEL has no effect (RFC 3261 §9.2).
         if this.over || this.answered {
             return;
         }
-        self.cancel_branches(fork);
-        if self.scenario.proxy.is_some_and(|script| script.early_487) {
-            let refusal = self.proxy.forks[fork].invite.answered(487, Some("proxy"));
-            self.proxy_refuses(fork, refusal);
+        self.cancel_branches(call, fork);
+        if self.scenario.calls[call].proxy.is_some_and(|script| script.early_487) {
+            let refusal = self.parties[call].proxy.forks[fork].invite.answered(487, Some("proxy"));
+            self.proxy_refuses(call, fork, refusal);
         }
     }
 
-    fn cancel_branches(&mut self, fork: usize) {
-        let pending: Vec<_> = self.proxy.forks[fork]
+    fn cancel_branches(&mut self, call: usize, fork: usize) {
+        let pending: Vec<_> = self.parties[call].proxy.forks[fork]
             .branches
             .iter()
             .enumerate()
@@ -137,21 +145,23 @@ impl World {
                 sdp: false,
                 ..(*invite).clone()
             };
-            self.send(Node::Proxy, Node::Phone(phone), &Rc::new(cancel));
+            self.send(Node::Proxy(call), Node::Phone(At { call, phone }), &Rc::new(cancel));
         }
     }
 
-    fn proxy_answered(&mut self, phone: usize, response: &Rc<Message>) {
+    fn proxy_answered(&mut self, at: At, response: &Rc<Message>) {
+        let At { call, phone } = at;
         let of_phone = |fork: &Forked| {
             let branch = fork.branches.get(phone);
             branch.is_some_and(|branch| branch.invite.branch == response.branch)
         };
-        let Some(fork) = self.proxy.forks.iter().position(of_phone) else {
+        let Some(fork) = self.parties[call].proxy.forks.iter().position(of_phone) else {
             return;
         };
-        let this = &mut self.proxy.forks[fork];
+        let this = &mut self.parties[call].proxy.forks[fork];
         let back = Message {
             branch: this.invite.branch.clone(),
+            via: this.invite.via.clone(),
             ..(**response).clone()
         };
         let branch = &mut this.branches[phone];
@@ -161,43 +171,47 @@ impl World {
             101..200 => {
                 let back = Rc::new(back);
                 this.last = Some(back.clone());
-                self.send(Node::Proxy, Node::House, &back);
+                self.send(Node::Proxy(call), Node::House, &back);
             }
             // Every 2xx is passed on, also after a final response (RFC 3261 §16.7, RFC 6026 §7.3).
             200..300 => {
                 branch.answered = true;
                 let first = !std::mem::replace(&mut this.answered, true);
                 this.last = None;
-                self.send(Node::Proxy, Node::House, &Rc::new(back));
+                self.send(Node::Proxy(call), Node::House, &Rc::new(back));
                 if first {
-                    self.proxy_has_an_answer(fork, phone);
+                    self.proxy_has_an_answer(call, fork, phone);
                 }
             }
             _ => {
                 let ack = Rc::new(branch.invite.acknowledging(response));
                 branch.refused = Some(Rc::new(back));
-                self.send(Node::Proxy, Node::Phone(phone), &ack);
-                self.proxy_refused(fork);
+                self.send(Node::Proxy(call), Node::Phone(At { call, phone }), &ack);
+                self.proxy_refused(call, fork);
             }
         }
     }
 
-    fn proxy_has_an_answer(&mut self, fork: usize, answered: usize) {
-        if self.scenario.proxy.is_some_and(|script| script.cancels_others) {
-            return self.cancel_branches(fork);
+    fn proxy_has_an_answer(&mut self, call: usize, fork: usize, answered: usize) {
+        if self.scenario.calls[call]
+            .proxy
+            .is_some_and(|script| script.cancels_others)
+        {
+            return self.cancel_branches(call, fork);
         }
-        let pending = self.proxy.forks[fork]
+        let pending = self.parties[call].proxy.forks[fork]
             .branches
             .iter()
             .enumerate()
             .filter(|(phone, branch)| *phone != answered && branch.refused.is_none() && !branch.answered)
             .map(|(_, branch)| branch.invite.branch.clone());
-        self.proxy.abandoned.extend(pending);
+        let pending: Vec<_> = pending.collect();
+        self.parties[call].proxy.abandoned.extend(pending);
     }
 
     /// All have refused: the lowest status is passed on, a 6xx before all.
-    fn proxy_refused(&mut self, fork: usize) {
-        let this = &self.proxy.forks[fork];
+    fn proxy_refused(&mut self, call: usize, fork: usize) {
+        let this = &self.parties[call].proxy.forks[fork];
         if this.over || this.answered {
             return;
         }
@@ -208,7 +222,7 @@ impl World {
                 .iter()
                 .any(|branch| branch.refused.as_ref().is_some_and(|refused| refused.status >= 600))
             {
-                self.cancel_branches(fork);
+                self.cancel_branches(call, fork);
             }
             return;
         };
@@ -217,7 +231,7 @@ impl World {
             .min_by_key(|refusal| (refusal.status < 600, refusal.status));
         if let Some(best) = best {
             let best = (**best).clone();
-            self.proxy_refuses(fork, best);
+            self.proxy_refuses(call, fork, best);
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Faults put in on purpose: each must be found, or the simulation proves nothing.
+//! Faults put in on purpose: each must be found, or the simulation proves nothing. They are done around the switch, which ships
+//! as it is: something that it wants done is not done, or it is told what is not true.
 
 use sip::Method;
 
@@ -9,7 +10,7 @@ use crate::{message::Message, world::World};
 pub enum Sabotage {
     #[default]
     Nothing,
-    /// No ACK leaves.
+    /// No ACK of a 2xx leaves.
     NoAck,
     /// A 2xx that is repeated is not ACKed again.
     NoSecondAck,
@@ -19,37 +20,57 @@ pub enum Sabotage {
     NoForkBye,
     /// A BYE that failed is not tried again, nor is a challenge answered.
     OneByeOnly,
-    /// A 2xx after the end is swallowed, as the library below would.
+    /// A 2xx after the end is swallowed.
     LateAnswersLost,
     /// The next process takes up nothing.
     NoTakeUp,
     NoCredentials,
     /// `NoError` is said before the wish is durable.
     EarlyPromise,
-    /// DisconnectPhoneCall does not reach the machine.
+    /// DisconnectPhoneCall does not reach the switch.
     WishForgotten,
-    /// The INVITE does not wait for the disk.
+    /// The switch is told that its intent is durable when it is not.
     EarlyInvite,
-    /// Nor does the ACK of another fork.
+    /// The same of the call's own answer.
+    EarlyAck,
+    /// And of that of another fork.
     EarlyForkAck,
+    /// One place too many is given back.
     GrantTwice,
+    /// None is given back.
+    GrantNever,
     /// Nobody looks at what the 2xx says of session timers.
     SessionIgnored,
+    /// A hang-up is followed by another INVITE.
+    AnotherInvite,
+    /// CANCEL goes to where the phone is.
+    CancelElsewhere,
+    /// The house hears an answer twice, or never.
+    AnswerTwice,
+    AnswerNever,
+    /// What can be asked about a call is told at the end of the turn.
+    LateSnapshot,
+    /// A message has one byte too few.
+    CutShort,
+    /// One process takes up what it never said it would.
+    TakenUpUnsaid,
 }
 
 impl Sabotage {
-    /// Whether this request does not leave.
-    pub(crate) fn drops(self, request: &Message, world: &World) -> bool {
-        let tag = request.to_tag().unwrap_or_default();
-        match (self, &request.method) {
-            (Self::NoAck, Method::Ack) | (Self::NoCancel, Method::Cancel) | (Self::NoBye, Method::Bye) => true,
-            (Self::NoSecondAck, Method::Ack) => world.watch.acks_of(tag) > 0,
-            (Self::OneByeOnly, Method::Bye) => world.watch.byes_of(tag) > 0,
-            (Self::NoForkBye, Method::Bye) => {
-                let live = world.house.live.as_ref();
-                let own = live.and_then(|live| live.call.record().dialog.remote_tag.as_ref());
-                own.is_none_or(|own| own.as_str() != tag)
-            }
+    /// Whether this message does not leave.
+    pub(crate) fn drops(self, message: &Message, call: usize, world: &World) -> bool {
+        if !message.is_request() {
+            return false;
+        }
+        let tag = message.to_tag().unwrap_or_default();
+        let watch = &world.watch.calls[call];
+        let acks_answer = message.method == Method::Ack && !watch.is_invite(&message.branch);
+        match (self, &message.method) {
+            (Self::NoAck, Method::Ack) => acks_answer,
+            (Self::NoSecondAck, Method::Ack) => acks_answer && watch.acks_of(tag) > 0,
+            (Self::NoCancel, Method::Cancel) | (Self::NoBye, Method::Bye) => true,
+            (Self::OneByeOnly, Method::Bye) => watch.has_other_bye(tag, &message.branch),
+            (Self::NoForkBye, Method::Bye) => watch.first_tag() != Some(tag),
             _ => false,
         }
     }

@@ -2,23 +2,23 @@
 
 use std::{cmp::Reverse, collections::BinaryHeap, rc::Rc};
 
-use sip::Tx;
-
 use crate::{
-    Settings,
+    Settings, Values,
+    digest::Digest,
     house::House,
     ladder::Ladder,
-    message::{Message, Node},
-    phone::{Act, Phone},
+    message::{At, Message, Node},
+    network::{Purpose, Repeat},
+    phone::{Act, Leg, Phone},
     proxy::Proxy,
-    scenario::{CrashAt, Millis, Scenario, T1, T2, TRANSACTION},
-    tape::Tape,
+    scenario::{CrashAt, Millis, Scenario, Script},
+    tape::{Lane, Tape},
     watch::{Violation, Watch},
 };
 
 /// No run lasts longer; a call whose limits, phones and crashes are all the worst ones is over well before.
 const HORIZON: Millis = 4_000_000;
-/// Nor has more events.
+/// Nor has more events for each call.
 const MOST_EVENTS: u64 = 100_000;
 
 pub(crate) enum Event {
@@ -27,22 +27,32 @@ pub(crate) enum Event {
         to: Node,
         message: Rc<Message>,
     },
-    /// A repeated message is due once more.
-    Repeat(usize),
+    /// A repeated message of a call is due once more.
+    Repeat(usize, usize),
     Phone {
-        phone: usize,
+        at: At,
         leg: usize,
         act: Act,
     },
-    Vanish(usize),
-    HangUp,
-    /// The machine wants to be woken, or dropped.
+    Vanish(At),
+    /// PlayOnPhone, and its client that waits no longer.
+    Place(usize),
+    Leave(usize),
+    HangUp(usize),
+    /// The switch wants to be woken.
     Wake,
-    /// The journal's oldest save is done.
+    /// What has come in is handed to the switch.
+    Turn,
+    /// The journal's oldest batch is done.
     Journal(u32),
-    Finished(u32),
+    /// The sound room has played what it began under this number.
+    Finished(u32, u64),
+    /// A name is found.
+    Found(u32, String),
     Crash,
     Restart,
+    /// By now the phones of this call must be on-hook.
+    Deadline(usize),
 }
 
 struct Scheduled {
@@ -68,41 +78,13 @@ impl Ord for Scheduled {
     }
 }
 
-/// Whose message is repeated, and so what its end means.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    /// Timers A and B, or E and F.
-    HouseClient(Tx),
-    /// Our 2xx to a re-INVITE.
-    HouseAnswer(u32),
-    /// A phone's 2xx, until it is ACKed.
-    PhoneAnswer { phone: usize, leg: usize },
-    /// A refusal, until it is ACKed (timers G and H).
-    Refusal,
-    /// A request of a phone.
-    PhoneClient { phone: usize, leg: usize },
-}
-
-/// A message that is sent again until something stops it.
-pub(crate) struct Repeat {
-    from: Node,
-    to: Node,
-    message: Rc<Message>,
-    interval: Millis,
-    longest: Millis,
-    until: Millis,
-    pub(crate) purpose: Purpose,
-    pub(crate) alive: bool,
-}
-
-impl Repeat {
-    pub(crate) fn from(&self) -> Node {
-        self.from
-    }
-
-    pub(crate) fn message(&self) -> &Message {
-        &self.message
-    }
+/// What stands around one call.
+pub(crate) struct Party {
+    pub(crate) proxy: Proxy,
+    pub(crate) phones: Vec<Phone>,
+    pub(crate) repeats: Vec<Repeat>,
+    /// The last arrival over each way between proxy and phones, where nothing overtakes.
+    pub(crate) arrivals: Vec<(Node, Node, Millis)>,
 }
 
 pub(crate) struct World {
@@ -110,55 +92,69 @@ pub(crate) struct World {
     pub(crate) now: Millis,
     queue: BinaryHeap<Reverse<Scheduled>>,
     order: u64,
-    /// The last arrival over each way between proxy and phones, where nothing overtakes.
-    arrivals: Vec<(Node, Node, Millis)>,
     pub(crate) scenario: Rc<Scenario>,
     pub(crate) settings: Settings,
     pub(crate) house: House,
-    pub(crate) proxy: Proxy,
-    pub(crate) phones: Vec<Phone>,
-    pub(crate) repeats: Vec<Repeat>,
+    pub(crate) parties: Vec<Party>,
     pub(crate) watch: Watch,
     pub(crate) ladder: Ladder,
+    pub(crate) digest: Digest,
 }
 
 /// What a run came to.
 pub struct Outcome {
     pub violation: Option<Violation>,
     pub tally: crate::Tally,
-    pub tape: Vec<u32>,
+    pub tape: Values,
     pub ladder: String,
+    /// Of everything that went into the switch and came out of it, in order.
+    pub digest: u64,
+    /// Of what was sent for each call, and when.
+    pub sent: Vec<u64>,
+    /// How each call has ended, as far as it was told.
+    pub ends: Vec<String>,
 }
 
 impl World {
     pub(crate) fn new(mut tape: Tape, settings: Settings, ladder: Ladder) -> Self {
-        let scenario = Rc::new(Scenario::draw(&mut tape));
+        let mut scenario = Scenario::draw(&mut tape);
+        if settings.share_nothing {
+            scenario.share_nothing();
+        }
+        if let Some(gathers) = settings.gathers {
+            scenario.gathers = gathers;
+        }
+        let scenario = Rc::new(scenario);
+        let parties = scenario.calls.iter().map(|call| Party {
+            proxy: Proxy::default(),
+            phones: call.phones.iter().map(|_| Phone::default()).collect(),
+            repeats: Vec::new(),
+            arrivals: Vec::new(),
+        });
         let mut world = Self {
             tape,
             now: 0,
             queue: BinaryHeap::new(),
             order: 0,
-            arrivals: Vec::new(),
-            settings,
+            parties: parties.collect(),
             house: House::default(),
-            proxy: Proxy::default(),
-            phones: scenario.phones.iter().map(|_| Phone::default()).collect(),
-            repeats: Vec::new(),
-            watch: Watch::default(),
+            watch: Watch::new(&scenario),
+            settings,
             ladder,
+            digest: Digest::default(),
             scenario: scenario.clone(),
         };
-        for at in &scenario.hang_ups {
-            world.after(*at, Event::HangUp);
+        for (call, script) in scenario.calls.iter().enumerate() {
+            world.after(script.placed_at, Event::Place(call));
+            for (phone, of_phone) in script.phones.iter().enumerate() {
+                if let Some(after) = of_phone.vanishes_after {
+                    world.after(script.placed_at + after, Event::Vanish(At { call, phone }));
+                }
+            }
         }
         for crash in &scenario.crashes {
             if let CrashAt::Time(at) = crash.at {
                 world.after(at, Event::Crash);
-            }
-        }
-        for (phone, script) in scenario.phones.iter().enumerate() {
-            if let Some(at) = script.vanishes_at {
-                world.after(at, Event::Vanish(phone));
             }
         }
         world
@@ -166,29 +162,39 @@ impl World {
 
     pub(crate) fn run(mut self) -> Outcome {
         self.ladder.note(0, || self.scenario.to_string());
-        self.place();
+        self.start();
+        let most = MOST_EVENTS * self.parties.len().max(1) as u64;
         let mut events = 0;
         while self.watch.violation.is_none()
             && let Some(Reverse(next)) = self.queue.pop()
         {
             self.now = next.at;
             events += 1;
-            if self.now > HORIZON || events > MOST_EVENTS {
-                let (now, phase) = (self.now, self.house.phase());
+            if self.now > HORIZON || events > most {
+                let now = self.now;
+                let why = self.pending();
                 self.watch
-                    .fail("comes to rest", || format!("at {now} ms things still happen; {phase}"));
+                    .fail("comes to rest", || format!("at {now} ms things still happen; {why}"));
                 break;
             }
+            if self.settings.looks_in_early {
+                self.look_in();
+            }
             self.happen(next.event);
-            self.check_hooks();
         }
-        self.check_rest();
+        if self.watch.violation.is_none() {
+            self.check_rest();
+        }
         let mut tally = std::mem::take(&mut self.watch.tally);
         tally.runs = 1;
+        tally.calls = self.parties.len() as u64;
         Outcome {
-            violation: self.watch.violation,
             tally,
-            ladder: self.ladder.print(self.phones.len(), self.scenario.proxy.is_some()),
+            ladder: self.ladder.print(&self.scenario),
+            digest: self.digest.value(),
+            sent: self.watch.calls.iter().map(|call| call.sent.value()).collect(),
+            ends: self.watch.calls.iter().map(|call| call.told_end()).collect(),
+            violation: self.watch.violation,
             tape: self.tape.into_values(),
         }
     }
@@ -196,19 +202,24 @@ impl World {
     fn happen(&mut self, event: Event) {
         match event {
             Event::Arrive { from, to, message } => match to {
-                Node::House => self.house_hears(from, &message),
-                Node::Proxy => self.proxy_hears(from, &message),
-                Node::Phone(phone) => self.phone_hears(phone, from, &message),
+                Node::House => self.house_hears(from, message),
+                Node::Proxy(call) => self.proxy_hears(call, from, &message),
+                Node::Phone(at) => self.phone_hears(at, from, &message),
             },
-            Event::Repeat(repeat) => self.repeat(repeat),
-            Event::Phone { phone, leg, act } => self.phone_acts(phone, leg, act),
-            Event::Vanish(phone) => self.phone_vanishes(phone),
-            Event::HangUp => self.hang_up(),
+            Event::Repeat(call, repeat) => self.repeat(call, repeat),
+            Event::Phone { at, leg, act } => self.phone_acts(at, leg, act),
+            Event::Vanish(at) => self.phone_vanishes(at),
+            Event::Place(call) => self.place(call),
+            Event::Leave(call) => self.client_leaves(call),
+            Event::HangUp(call) => self.hang_up(call),
             Event::Wake => self.wake(),
+            Event::Turn => self.turn(),
             Event::Journal(incarnation) => self.journal_done(incarnation),
-            Event::Finished(incarnation) => self.message_finished(incarnation),
+            Event::Finished(incarnation, number) => self.sound_finished(incarnation, number),
+            Event::Found(incarnation, host) => self.found(incarnation, host),
             Event::Crash => self.crash(),
             Event::Restart => self.restart(),
+            Event::Deadline(call) => self.check_hooks(call),
         }
     }
 
@@ -221,98 +232,43 @@ impl World {
         }));
     }
 
-    /// One datagram.
-    pub(crate) fn send(&mut self, from: Node, to: Node, message: &Rc<Message>) {
-        let network = self.scenario.network;
-        let lost = match (from, to) {
-            (Node::House, _) => network.lost_out,
-            (_, Node::House) => network.lost_back,
-            (Node::Proxy | Node::Phone(_), Node::Proxy | Node::Phone(_)) => return self.send_within(from, to, message),
-        };
-        if lost > 0 && self.tape.chance(lost) {
-            self.ladder.message(self.now, from, to, None, message);
-            return;
-        }
-        let copies = if network.twice > 0 && self.tape.chance(network.twice) {
-            2
-        } else {
-            1
-        };
-        for _ in 0..copies {
-            let mut delay = 1 + self.tape.below(network.delay);
-            if network.late > 0 && self.tape.chance(network.late) {
-                delay += self.tape.below(1000);
-            }
-            self.arrive(from, to, delay, message);
-        }
+    /// What is decided about this call.
+    pub(crate) fn lane(&mut self, call: usize) -> &mut Lane {
+        &mut self.tape.calls[call].1
     }
 
-    /// Between proxy and phones, as over a stream: nothing is lost or overtaken.
-    fn send_within(&mut self, from: Node, to: Node, message: &Rc<Message>) {
-        let due = self.now + 1 + self.tape.below(self.scenario.network.delay);
-        let way = self.arrivals.iter_mut().find(|way| (way.0, way.1) == (from, to));
-        let due = match way {
-            Some((_, _, last)) => {
-                *last = due.max(*last);
-                *last
-            }
-            None => {
-                self.arrivals.push((from, to, due));
-                due
-            }
-        };
-        self.arrive(from, to, due - self.now, message);
+    pub(crate) fn phone(&mut self, at: At) -> &mut Phone {
+        &mut self.parties[at.call].phones[at.phone]
     }
 
-    fn arrive(&mut self, from: Node, to: Node, delay: Millis, message: &Rc<Message>) {
-        self.ladder.message(self.now, from, to, Some(self.now + delay), message);
-        let message = message.clone();
-        self.after(delay, Event::Arrive { from, to, message });
+    pub(crate) fn leg(&mut self, at: At, leg: usize) -> &mut Leg {
+        &mut self.phone(at).legs[leg]
     }
 
-    /// Sends, and sends again after T1, 2·T1 and so on, but no longer than a transaction lasts. INVITE alone doubles
-    /// without end (RFC 3261 §17.1.1.2).
-    pub(crate) fn send_repeatedly(&mut self, from: Node, to: Node, message: Rc<Message>, purpose: Purpose) -> usize {
-        self.send(from, to, &message);
-        let is_invite = message.is_request() && message.method == sip::Method::Invite;
-        self.repeats.push(Repeat {
-            from,
-            to,
-            message,
-            interval: T1,
-            longest: if is_invite { Millis::MAX } else { T2 },
-            until: self.now + TRANSACTION,
-            purpose,
-            alive: true,
-        });
-        let repeat = self.repeats.len() - 1;
-        self.after(T1, Event::Repeat(repeat));
-        repeat
+    pub(crate) fn script(&self, at: At) -> Script {
+        self.scenario.calls[at.call].phones[at.phone]
     }
 
-    pub(crate) fn stop_repeat(&mut self, repeat: Option<usize>) {
-        if let Some(repeat) = repeat.and_then(|repeat| self.repeats.get_mut(repeat)) {
+    pub(crate) fn stop_repeat(&mut self, call: usize, repeat: Option<usize>) {
+        let repeats = &mut self.parties[call].repeats;
+        if let Some(repeat) = repeat.and_then(|repeat| repeats.get_mut(repeat)) {
             repeat.alive = false;
         }
     }
 
-    fn repeat(&mut self, index: usize) {
+    fn repeat(&mut self, call: usize, index: usize) {
         let now = self.now;
-        let Some(repeat) = self.repeats.get_mut(index).filter(|repeat| repeat.alive) else {
+        let repeats = &mut self.parties[call].repeats;
+        let Some(repeat) = repeats.get_mut(index).filter(|repeat| repeat.alive) else {
             return;
         };
-        if now < repeat.until {
-            repeat.interval = (repeat.interval * 2).min(repeat.longest);
-            let wait = repeat.interval.min(repeat.until - now);
-            let (from, to, message) = (repeat.from, repeat.to, repeat.message.clone());
+        if let Some((wait, from, to, message)) = repeat.once_more(now) {
             self.send(from, to, &message);
-            return self.after(wait, Event::Repeat(index));
+            return self.after(wait, Event::Repeat(call, index));
         }
         repeat.alive = false;
         match repeat.purpose.clone() {
-            Purpose::HouseClient(tx) => self.house_unanswered(&tx),
-            Purpose::HouseAnswer(incarnation) => self.house_never_acked(incarnation),
-            Purpose::PhoneAnswer { phone, leg } => self.phone_never_acked(phone, leg),
+            Purpose::PhoneAnswer { at, leg } => self.phone_never_acked(at, leg),
             Purpose::Refusal | Purpose::PhoneClient { .. } => {}
         }
     }

@@ -1,11 +1,14 @@
 //! A simulation that cannot fail proves nothing: each fault put in on purpose breaks a rule.
 
-use sim::{Sabotage, Settings, Tape, draw, run, shrink};
+use sim::{Sabotage, Settings, Tape, Values, draw, run, shrink};
 
 const RUNS: u64 = 100_000;
 
 fn broken_rule(sabotage: Sabotage) -> Option<(u64, &'static str)> {
-    let settings = Settings { sabotage };
+    let settings = Settings {
+        sabotage,
+        ..Settings::default()
+    };
     (0..RUNS).find_map(|seed| Some((seed, run(Tape::of_seed(seed), settings).violation?.rule)))
 }
 
@@ -13,7 +16,8 @@ fn broken_rule(sabotage: Sabotage) -> Option<(u64, &'static str)> {
 fn each_is() {
     let (on_hook, all_down) = ("on-hook within 2·64·T1 of NoError", "nobody is left off-hook");
     let up: &[&str] = &[on_hook, all_down];
-    let expected: [(Sabotage, &[&str]); 15] = [
+    let durable_answer = "no ACK without a durable answer";
+    let expected: [(Sabotage, &[&str]); 24] = [
         (Sabotage::NoAck, &["every 2xx is ACKed"]),
         (Sabotage::NoSecondAck, &["every 2xx is ACKed"]),
         (Sabotage::NoCancel, &[on_hook]),
@@ -25,10 +29,19 @@ fn each_is() {
         (Sabotage::NoCredentials, up),
         (Sabotage::EarlyPromise, &["no NoError without a durable wish"]),
         (Sabotage::WishForgotten, &["no INVITE after a hang-up"]),
+        (Sabotage::AnotherInvite, &["no INVITE after a hang-up"]),
         (Sabotage::EarlyInvite, &["no INVITE without a durable intent"]),
-        (Sabotage::EarlyForkAck, up),
+        (Sabotage::EarlyAck, &[durable_answer]),
+        (Sabotage::EarlyForkAck, &[durable_answer]),
         (Sabotage::SessionIgnored, &["a phone that has vanished is noticed"]),
         (Sabotage::GrantTwice, &["a grant is returned once"]),
+        (Sabotage::GrantNever, &["a grant is returned once"]),
+        (Sabotage::CancelElsewhere, &["what belongs to an INVITE goes its way"]),
+        (Sabotage::AnswerTwice, &["each request is answered once"]),
+        (Sabotage::AnswerNever, &["each request is answered once"]),
+        (Sabotage::LateSnapshot, &["what can be asked is told before the answer"]),
+        (Sabotage::CutShort, &["what leaves can be read"]),
+        (Sabotage::TakenUpUnsaid, &["who is taken up was said to be"]),
     ];
     for (sabotage, rules) in expected {
         let (seed, rule) = broken_rule(sabotage).unwrap_or_else(|| panic!("{sabotage:?} is not found"));
@@ -40,10 +53,14 @@ fn each_is() {
 fn a_failing_run_becomes_simpler_and_fails_alike() {
     let settings = Settings {
         sabotage: Sabotage::NoCancel,
+        ..Settings::default()
     };
     let (seed, rule) = broken_rule(settings.sabotage).unwrap();
     let tape = run(Tape::of_seed(seed), settings).tape;
-    let decided = |tape: &[u32]| tape.iter().filter(|value| **value > 0).count();
+    let decided = |tape: &Values| {
+        let lanes = tape.calls.iter().map(|(_, lane)| lane).chain([&tape.run]);
+        lanes.flatten().filter(|value| **value > 0).count()
+    };
     let simpler = shrink(tape.clone(), settings);
     assert!(
         decided(&simpler) * 2 < decided(&tape),

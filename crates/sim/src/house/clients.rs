@@ -1,0 +1,210 @@
+//! Clients: they place calls, hang them up, ask again, and leave.
+
+use std::time::Duration;
+
+use dial::Caller;
+use sip::{CallIdHeader, Tag, Transmit, sdp::SrtpKey};
+use switch::{Answer, Known, Order, Output, Patience, Switch, journal::IdHash};
+
+use super::{
+    Input, Step,
+    node::{dialler, policy},
+};
+use crate::{
+    message::HOUSE,
+    sabotage::Sabotage,
+    scenario::Millis,
+    watch::Heard,
+    wire,
+    world::{Event, World},
+};
+
+/// How long a client that reaches nobody waits before it asks again.
+const AGAIN: Millis = 500;
+/// How long an answer waits for the disk.
+const DISK_WAIT: Duration = Duration::from_secs(5);
+
+/// What a request is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    pub(crate) call: usize,
+    pub(crate) what: What,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    Place { is_gone: bool },
+    HangUp,
+}
+
+/// What a call is asked about by.
+pub(crate) fn id_of(name: u32) -> IdHash {
+    let mut id = [0; 32];
+    id[..4].copy_from_slice(&name.to_le_bytes());
+    IdHash(id)
+}
+
+fn owner_of(name: u32) -> [u8; 32] {
+    [name as u8; 32]
+}
+
+impl World {
+    /// PlayOnPhone.
+    pub(crate) fn place(&mut self, call: usize) {
+        if !self.house.up {
+            return self.after(AGAIN, Event::Place(call));
+        }
+        let script = &self.scenario.clone().calls[call];
+        for wait in &script.hang_ups {
+            self.after(*wait, Event::HangUp(call));
+        }
+        if let Some(wait) = script.leaves_after {
+            self.after(wait, Event::Leave(call));
+        }
+        self.hand_over(Input::Place(call));
+    }
+
+    pub(crate) fn client_leaves(&mut self, call: usize) {
+        self.hand_over(Input::Leave(call));
+    }
+
+    /// DisconnectPhoneCall. A client that reaches nobody asks again.
+    pub(crate) fn hang_up(&mut self, call: usize) {
+        if !self.house.up {
+            return self.after(AGAIN, Event::HangUp(call));
+        }
+        self.hand_over(Input::HangUp(call));
+    }
+
+    fn patience(&self) -> Patience {
+        Patience {
+            disconnect: Duration::from_millis(self.scenario.patience),
+            disk: DISK_WAIT,
+        }
+    }
+
+    fn ask(&mut self, call: usize, what: What) -> u64 {
+        self.house.requests += 1;
+        let request = self.house.requests;
+        self.house.asked.insert(request, Asked { call, what });
+        self.digest.number(request);
+        request
+    }
+
+    pub(super) fn hand_in_order(&mut self, switch: &mut Switch, call: usize, steps: &mut Vec<Step>) {
+        let name = self.scenario.calls[call].name;
+        let extension = (4000 + name).to_string();
+        let caller = Caller {
+            key: owner_of(name),
+            name: None,
+            address: None,
+        };
+        let Ok(permit) = policy().permit(caller, &dialler(&extension), &extension) else {
+            return self
+                .watch
+                .fail("a call can be placed", || format!("{extension} is not permitted"));
+        };
+        let request = self.ask(call, What::Place { is_gone: false });
+        self.ladder.note(self.now, || format!("PlayOnPhone {}", call + 1));
+        steps.push(Step::Heard(Heard::Placed));
+        let order = Order {
+            permit,
+            id: id_of(name),
+            call_id: CallIdHeader::new(wire::call_id(name)),
+            local_tag: Tag::new(format!("ours-{name}")),
+            session_id: u64::from(name),
+            srtp_key: SrtpKey([name as u8; 30]),
+            rtp: (HOUSE.0, 30_000).into(),
+        };
+        switch.place(request, order, self.patience());
+    }
+
+    /// The client of PlayOnPhone is gone; it matters while it has no answer.
+    pub(super) fn hand_in_leave(&mut self, switch: &mut Switch, call: usize, steps: &mut Vec<Step>) {
+        let waits = |asked: &Asked| asked.call == call && matches!(asked.what, What::Place { .. });
+        let Some((request, asked)) = self.house.asked.iter_mut().find(|(_, asked)| waits(asked)) else {
+            return;
+        };
+        asked.what = What::Place { is_gone: true };
+        self.ladder
+            .note(self.now, || format!("the client of call {} leaves", call + 1));
+        steps.push(Step::Heard(Heard::Left(call)));
+        switch.abandon(*request);
+    }
+
+    pub(super) fn hand_in_hang_up(&mut self, switch: &mut Switch, call: usize, steps: &mut Vec<Step>) {
+        self.ladder
+            .note(self.now, || format!("DisconnectPhoneCall {}", call + 1));
+        let request = self.ask(call, What::HangUp);
+        steps.push(Step::Heard(Heard::HungUp(call)));
+        match self.settings.sabotage {
+            Sabotage::WishForgotten => {
+                self.house.asked.remove(&request);
+                return;
+            }
+            Sabotage::AnotherInvite => {
+                let another = self
+                    .house
+                    .invites
+                    .remove(&call)
+                    .map(|Transmit { path, bytes }| Transmit {
+                        path,
+                        bytes: String::from_utf8_lossy(&bytes)
+                            .replace("branch=z9hG4bK", "branch=z9hG4bK-another")
+                            .into_bytes(),
+                    });
+                steps.extend(another.map(|invite| Step::Output(Output::Transmit(invite))));
+            }
+            Sabotage::EarlyPromise => steps.push(Step::Output(Output::Answer(request, Answer::Disconnected))),
+            _ => {}
+        }
+        let name = self.scenario.calls[call].name;
+        switch.disconnect(request, owner_of(name), id_of(name), self.patience());
+    }
+
+    pub(super) fn answer(&mut self, request: u64, answer: Answer) {
+        if self.settings.sabotage == Sabotage::AnswerNever {
+            return;
+        }
+        self.digest.number(request);
+        let now = self.now;
+        let Some(asked) = self.house.asked.remove(&request) else {
+            if self.settings.sabotage != Sabotage::EarlyPromise {
+                self.watch.fail("each request is answered once", || {
+                    format!("{answer:?} to nobody at {now} ms")
+                });
+            }
+            return;
+        };
+        self.ladder.note(now, || match answer {
+            Answer::Disconnected => format!("NoError to call {}", asked.call + 1),
+            _ => format!("{answer:?} to call {}", asked.call + 1),
+        });
+        self.check_answer(asked.call, asked.what, &answer);
+        if let (What::Place { is_gone: true }, Answer::Placed(key)) = (asked.what, &answer) {
+            self.hand_over_later(Input::NeverDelivered(*key));
+        }
+        if self.settings.sabotage == Sabotage::AnswerTwice {
+            self.answer(request, answer);
+        }
+    }
+
+    /// In a turn of its own.
+    fn hand_over_later(&mut self, input: Input) {
+        self.house.inbox.push(input);
+        self.after(0, Event::Turn);
+    }
+
+    /// What can be asked about a call from now on.
+    pub(super) fn told(&mut self, id: IdHash, known: Option<Known>) {
+        let call = self.scenario.calls.iter().position(|call| id_of(call.name) == id);
+        if let Some(call) = call {
+            self.check_told(call, known);
+        }
+    }
+
+    /// Whether somebody still waits for an answer.
+    pub(crate) fn somebody_waits(&self) -> Option<Asked> {
+        self.house.asked.values().next().copied()
+    }
+}

@@ -1,0 +1,103 @@
+//! What our node is told when it starts: one UDP trunk, its own address, no bound that the calls of a run could meet.
+
+use std::time::Duration;
+
+use call::Limits;
+use dial::{CapsSettings, CountedNumbers, DialPolicy, Dialler, Plan, PlanSettings, Reach};
+use sip::{BranchKey, Destination, Timers, Transport, digest::Credentials, sdp::Codec};
+use switch::{Identity, Listener, Settings, Srtp, TrunkSettings, journal::CallKey};
+
+use crate::{
+    message::{HOUSE, TRUNK},
+    sabotage::Sabotage,
+    scenario::T1,
+    world::World,
+};
+
+/// How long an ended call can be asked about.
+const RETENTION: Duration = Duration::from_secs(300);
+const NAME: &str = "pbx.example";
+
+impl World {
+    pub(super) fn switch_settings(&self) -> Settings {
+        let trunk = std::net::SocketAddr::from(TRUNK);
+        let next_hop = match self.scenario.named {
+            Some(_) => format!("sip:{NAME}"),
+            None => format!("sip:{trunk}"),
+        };
+        let most = 10_000;
+        let has_credentials = self.settings.sabotage != Sabotage::NoCredentials;
+        Settings {
+            identity: Identity {
+                branch_key: BranchKey::new([7; 32]),
+                before: CallKey::before(i64::from(self.house.incarnation) + 1),
+                secret: [self.house.incarnation as u8; 32],
+            },
+            limits: Limits {
+                ring: Duration::from_millis(self.scenario.ring_limit),
+                max_duration: Duration::from_millis(self.scenario.max_duration),
+                session_expires: self.scenario.session_timers.then_some(Duration::from_secs(90)),
+                t1: Duration::from_millis(T1),
+            },
+            timers: Timers::default(),
+            ended_retention: RETENTION,
+            caps: CapsSettings {
+                live: most,
+                live_per_mailbox: most,
+                live_per_trunk: most,
+                starts_per_second_per_trunk: most,
+                starts_per_minute_per_mailbox: most,
+                starts_per_hour_per_mailbox: most,
+                time_per_day_per_mailbox: Duration::from_secs(86_400),
+                starts_per_minute_per_address: most,
+                starts_per_ten_minutes_per_number: most,
+                starts_per_minute_to_own_phone: most,
+                time_per_day_to_own_phone: Duration::from_secs(86_400),
+            },
+            counted: CountedNumbers::new(Plan::new(PlanSettings::default())),
+            trunks: vec![TrunkSettings {
+                name: "pbx".to_owned(),
+                first_hop: Destination::parse(&next_hop).unwrap_or_else(|_| unreachable!("it is a SIP URI")),
+                next_hop,
+                domain: NAME.to_owned(),
+                from: "<sip:onhook@example.org>".to_owned(),
+                outbound_proxy: None,
+                credentials: has_credentials.then(|| Credentials {
+                    username: "onhook".to_owned(),
+                    password: "secret".to_owned(),
+                }),
+                codecs: vec![Codec::Pcma],
+                srtp: Srtp::Off,
+                keepalive: None,
+                register: None,
+                reach: Reach::new(None),
+            }],
+            listeners: vec![Listener {
+                transport: Transport::Udp,
+                address: HOUSE.into(),
+            }],
+            external_address: None,
+            peers: vec![
+                "198.51.0.0/16"
+                    .parse()
+                    .unwrap_or_else(|_| unreachable!("it is a network")),
+            ],
+            requests_per_second: None,
+            user_agent: "onhook".to_owned(),
+            connect_limit: Duration::from_secs(4),
+        }
+    }
+}
+
+/// Everybody may call the own extension.
+pub(super) fn policy() -> DialPolicy {
+    DialPolicy::new(Plan::new(PlanSettings::default()), Vec::new())
+}
+
+pub(super) fn dialler(extension: &str) -> Dialler {
+    Dialler {
+        name: None,
+        extension: Some(extension.to_owned()),
+        phones: Vec::new(),
+    }
+}

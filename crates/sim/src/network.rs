@@ -1,0 +1,175 @@
+//! What is between us and the peers: datagrams are lost, late, doubled, and overtake one another, each by its own call's lane.
+
+use std::{net::SocketAddr, rc::Rc};
+
+use sip::{Method, Path, Transport};
+
+use crate::{
+    message::{At, Message, Node, TRUNK, address},
+    scenario::{Hand, Millis, T1, T2, TRANSACTION},
+    wire,
+    world::{Event, World},
+};
+
+/// Whose message is repeated, and so what its end means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// A phone's 2xx, until it is ACKed.
+    PhoneAnswer { at: At, leg: usize },
+    /// A refusal, until it is ACKed (timers G and H).
+    Refusal,
+    /// A request of a phone.
+    PhoneClient { at: At, leg: usize },
+}
+
+/// A message of a peer that is sent again until something stops it.
+pub(crate) struct Repeat {
+    from: Node,
+    to: Node,
+    message: Rc<Message>,
+    interval: Millis,
+    longest: Millis,
+    until: Millis,
+    pub(crate) purpose: Purpose,
+    pub(crate) alive: bool,
+}
+
+impl Repeat {
+    pub(crate) fn from(&self) -> Node {
+        self.from
+    }
+
+    pub(crate) fn message(&self) -> &Message {
+        &self.message
+    }
+
+    /// What is sent now, and how long until the next time; nothing when it has been sent long enough.
+    pub(crate) fn once_more(&mut self, now: Millis) -> Option<(Millis, Node, Node, Rc<Message>)> {
+        if now >= self.until {
+            return None;
+        }
+        self.interval = (self.interval * 2).min(self.longest);
+        let wait = self.interval.min(self.until - now);
+        Some((wait, self.from, self.to, self.message.clone()))
+    }
+}
+
+impl World {
+    /// One datagram.
+    pub(crate) fn send(&mut self, from: Node, to: Node, message: &Rc<Message>) {
+        let network = self.scenario.network;
+        let (call, lost) = match (from, to) {
+            (Node::House, Node::Proxy(call) | Node::Phone(At { call, .. })) => (call, network.lost_out),
+            (Node::Proxy(call) | Node::Phone(At { call, .. }), Node::House) => (call, network.lost_back),
+            (Node::Proxy(call) | Node::Phone(At { call, .. }), _) => return self.send_within(call, from, to, message),
+            (Node::House, Node::House) => return,
+        };
+        let now = self.now;
+        let lane = &mut self.tape.calls[call].1;
+        if lost > 0 && lane.chance(lost) {
+            self.ladder.message(now, from, to, None, message);
+            return;
+        }
+        let copies = if network.twice > 0 && lane.chance(network.twice) {
+            2
+        } else {
+            1
+        };
+        for _ in 0..copies {
+            let lane = self.lane(call);
+            let mut delay = 1 + lane.below(network.delay);
+            if network.late > 0 && lane.chance(network.late) {
+                delay += lane.below(1000);
+            }
+            self.arrive(from, to, delay, message);
+        }
+    }
+
+    /// Between proxy and phones, as over a stream: nothing is lost or overtaken.
+    fn send_within(&mut self, call: usize, from: Node, to: Node, message: &Rc<Message>) {
+        let delay = self.scenario.network.delay;
+        let due = self.now + 1 + self.lane(call).below(delay);
+        let arrivals = &mut self.parties[call].arrivals;
+        let due = match arrivals.iter_mut().find(|way| (way.0, way.1) == (from, to)) {
+            Some((_, _, last)) => {
+                *last = due.max(*last);
+                *last
+            }
+            None => {
+                arrivals.push((from, to, due));
+                due
+            }
+        };
+        self.arrive(from, to, due - self.now, message);
+    }
+
+    fn arrive(&mut self, from: Node, to: Node, delay: Millis, message: &Rc<Message>) {
+        self.ladder.message(self.now, from, to, Some(self.now + delay), message);
+        let message = message.clone();
+        self.after(delay, Event::Arrive { from, to, message });
+    }
+
+    /// Sends, and sends again after T1, 2·T1 and so on, but no longer than a transaction lasts. INVITE alone doubles
+    /// without end (RFC 3261 §17.1.1.2).
+    pub(crate) fn send_repeatedly(&mut self, from: Node, to: Node, message: Rc<Message>, purpose: Purpose) -> usize {
+        self.send(from, to, &message);
+        let call = match from {
+            Node::House => 0,
+            Node::Proxy(call) | Node::Phone(At { call, .. }) => call,
+        };
+        let is_invite = message.is_request() && message.method == Method::Invite;
+        let repeats = &mut self.parties[call].repeats;
+        repeats.push(Repeat {
+            from,
+            to,
+            message,
+            interval: T1,
+            longest: if is_invite { Millis::MAX } else { T2 },
+            until: self.now + TRANSACTION,
+            purpose,
+            alive: true,
+        });
+        let repeat = repeats.len() - 1;
+        self.after(T1, Event::Repeat(call, repeat));
+        repeat
+    }
+
+    /// The bytes of a peer's message, and the way they come.
+    pub(crate) fn on_the_wire(&self, from: Node, message: &Message) -> (Path, Vec<u8>) {
+        let (hand, own) = match from {
+            Node::Phone(at) if !message.at_trunk => (self.script(at).hand, self.address(at)),
+            Node::Phone(at) => (self.script(at).hand, TRUNK.into()),
+            Node::Proxy(_) | Node::House => (Hand::Plain, TRUNK.into()),
+        };
+        let path = Path {
+            transport: Transport::Udp,
+            local: wire::house(),
+            remote: own,
+        };
+        (path, wire::print(message, hand, own))
+    }
+
+    /// Who gets what leaves this way; nobody, when nobody is there.
+    pub(crate) fn receiver(&self, path: &Path, call: usize) -> Option<Node> {
+        if path.remote == TRUNK.into() {
+            return Some(if self.scenario.calls[call].proxy.is_some() {
+                Node::Proxy(call)
+            } else {
+                Node::Phone(At { call, phone: 0 })
+            });
+        }
+        (0..self.parties[call].phones.len())
+            .map(|phone| At { call, phone })
+            .find(|at| self.address(*at) == path.remote)
+            .map(Node::Phone)
+    }
+
+    fn address(&self, at: At) -> SocketAddr {
+        address(self.scenario.calls[at.call].name, at.phone)
+    }
+
+    /// A phone's Contact: what is inside a dialog goes to the phone itself.
+    pub(crate) fn contact(&self, at: At) -> Rc<str> {
+        format!("sip:{}@{}", at.phone, self.address(at)).into()
+    }
+}

@@ -1,0 +1,137 @@
+//! Rules about phones: none rings or is up for long after a hang-up, and none for ever.
+
+use crate::{
+    message::{Asks, At},
+    phone::Hook,
+    sabotage::Sabotage,
+    scenario::{BOUND, Millis},
+    world::{Event, World},
+};
+
+impl World {
+    /// From when on the phone should be on its way down: the promise, the return of the process, or, where no CANCEL
+    /// can reach, its answer.
+    fn due_from(&self, at: At, leg: usize, hook: Hook) -> Option<Millis> {
+        let party = &self.parties[at.call];
+        let (this, watched) = (&party.phones[at.phone], &self.watch.calls[at.call]);
+        let leg = &this.legs[leg];
+        // A phone that asks for what nobody can give is given up, and that is recorded.
+        if this.gone || self.script(at).asks_bye == Asks::Unknown || watched.is_left_alone {
+            return None;
+        }
+        let abandoned = party.proxy.abandoned.contains(leg.branch());
+        if abandoned && hook == Hook::Ringing {
+            return None;
+        }
+        let promised = watched.promised?.max(self.watch.restarted).max(watched.taken_up);
+        Some(if abandoned {
+            promised.max(leg.answered_at)
+        } else {
+            promised
+        })
+    }
+
+    /// No phone of this call rings or is up long after the promise.
+    pub(crate) fn check_hooks(&mut self, call: usize) {
+        if self.watch.calls[call].promised.is_none() || !self.house.up {
+            return;
+        }
+        for phone in 0..self.parties[call].phones.len() {
+            let at = At { call, phone };
+            for leg in 0..self.phone(at).legs.len() {
+                let hook = self.leg(at, leg).hook;
+                if hook == Hook::Down {
+                    continue;
+                }
+                let now = self.now;
+                if self.due_from(at, leg, hook).is_some_and(|from| now > from + BOUND) {
+                    self.watch.fail("on-hook within 2·64·T1 of NoError", || {
+                        format!("{at} is still {hook:?} at {now} ms")
+                    });
+                }
+            }
+        }
+    }
+
+    /// The phone goes on-hook; `before`, it rang or was up.
+    pub(crate) fn check_down(&mut self, at: At, leg: usize, before: Hook) {
+        if let Some(from) = self.due_from(at, leg, before)
+            && self.house.up
+        {
+            let took = self.now.saturating_sub(from);
+            self.watch.tally.took(took);
+            // Nothing may have happened since the bound was passed.
+            if took > BOUND {
+                self.watch.fail("on-hook within 2·64·T1 of NoError", || {
+                    format!("{at} was {before:?} for {took} ms")
+                });
+            }
+        }
+    }
+
+    /// A phone is off-hook: if its call was promised to end, that has to happen in time.
+    pub(crate) fn is_off_hook(&mut self, at: At) {
+        if self.watch.calls[at.call].promised.is_some() {
+            self.after(BOUND + 1, Event::Deadline(at.call));
+        }
+    }
+
+    /// The next process is there.
+    pub(crate) fn restarted(&mut self) {
+        self.watch.restarted = self.now;
+        for call in 0..self.parties.len() {
+            if self.watch.calls[call].promised.is_some() {
+                self.after(BOUND + 1, Event::Deadline(call));
+            }
+        }
+    }
+
+    /// Nothing more will happen.
+    pub(crate) fn check_rest(&mut self) {
+        for call in 0..self.parties.len() {
+            for phone in 0..self.parties[call].phones.len() {
+                let at = At { call, phone };
+                let is_excused = self.watch.calls[call].is_left_alone || self.script(at).asks_bye == Asks::Unknown;
+                let this = self.phone(at);
+                if this.legs.iter().any(|leg| leg.hook != Hook::Down) && !this.gone && !is_excused {
+                    self.watch
+                        .fail("nobody is left off-hook", || format!("{at} is, for ever"));
+                }
+            }
+            self.check_ends(call);
+        }
+        let pending = self.pending();
+        if !self.watch.holding.is_empty() {
+            self.watch.fail("a grant is returned once", || pending);
+        }
+        if let Some(asked) = self.somebody_waits() {
+            self.watch
+                .fail("each request is answered once", || format!("{asked:?} is not answered"));
+        }
+        let left = self.house.disk.left_now();
+        let is_excused = self.scenario.disk.fails > 0
+            || self.watch.tally.left_alone > 0
+            || self.settings.sabotage == Sabotage::NoTakeUp;
+        if !left.is_empty() && !is_excused {
+            self.watch
+                .fail("nothing is left to the next process", || format!("{left:?}"));
+        }
+    }
+
+    /// Every dialog that was ACKed has seen a BYE, ours or the phone's.
+    fn check_ends(&mut self, call: usize) {
+        let watched = &self.watch.calls[call];
+        let is_excused = watched.is_left_alone || watched.keys.iter().any(|key| self.house.disk.is_unconfirmed(*key));
+        for phone in &self.parties[call].phones {
+            for leg in &phone.legs {
+                let Some(dialog) = watched.dialogs.get(&leg.tag) else {
+                    continue;
+                };
+                if dialog.acks > 0 && dialog.byes == 0 && !leg.said_bye() && !is_excused && !phone.gone {
+                    let tag = leg.tag.clone();
+                    return self.watch.fail("every dialog ends", || format!("no BYE for {tag}"));
+                }
+            }
+        }
+    }
+}
