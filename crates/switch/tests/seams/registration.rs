@@ -101,6 +101,17 @@ fn a_wrong_password_is_told_and_tried_again_after_a_pause_without_end() {
 }
 
 #[test]
+fn a_registrar_that_wants_ever_longer_times_is_not_followed_for_ever() {
+    let mut rig = rig();
+    for longer in 0..20 {
+        let register = rig.last("REGISTER");
+        let least = format!("Min-Expires: {}", 700 + longer);
+        rig.trunk_says(&answer_with(&register, 423, "pbx", &[&least]));
+    }
+    assert_eq!((rig.count("REGISTER"), failures(&rig)), (8, 1));
+}
+
+#[test]
 fn a_registrar_that_asks_for_ever_other_nonces_is_not_followed_for_ever() {
     let mut rig = rig();
     for nonce in 0..20 {

@@ -145,3 +145,25 @@ fn who_was_not_first_when_its_connection_came_leaves_with_the_others() {
     // Those that were out are unreachable; the six that were not have waited in order.
     assert_eq!(rig.turn(|switch| switch.connected(2, tcp())), ["INVITE"; 6]);
 }
+
+#[test]
+fn who_waits_behind_a_younger_call_leaves_after_it_when_both_may() {
+    let mut settings = crate::rig::settings_tcp();
+    settings.trunks[0].credentials = Some(sip::digest::Credentials {
+        username: "onhook".to_owned(),
+        password: "secret".to_owned(),
+    });
+    let mut rig = Rig::with(settings);
+    placed(&mut rig, WINDOW + 2);
+    rig.turn(|switch| switch.connected(1, tcp()));
+    // The first one is asked for a password, and its second INVITE waits behind the last call.
+    let first = rig.sent[0].clone();
+    let challenge = "WWW-Authenticate: Digest realm=\"pbx\", nonce=\"1\"";
+    rig.hear(tcp(), &crate::rig::answer_with(&first, 401, "pbx", &[challenge]));
+    assert_eq!(rig.last("INVITE").header("Call-ID"), "call-25@onhook");
+    rig.durable();
+    rig.turn(|switch| switch.closed(tcp()));
+    assert_eq!(rig.turn(|switch| switch.connected(2, tcp())), ["INVITE"; 2]);
+    let sent: Vec<Sent> = rig.sent[rig.sent.len() - 2..].to_vec();
+    assert_eq!(call_ids(&sent), ["call-26@onhook", "call-1@onhook"]);
+}
