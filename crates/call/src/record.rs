@@ -31,7 +31,7 @@ pub struct Record {
     pub path: Option<Path>,
     pub dialog: Dialog,
     pub phase: Phase,
-    /// Why the call is to end; once set, it stays.
+    /// Why the call is to end; once set, it stays, but for one that rang too long as it seemed, and has never said a word.
     pub wish: Option<Wish>,
     /// Phones of other forks that have answered, too, and are not known to be on-hook.
     #[serde(default)]

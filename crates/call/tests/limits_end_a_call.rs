@@ -4,7 +4,7 @@ mod rig;
 
 use std::time::Duration;
 
-use call::{EndCause, Save, Timer, Wish};
+use call::{EndCause, Save, Silence, Timer, Wish};
 use rig::{MAX_DURATION, RING, Rig, TRANSACTION};
 
 #[test]
@@ -32,7 +32,18 @@ fn a_peer_that_says_nothing_gets_its_cancel_in_the_end() {
     rig.pass(TRANSACTION + rig::T1 * 4);
     assert_eq!(rig.drain(), ["CANCEL 1"]);
     rig.pass(TRANSACTION * 2).gives(["stop INVITE", "save End"]);
-    rig.ends(EndCause::Wished(Wish::NoAnswer), false);
+    rig.ends(EndCause::Wished(Wish::TimedOut), false);
+}
+
+/// It is not there: that the ring limit was shorter than a transaction says nothing of how long anything rang.
+#[test]
+fn a_peer_that_has_never_said_a_word_is_no_phone_that_rings_too_long() {
+    let mut rig = Rig::calling();
+    rig.pass(RING).gives(["save Wish"]);
+    rig.silence("INVITE", Silence::TimedOut)
+        .gives(["resume INVITE", "CANCEL 1"]);
+    rig.pass(TRANSACTION * 2).gives(["stop INVITE", "save End"]);
+    rig.ends(EndCause::Wished(Wish::TimedOut), false);
 }
 
 /// Promise 4, by the clock instead of by a person.

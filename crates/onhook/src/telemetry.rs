@@ -37,30 +37,6 @@ pub fn start(log: &Log) -> Result<(), TryInitError> {
     }
 }
 
-/// The SIP library prints whole messages at INFO, credentials and numbers in them: from it only warnings are wanted,
-/// unless the overrides name it.
 fn filter(level: LevelFilter, overrides: &str) -> EnvFilter {
-    let library = level.min(LevelFilter::WARN);
-    EnvFilter::builder().parse_lossy(format!("{level},rsipstack={library},{overrides}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_sip_library_is_silent_about_messages_unless_it_is_asked() {
-        let directives = |level, overrides| {
-            let text = filter(level, overrides).to_string();
-            let mut directives: Vec<_> = text.split(',').map(str::to_owned).collect();
-            directives.sort();
-            directives
-        };
-        assert_eq!(directives(LevelFilter::TRACE, ""), ["rsipstack=warn", "trace"]);
-        assert_eq!(directives(LevelFilter::ERROR, ""), ["error", "rsipstack=error"]);
-        assert_eq!(
-            directives(LevelFilter::INFO, "rsipstack=info"),
-            ["info", "rsipstack=info"]
-        );
-    }
+    EnvFilter::builder().parse_lossy(format!("{level},{overrides}"))
 }

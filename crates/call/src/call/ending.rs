@@ -139,6 +139,7 @@ impl Call {
         if self.record.phase == (Phase::Cancelling { sent: false }) {
             // Not one response came. The CANCEL that was held leaves all the same: if only the way back is broken, it
             // stops a phone that rings.
+            self.has_said_nothing();
             self.send_cancel(now);
         } else if self.overtaken == Overtaken::Perhaps {
             // Only now: until its own transaction is over over there, a CANCEL would be answered 481 again.
@@ -149,6 +150,13 @@ impl Call {
             self.outputs.push_back(Output::Stop(tx));
             // Every CANCEL has a wish behind it, which is the cause that `finish` names.
             self.finish(EndCause::Wished(Wish::TimedOut), false);
+        }
+    }
+
+    /// Who has never said a word has not let anything ring too long.
+    fn has_said_nothing(&mut self) {
+        if self.record.wish == Some(Wish::NoAnswer) {
+            self.record.wish = Some(Wish::TimedOut);
         }
     }
 
@@ -195,6 +203,7 @@ impl Call {
                 let invite = self.invite();
                 self.outputs.push_back(Output::Resume(invite));
                 self.send_cancel(now);
+                self.has_said_nothing();
                 self.wish(Wish::TimedOut, now);
             }
             // It never left.

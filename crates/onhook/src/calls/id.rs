@@ -4,8 +4,6 @@ use std::fmt;
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
-use crate::journal::IdHash;
-
 /// The EWS `PhoneCallId`: 128 random bits in base64url, without any meaning.
 ///
 /// It is a bearer of rights only together with its owner; still, `Debug` shows no more than its beginning.
@@ -32,11 +30,6 @@ impl PhoneCallId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-
-    /// What calls are looked up by, in memory and in the journal.
-    pub(super) fn hash(&self) -> IdHash {
-        IdHash::of(&self.0)
     }
 }
 

@@ -1,20 +1,13 @@
-//! The calls of this server: one task owns them all.
+//! The calls of this server.
 //!
-//! Step 5 in the life of a DisconnectPhoneCall. [`Calls`] is the handle that operations hold; `owner` is the task, the only
-//! place where the pure machine of the `call` crate meets sockets, sound and the journal. Operations see
-//! [`Information`], never the machine.
+//! Step 5 in the life of a DisconnectPhoneCall. [`Calls`] is the handle that operations hold; `drive` is the thread that runs the pure
+//! [`switch::Switch`], the only place where it meets sockets, sound and the journal. Operations see [`Information`], never a call's machine.
 //!
 //! A call belongs to the key of who placed it: for anyone else it does not exist (promise 7).
 
-mod caps;
 mod drive;
 mod id;
-mod live;
-mod owner;
-mod past;
-mod place;
-mod requests;
-mod schedule;
+mod names;
 mod sound;
 mod undelivered_id;
 
@@ -23,54 +16,17 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use call::Limits;
-use dial::{Capped, CapsSettings, CountedNumbers, Permit};
+use dial::{Capped, Permit};
 use sip::sdp::Codec;
-use tokio::{
-    sync::{mpsc, oneshot, watch},
-    time::{Instant, timeout, timeout_at},
-};
+use switch::journal::IdHash;
 
-use crate::{
-    auth::Caller,
-    journal::{CallKey as Key, History, IdHash, Journal, Recovered},
-    messages::Message,
-    net::TlsError,
-    panics::vital,
-    sip::{Sip, SipEvent},
-    store::StoreError,
-};
+use crate::{auth::Caller, journal::History, messages::Message, net::TlsError, store::StoreError};
+use drive::SwitchHandle;
 pub(crate) use drive::{Parts, SocketSettings, Sockets};
 pub use id::PhoneCallId;
-use live::Settled;
-use owner::{Command, Owner};
-use past::Past;
-pub use place::{Srtp, TrunkRoute};
 pub use sound::Sounds;
 pub use switch::{Information, State};
 pub use undelivered_id::UndeliveredId;
-
-/// Commands that may wait for the owner; a further one waits at its sender.
-const INBOX: usize = 1024;
-
-/// What the owner is told about how to treat calls.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    pub limits: Limits,
-    /// How long a disconnect waits for the far end to confirm.
-    pub disconnect_wait: Duration,
-    /// How long an answer waits for the journal's word.
-    pub disk_wait: Duration,
-    /// How long an ended call can still be asked about.
-    pub ended_retention: Duration,
-    /// How many calls, and how often.
-    pub caps: CapsSettings,
-    /// How numbers are read that some of them count by.
-    pub counted: CountedNumbers,
-    /// In the order in which they are tried.
-    pub trunks: Vec<TrunkRoute>,
-    pub branch_key: sip::BranchKey,
-}
 
 /// Why no call was placed.
 #[derive(Debug, thiserror::Error)]
@@ -123,26 +79,13 @@ pub enum DisconnectError {
 /// The handle to all calls. Cloning is cheap.
 #[derive(Clone)]
 pub struct Calls {
-    owner: Owned,
+    switch: SwitchHandle,
     sounds: Arc<Sounds>,
-    disconnect_wait: Duration,
-    disk_wait: Duration,
     ended_retention: Duration,
-    /// Calls that the owner does not remember.
+    /// Calls that the switch does not remember.
     history: History,
     /// What the first trunk is offered first: the message is made ready in it before anything rings.
     likely_codec: Codec,
-}
-
-/// Who owns the calls.
-#[derive(Clone)]
-enum Owned {
-    Task {
-        inbox: mpsc::Sender<Command>,
-        /// What earlier servers' calls count for the caps has been read.
-        caps_are_known: watch::Receiver<bool>,
-    },
-    Switch(drive::SwitchHandle),
 }
 
 impl Calls {
@@ -150,54 +93,17 @@ impl Calls {
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub(crate) fn start_switch(parts: Parts, sounds: Sounds, ended_retention: Duration) -> std::io::Result<Self> {
+    pub(crate) fn start(parts: Parts, sounds: Sounds, ended_retention: Duration) -> std::io::Result<Self> {
         let sounds = Arc::new(sounds);
         let first = parts.settings.trunks.first();
         let likely_codec = first.and_then(|trunk| trunk.codecs.first()).copied();
         Ok(Self {
-            disconnect_wait: parts.patience.disconnect,
-            disk_wait: parts.patience.disk,
             ended_retention,
             history: parts.history.clone(),
             likely_codec: likely_codec.unwrap_or(Codec::Pcmu),
-            owner: Owned::Switch(drive::SwitchHandle::start(parts, sounds.clone())?),
+            switch: SwitchHandle::start(parts, sounds.clone())?,
             sounds,
         })
-    }
-
-    /// Starts the task that owns the calls. It ends when [`Self::end_all`] was called and every handle is gone.
-    #[must_use]
-    pub fn start(
-        settings: Settings,
-        sip: Sip,
-        events: mpsc::Receiver<SipEvent>,
-        sounds: Sounds,
-        (journal, history): (Journal, History),
-        recovered: Recovered,
-    ) -> Self {
-        let (inbox, commands) = mpsc::channel(INBOX);
-        let (counted, caps_are_known) = watch::channel(false);
-        let ended_retention = settings.ended_retention;
-        let sounds = Arc::new(sounds);
-        let (disconnect_wait, disk_wait) = (settings.disconnect_wait, settings.disk_wait);
-        let likely_codec = settings
-            .trunks
-            .first()
-            .and_then(|trunk| trunk.codecs.first())
-            .copied()
-            .unwrap_or(Codec::Pcmu);
-        let owner = Owner::new(settings, sip, Arc::clone(&sounds), journal, recovered);
-        owner.read_last_day(history.clone(), counted);
-        tokio::spawn(vital("the owner of the calls", owner.run(commands, events)));
-        Self {
-            owner: Owned::Task { inbox, caps_are_known },
-            sounds,
-            disconnect_wait,
-            disk_wait,
-            ended_retention,
-            history,
-            likely_codec,
-        }
     }
 
     /// Places a call to the permitted number if no cap stands against it (promise 6), and returns once its intent is
@@ -216,33 +122,7 @@ impl Calls {
                 PlaceError::NotPlayable(error)
             }
         })?;
-        let (inbox, caps_are_known) = match &self.owner {
-            Owned::Task { inbox, caps_are_known } => (inbox, caps_are_known),
-            Owned::Switch(switch) => return switch.place(permit, message, &self.sounds).await,
-        };
-        // The calls of the last server count, too; how many there were is still being read for a moment after a start.
-        let mut known = caps_are_known.clone();
-        let known = timeout(self.disk_wait, known.wait_for(|known| *known));
-        known
-            .await
-            .map_err(|_| PlaceError::NotInTime)?
-            .map_err(|_| PlaceError::Draining)?;
-        let port = self.sounds.lease_port()?;
-        let (reply, placed) = oneshot::channel();
-        let order = place::Order {
-            permit,
-            message,
-            port,
-            reply,
-        };
-        inbox
-            .send(Command::Place(Box::new(order)))
-            .await
-            .map_err(|_| PlaceError::Draining)?;
-        let placed = timeout(self.disk_wait, placed)
-            .await
-            .map_err(|_| PlaceError::NotInTime)?;
-        placed.map_err(|_| PlaceError::Draining)?
+        self.switch.place(permit, message, &self.sounds).await
     }
 
     /// How a call is going; `None` when the caller has no such call.
@@ -250,32 +130,18 @@ impl Calls {
     /// # Errors
     /// When the call is none of this server's, and the store cannot be read.
     pub async fn information(&self, caller: &Caller, id: &str) -> Result<Option<Information>, StoreError> {
-        let (owner, id) = (caller.key, IdHash::of(id));
-        let inbox = match &self.owner {
-            Owned::Task { inbox, .. } => inbox,
-            Owned::Switch(switch) => match switch.information(&owner, switch::journal::IdHash(id.0)) {
-                Some(known) => return Ok(Some(known)),
-                None => return Ok(self.past(owner, id).await?.map(|past| past.information)),
-            },
-        };
-        let (reply, answer) = oneshot::channel();
-        let command = Command::Information { owner, id, reply };
-        if inbox.send(command).await.is_err() {
-            return Ok(None);
-        }
-        match answer.await {
-            Ok(None) => Ok(self.past(owner, id).await?.map(|past| past.information)),
-            Ok(known) => Ok(known),
-            Err(_) => Ok(None),
+        match self.switch.information(&caller.key, IdHash::of(id)) {
+            Some(known) => Ok(Some(known)),
+            None => self.past(caller, id).await,
         }
     }
 
     /// The caller's call of an earlier server, as long as it can be asked about.
-    async fn past(&self, owner: [u8; 32], id: IdHash) -> Result<Option<Past>, StoreError> {
-        let ended = self.history.ended(owner, id).await?;
+    async fn past(&self, caller: &Caller, id: &str) -> Result<Option<Information>, StoreError> {
+        let ended = self.history.ended(caller.key, crate::journal::IdHash::of(id)).await?;
         Ok(ended.and_then(|ended| {
             let age = SystemTime::now().duration_since(ended.ended).unwrap_or_default();
-            Past::recovered(&ended).filter(|_| age < self.ended_retention)
+            switch::information_of(&ended.record).filter(|_| age < self.ended_retention)
         }))
     }
 
@@ -286,91 +152,40 @@ impl Calls {
     ///
     /// [`DisconnectError`].
     pub async fn disconnect(&self, caller: &Caller, id: &str) -> Result<(), DisconnectError> {
-        let (owner, id) = (caller.key, IdHash::of(id));
-        let inbox = match &self.owner {
-            Owned::Task { inbox, .. } => inbox,
-            Owned::Switch(switch) => match switch.disconnect(owner, switch::journal::IdHash(id.0)).await? {
-                Some(()) => return Ok(()),
-                None if self.past(owner, id).await?.is_some() => return Ok(()),
-                None => return Err(DisconnectError::Unknown),
-            },
-        };
-        let (reply, answer) = oneshot::channel();
-        let command = Command::Disconnect { owner, id, reply };
-        inbox.send(command).await.map_err(|_| DisconnectError::Draining)?;
-        match answer.await.map_err(|_| DisconnectError::Draining)? {
-            Some(settled) => self.settle(settled).await,
-            None if self.past(owner, id).await?.is_some() => Ok(()),
+        match self.switch.disconnect(caller.key, IdHash::of(id)).await? {
+            Some(()) => Ok(()),
+            None if self.past(caller, id).await?.is_some() => Ok(()),
             None => Err(DisconnectError::Unknown),
         }
     }
 
-    async fn settle(&self, mut settled: watch::Receiver<Settled>) -> Result<(), DisconnectError> {
-        let limit = Instant::now() + self.disk_wait;
-        // Whether it has come to that or not: what counts then is what the journal says.
-        let _ = timeout(self.disconnect_wait, settled.wait_for(|settled| settled.ended)).await;
-        let settled = timeout_at(limit, settled.wait_for(|settled| settled.durable.is_some()));
-        let settled = settled.await.map_err(|_| DisconnectError::NotInTime)?;
-        let settled = *settled.map_err(|_| DisconnectError::Draining)?;
-        if settled.ended || settled.durable == Some(true) {
-            Ok(())
-        } else {
-            Err(DisconnectError::NotJournaled)
-        }
-    }
-
     /// How many calls live now.
-    pub async fn live(&self) -> usize {
-        let inbox = match &self.owner {
-            Owned::Task { inbox, .. } => inbox,
-            Owned::Switch(switch) => return switch.live(),
-        };
-        let (reply, answer) = oneshot::channel();
-        if inbox.send(Command::Live { reply }).await.is_err() {
-            return 0;
-        }
-        answer.await.unwrap_or(0)
+    #[must_use]
+    pub fn live(&self) -> usize {
+        self.switch.live()
     }
 
     /// Takes no new calls from now on, and returns when none lives any more, each having ended by itself.
     pub async fn drain(&self) {
-        match &self.owner {
-            Owned::Task { inbox, .. } => stop_taking(inbox, |reply| Command::Drain { reply }).await,
-            Owned::Switch(switch) => switch.drain().await,
-        }
+        self.switch.drain().await;
     }
 
     /// Takes no new calls, ends all that live, and returns when none does.
     pub async fn end_all(&self) {
-        match &self.owner {
-            Owned::Task { inbox, .. } => stop_taking(inbox, |reply| Command::EndAll { reply }).await,
-            Owned::Switch(switch) => switch.end_all().await,
-        }
+        self.switch.end_all().await;
     }
 
-    /// Reads the certificates of SIP again, where they are not the SIP room's.
+    /// Reads the certificates of SIP again, for connections from now on.
     ///
     /// # Errors
     ///
     /// [`TlsError`]: what could not be read stays what it was.
     pub fn reload(&self) -> Result<(), TlsError> {
-        match &self.owner {
-            Owned::Task { .. } => Ok(()),
-            Owned::Switch(switch) => switch.reload(),
-        }
+        self.switch.reload()
     }
 
     /// Withdraws what registrars know of us, and lets go of the sockets. No call may live any more.
     pub async fn leave(&self) {
-        if let Owned::Switch(switch) = &self.owner {
-            switch.leave().await;
-        }
-    }
-}
-
-async fn stop_taking(inbox: &mpsc::Sender<Command>, command: impl FnOnce(oneshot::Sender<()>) -> Command) {
-    let (reply, ended) = oneshot::channel();
-    if inbox.send(command(reply)).await.is_ok() {
-        let _ = ended.await;
+        self.switch.leave().await;
     }
 }

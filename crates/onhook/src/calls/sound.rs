@@ -5,14 +5,14 @@ use std::{
     sync::Arc,
 };
 
+use dial::Reach;
 use media::{
     Clip, ClipCache, ClipError, Finished, Pacer, PacerError, Permits, Playing, PortError, PortPool, Remote, RtpPort,
     Stream,
     srtp::{MasterKey, Protection},
 };
-use sip::sdp::{self, Agreed, Codec, LocalMedia};
+use sip::sdp::{Agreed, Codec, SrtpKey};
 
-use super::live::Stage;
 use crate::messages::{Message, MessageError, Messages};
 
 /// Why a message cannot be turned into sound for a call.
@@ -71,30 +71,6 @@ impl Sounds {
         self.ports.lease()
     }
 
-    /// Our end of a call's stream, for its offer. `host` is where we speak SIP from: it stands in for a wildcard address.
-    pub(super) fn local_media(
-        &self,
-        port: &RtpPort,
-        host: Option<IpAddr>,
-        session_id: u64,
-        codecs: Vec<Codec>,
-        protection: Option<sdp::Protection>,
-    ) -> LocalMedia {
-        let bound = port.address();
-        let own = if bound.ip().is_unspecified() {
-            host.unwrap_or(bound.ip())
-        } else {
-            bound.ip()
-        };
-        LocalMedia {
-            address: SocketAddr::new(self.announced.unwrap_or(own), bound.port()),
-            session_id,
-            version: 1,
-            codecs,
-            protection,
-        }
-    }
-
     /// What peers are told to send to, but for the host of a wildcard address.
     pub(super) fn announced_address(&self, port: &RtpPort) -> SocketAddr {
         let bound = port.address();
@@ -140,6 +116,16 @@ impl Sounds {
     }
 }
 
+/// What a call's sound is made of.
+#[derive(Clone)]
+pub(super) struct Stage {
+    pub(super) port: RtpPort,
+    /// Where the trunk may send the sound.
+    pub(super) reach: Reach,
+    /// The key in our descriptions, should the sound be protected.
+    pub(super) own_key: SrtpKey,
+}
+
 impl Stage {
     /// Where the sound goes, unless the trunk may not send us there: then its listener has to show itself.
     pub(super) fn remote(&self, agreed: &Agreed) -> Option<Remote> {
@@ -153,9 +139,9 @@ impl Stage {
 
     /// The keys, when both sides have one.
     pub(super) fn protection(&self, agreed: &Agreed) -> Option<Protection> {
-        let (own, peer) = self.own_key.zip(agreed.srtp)?;
+        let peer = agreed.srtp?;
         Some(Protection {
-            own: MasterKey::new(own.0),
+            own: MasterKey::new(self.own_key.0),
             peer: MasterKey::new(peer.0),
         })
     }

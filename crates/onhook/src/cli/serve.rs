@@ -91,7 +91,7 @@ async fn serve(config: &Config, ready_file: Option<&Path>) -> Result<Exit, Failu
     if patient {
         drain(&server, config.calls.drain_timeout.0, &mut signals).await;
     }
-    let calls = server.live_calls().await;
+    let calls = server.live_calls();
     tracing::info!(calls, "stopping: running calls are hung up");
     tokio::select! {
         () = server.stop() => {
@@ -107,7 +107,7 @@ async fn serve(config: &Config, ready_file: Option<&Path>) -> Result<Exit, Failu
 
 /// Leaves running calls their time, but not more than `patience`, nor after another signal.
 async fn drain(server: &Server, patience: Duration, signals: &mut Signals) {
-    let calls = server.live_calls().await;
+    let calls = server.live_calls();
     tracing::info!(
         calls,
         ?patience,

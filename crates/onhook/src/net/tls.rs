@@ -1,7 +1,6 @@
 //! Certificates and keys for SIP over TLS (RFC 3261 §26.3), read when the room opens and again when it is told to.
 
 use std::{
-    collections::HashMap,
     fmt, io,
     path::Path,
     sync::{
@@ -221,29 +220,4 @@ fn ours_refused(alert: AlertDescription) -> Option<String> {
 
 fn name(text: &str) -> Result<ServerName<'static>, TlsError> {
     ServerName::try_from(text.to_owned()).map_err(|_| TlsError::Name(text.to_owned()))
-}
-
-/// The verifiers of all trunks. One trunk's private roots vouch for nobody but that trunk.
-#[derive(Debug, Default)]
-pub(crate) struct Verifiers {
-    trunks: HashMap<String, Verifier>,
-    others: Option<Verifier>,
-}
-
-impl Verifiers {
-    /// `trunks`: the hosts that a TLS trunk is called at, with its settings. `others` is read when TLS is used at all.
-    pub(crate) fn load(trunks: &[(String, TlsClient)], others: Option<&TlsClient>) -> Result<Self, TlsError> {
-        Ok(Self {
-            trunks: trunks
-                .iter()
-                .map(|(host, tls)| Ok((host.to_ascii_lowercase(), Verifier::load(tls)?)))
-                .collect::<Result<_, TlsError>>()?,
-            others: others.map(Verifier::load).transpose()?,
-        })
-    }
-
-    /// The one for `host`, as a URI names it.
-    pub(crate) fn towards(&self, host: &str) -> Option<&Verifier> {
-        self.trunks.get(&host.to_ascii_lowercase()).or(self.others.as_ref())
-    }
 }

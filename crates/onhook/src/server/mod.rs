@@ -5,6 +5,8 @@
 mod descriptors;
 mod wiring;
 
+pub use wiring::TrunkError;
+
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use media::{ClipCache, Pacer, PortPool, PortPoolOptions};
@@ -15,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     auth::{AuthError, Authenticator, impersonation::Impersonation},
-    calls::{Calls, Parts, SocketSettings, Sockets, Sounds},
+    calls::{Calls, Parts, Sockets, Sounds},
     config::Config,
     crash_points,
     gate::Gate,
@@ -26,7 +28,6 @@ use crate::{
     net::{BindError, Listener},
     operations::Operations,
     panics::{Vital, vital},
-    sip::{Sip, SipError},
     store::{Reader, Store, StoreError, UserCache},
 };
 
@@ -48,7 +49,7 @@ pub enum ServerError {
     #[error(transparent)]
     Http(#[from] http::OpenError),
     #[error(transparent)]
-    Sip(#[from] SipError),
+    Trunk(#[from] TrunkError),
     #[error(transparent)]
     Bind(BindError),
     #[error("cannot start the thread of the calls: {0}")]
@@ -75,8 +76,6 @@ pub struct Addresses {
 pub struct Server {
     addresses: Addresses,
     calls: Calls,
-    /// The SIP room of the calls that are not the switch's.
-    sip: Option<Sip>,
     journal: Journal,
     closing: CancellationToken,
     certificates: Vec<Tls>,
@@ -123,50 +122,26 @@ impl Server {
             }
             None => None,
         };
-        let trunks = config
-            .trunk
-            .iter()
-            .map(|trunk| wiring::trunk(trunk, &config.sip.tls))
-            .collect();
         let history = journal.history(rows.clone());
-        let (calls, sip, listening) = if is_switched() {
-            let listen = wiring::listen(&config.sip, branch_key.clone());
-            let sockets = SocketSettings::new(&listen, wiring::tls_of_trunks(config)?);
-            let sockets = Sockets::open(sockets).map_err(ServerError::Bind)?;
-            let listening = sockets.listening().to_vec();
-            let mut secret = [0; 32];
-            getrandom::fill(&mut secret).map_err(ServerError::NoRandomness)?;
-            let identity = (secret, journal.before());
-            let settings = wiring::switch(config, branch_key, identity, &listening)?;
-            let parts = Parts {
-                settings,
-                patience: switch::Patience {
-                    disconnect: config.calls.disconnect_wait.0,
-                    disk: disk_wait,
-                },
-                sockets,
-                journal: journal.clone(),
-                history,
-                recovered,
-            };
-            let retention = config.calls.ended_retention.0;
-            let calls = Calls::start_switch(parts, sounds, retention).map_err(ServerError::Switch)?;
-            (calls, None, listening)
-        } else {
-            let (sip, events) = Sip::start(wiring::listen(&config.sip, branch_key.clone()), trunks).await?;
-            let settings = wiring::calls(config, branch_key);
-            let calls = Calls::start(
-                settings,
-                sip.clone(),
-                events,
-                sounds,
-                (journal.clone(), history),
-                recovered,
-            );
-            let listening = sip.listening();
-            (calls, Some(sip), listening)
+        let sockets = Sockets::open(wiring::sockets(config)?).map_err(ServerError::Bind)?;
+        let mut secret = [0; 32];
+        getrandom::fill(&mut secret).map_err(ServerError::NoRandomness)?;
+        let identity = (secret, journal.before());
+        let settings = wiring::switch(config, branch_key, identity, sockets.listening())?;
+        let addresses = addresses(&door, sockets.listening(), readers.as_ref());
+        let parts = Parts {
+            settings,
+            patience: switch::Patience {
+                disconnect: config.calls.disconnect_wait.0,
+                disk: disk_wait,
+            },
+            sockets,
+            journal: journal.clone(),
+            history,
+            recovered,
         };
-        let addresses = addresses(&door, &listening, readers.as_ref());
+        let retention = config.calls.ended_retention.0;
+        let calls = Calls::start(parts, sounds, retention).map_err(ServerError::Switch)?;
 
         let gate = Gate::new((&config.dial).into(), users.clone());
         let impersonation = Impersonation::new(users, rows, &config.login);
@@ -187,7 +162,6 @@ impl Server {
         Ok(Self {
             addresses,
             calls,
-            sip,
             journal,
             closing,
             certificates,
@@ -210,19 +184,15 @@ impl Server {
                 Err(error) => tracing::error!(%error, "HTTPS: the certificate stays what it was"),
             }
         }
-        let reloaded = match &self.sip {
-            Some(sip) => sip.reload(),
-            None => self.calls.reload(),
-        };
-        match reloaded {
+        match self.calls.reload() {
             Ok(()) => tracing::info!("SIP: certificates were read again"),
             Err(error) => tracing::error!(%error, "SIP: certificates stay what they were"),
         }
     }
 
     /// How many calls are up.
-    pub async fn live_calls(&self) -> usize {
-        self.calls.live().await
+    pub fn live_calls(&self) -> usize {
+        self.calls.live()
     }
 
     /// Takes no new calls from now on, and returns when none is up any more. Running ones can still be asked about and
@@ -239,18 +209,10 @@ impl Server {
             tracing::error!(%error, "the HTTP door did not close cleanly");
         }
         self.calls.leave().await;
-        if let Some(sip) = self.sip {
-            sip.shutdown().await;
-        }
         if let Err(error) = self.journal.close().await {
             tracing::error!(%error, "the journal did not close cleanly");
         }
     }
-}
-
-/// Whether the switch runs the calls. The way before it is still there: `ONHOOK_CORE=library`.
-fn is_switched() -> bool {
-    std::env::var_os("ONHOOK_CORE").is_none_or(|core| core != "library")
 }
 
 fn start_pacer() -> io::Result<Pacer> {

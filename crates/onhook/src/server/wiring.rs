@@ -3,36 +3,50 @@
 use std::{net::IpAddr, time::Duration};
 
 use call::Limits;
-use dial::{CapsSettings, CountedNumbers, Plan};
+use dial::{CapsSettings, CountedNumbers, Plan, Reach};
 use sip::{BranchKey, Destination, Timers, Transport, digest::Credentials, sdp};
+use switch::{Identity, Registration, Srtp, TrunkSettings, journal::CallKey};
 
 use crate::{
-    calls, config, journal,
+    calls::SocketSettings,
+    config, journal,
     net::{Listener, TlsClient, TlsServer},
-    reach::Reach,
-    sip::{Listen, Registration, SipError, Trunk},
 };
 
-pub(super) fn listen(sip: &config::Sip, branch_key: BranchKey) -> Listen {
+/// How long a connection may take to come about, its handshake included, and a stream to accept one message.
+const CONNECT_LIMIT: Duration = Duration::from_secs(4);
+/// The wait after the first REGISTER that failed.
+const REGISTER_AGAIN: Duration = Duration::from_secs(2);
+
+/// Why a trunk of the configuration leads nowhere.
+#[derive(Debug, thiserror::Error)]
+pub enum TrunkError {
+    #[error("trunk {0}: next_hop and outbound_proxy are URIs such as sip:pbx.example;transport=tcp")]
+    Uri(String),
+    #[error("trunk {trunk}: no {transport} listener that reaches it")]
+    Transport { trunk: String, transport: Transport },
+}
+
+/// What sockets are opened with.
+///
+/// # Errors
+/// The trunk whose URI names no place.
+pub(super) fn sockets(config: &config::Config) -> Result<SocketSettings, TrunkError> {
+    let sip = &config.sip;
     let listeners = sip.listen.0.iter().map(|listen| Listener {
         transport: transport(listen.transport),
         address: listen.address,
     });
-    Listen {
-        timers: Timers {
-            t1: sip.timers.t1.0,
-            t2: sip.timers.t2.0,
-            t4: sip.timers.t4.0,
-        },
-        user_agent: sip.user_agent.clone(),
-        external_address: sip.external_address.map(|address| address.to_string()),
+    let trunks = config.trunk.iter();
+    let trunks = trunks.map(|trunk| Ok((first_hop(trunk)?.transport, tls_client(&sip.tls))));
+    Ok(SocketSettings {
+        listeners: listeners.collect(),
         tls: identity(&sip.tls),
         tls_client: tls_client(&sip.tls),
+        trunks: trunks.collect::<Result<_, _>>()?,
         peers: sip.peers.clone(),
-        requests_per_second: Some(sip.requests_per_second),
-        takes_calls: false,
-        ..Listen::new(listeners.collect(), branch_key)
-    }
+        limit: CONNECT_LIMIT,
+    })
 }
 
 fn transport(transport: config::Transport) -> Transport {
@@ -56,39 +70,92 @@ fn tls_client(tls: &config::SipTls) -> TlsClient {
     }
 }
 
-/// The trunk as the SIP room tends it.
-pub(super) fn trunk(trunk: &config::Trunk, tls: &config::SipTls) -> Trunk {
-    Trunk {
-        outbound_proxy: trunk.outbound_proxy.as_ref().map(ToString::to_string),
-        credentials: credentials(trunk),
-        user: trunk.username.as_ref().map(ToString::to_string),
-        domain: trunk.domain.clone(),
-        register: trunk.register.then(|| Registration {
-            expires: trunk.register_expires.0,
-            ..Registration::default()
-        }),
-        keepalive: Some(trunk.keepalive.0).filter(|interval| *interval > Duration::ZERO),
-        tls: tls_client(tls),
-        reach: Reach::new(trunk.allowed_hosts.clone()),
-        ..Trunk::new(trunk.name.to_string(), trunk.next_hop.to_string())
-    }
+/// Everything about the node that the switch is told.
+///
+/// # Errors
+/// The trunk whose URI names no place, or whose transport nobody listens on.
+pub(super) fn switch(
+    config: &config::Config,
+    branch_key: BranchKey,
+    (secret, before): ([u8; 32], journal::CallKey),
+    listening: &[Listener],
+) -> Result<switch::Settings, TrunkError> {
+    let (calls, sip) = (&config.calls, &config.sip);
+    let trunks = config.trunk.iter().map(|trunk| trunk_settings(trunk, listening));
+    Ok(switch::Settings {
+        identity: Identity {
+            branch_key,
+            before: CallKey(before.row()),
+            secret,
+        },
+        limits: Limits {
+            ring: calls.ring_limit.0,
+            max_duration: calls.max_duration.0,
+            session_expires: Some(calls.session_expires.0).filter(|interval| !interval.is_zero()),
+            t1: sip.timers.t1.0,
+        },
+        timers: Timers {
+            t1: sip.timers.t1.0,
+            t2: sip.timers.t2.0,
+            t4: sip.timers.t4.0,
+        },
+        ended_retention: calls.ended_retention.0,
+        caps: caps(calls),
+        counted: CountedNumbers::new(Plan::from(&config.dial.plan)),
+        trunks: trunks.collect::<Result<_, _>>()?,
+        listeners: listening
+            .iter()
+            .map(|listener| switch::Listener {
+                transport: listener.transport,
+                address: listener.address,
+            })
+            .collect(),
+        external_address: sip.external_address,
+        peers: sip.peers.clone(),
+        requests_per_second: Some(sip.requests_per_second),
+        user_agent: sip.user_agent.clone(),
+        connect_limit: CONNECT_LIMIT,
+    })
 }
 
-/// The same trunk as the calls room uses it.
-pub(super) fn route(trunk: &config::Trunk) -> calls::TrunkRoute {
+fn first_hop(trunk: &config::Trunk) -> Result<Destination, TrunkError> {
+    let uri = trunk.outbound_proxy.as_ref().unwrap_or(&trunk.next_hop).to_string();
+    Destination::parse(&uri).map_err(|_| TrunkError::Uri(trunk.name.to_string()))
+}
+
+fn trunk_settings(trunk: &config::Trunk, listening: &[Listener]) -> Result<TrunkSettings, TrunkError> {
+    let name = trunk.name.to_string();
+    let first_hop = first_hop(trunk)?;
+    let listens = |listener: &Listener| listener.transport == first_hop.transport;
+    // A TLS peer may send down the connection that we opened.
+    if first_hop.transport != Transport::Tls && !listening.iter().any(listens) {
+        let transport = first_hop.transport;
+        return Err(TrunkError::Transport { trunk: name, transport });
+    }
     let next_hop = &trunk.next_hop;
     let host = match next_hop.port {
         Some(port) => format!("{}:{port}", next_hop.host),
         None => next_hop.host.clone(),
     };
-    let user = trunk
-        .from_user
-        .as_ref()
-        .or(trunk.username.as_ref())
-        .map_or_else(|| "onhook".to_owned(), ToString::to_string);
+    let username = trunk.username.as_ref().map(ToString::to_string);
+    let from_user = trunk.from_user.as_ref().map(ToString::to_string);
+    let user = from_user
+        .or_else(|| username.clone())
+        .unwrap_or_else(|| "onhook".to_owned());
     let from = format!("<sip:{user}@{}>", trunk.domain.as_ref().unwrap_or(&next_hop.host));
-    calls::TrunkRoute {
-        name: trunk.name.to_string(),
+    let credentials = credentials(trunk);
+    let own = || credentials.as_ref().map(|credentials| credentials.username.clone());
+    let registered = username.or_else(own).unwrap_or_else(|| "onhook".to_owned());
+    Ok(TrunkSettings {
+        first_hop,
+        register: trunk.register.then(|| Registration {
+            expires: trunk.register_expires.0,
+            retry: REGISTER_AGAIN,
+            address_of_record: format!("<sip:{registered}@{}>", trunk.domain.as_ref().unwrap_or(&next_hop.host)),
+            request_uri: format!("sip:{}", trunk.domain.as_ref().unwrap_or(&host)),
+        }),
+        keepalive: Some(trunk.keepalive.0).filter(|interval| *interval > Duration::ZERO),
+        reach: Reach::new(trunk.allowed_hosts.clone()),
         next_hop: next_hop.to_string(),
         domain: trunk.domain.clone().unwrap_or(host),
         from: match &trunk.from_name {
@@ -96,14 +163,15 @@ pub(super) fn route(trunk: &config::Trunk) -> calls::TrunkRoute {
             None => from,
         },
         outbound_proxy: trunk.outbound_proxy.as_ref().map(ToString::to_string),
-        credentials: credentials(trunk),
+        credentials,
         codecs: trunk.codecs.iter().copied().map(codec).collect(),
         srtp: match trunk.srtp {
-            config::Srtp::Off => calls::Srtp::Off,
-            config::Srtp::Prefer => calls::Srtp::Prefer,
-            config::Srtp::Require => calls::Srtp::Require,
+            config::Srtp::Off => Srtp::Off,
+            config::Srtp::Prefer => Srtp::Prefer,
+            config::Srtp::Require => Srtp::Require,
         },
-    }
+        name,
+    })
 }
 
 fn credentials(trunk: &config::Trunk) -> Option<Credentials> {
@@ -125,25 +193,6 @@ fn codec(codec: config::Codec) -> sdp::Codec {
     }
 }
 
-pub(super) fn calls(config: &config::Config, branch_key: BranchKey) -> calls::Settings {
-    let calls = &config.calls;
-    calls::Settings {
-        limits: Limits {
-            ring: calls.ring_limit.0,
-            max_duration: calls.max_duration.0,
-            session_expires: Some(calls.session_expires.0).filter(|interval| !interval.is_zero()),
-            t1: config.sip.timers.t1.0,
-        },
-        disconnect_wait: calls.disconnect_wait.0,
-        disk_wait: config.store.disk_wait.0,
-        ended_retention: calls.ended_retention.0,
-        caps: caps(calls),
-        counted: CountedNumbers::new(Plan::from(&config.dial.plan)),
-        trunks: config.trunk.iter().map(route).collect(),
-        branch_key,
-    }
-}
-
 fn caps(calls: &config::Calls) -> CapsSettings {
     CapsSettings {
         live: calls.max_live,
@@ -158,126 +207,6 @@ fn caps(calls: &config::Calls) -> CapsSettings {
         starts_per_minute_to_own_phone: calls.starts_per_minute_to_own_phone,
         time_per_day_to_own_phone: Duration::from_secs(60 * u64::from(calls.minutes_per_day_to_own_phone)),
     }
-}
-
-/// Everything about the node that the switch is told.
-///
-/// # Errors
-/// The trunk whose URI names no place, or whose transport nobody listens on.
-pub(super) fn switch(
-    config: &config::Config,
-    branch_key: BranchKey,
-    (secret, before): ([u8; 32], journal::CallKey),
-    listening: &[Listener],
-) -> Result<::switch::Settings, SipError> {
-    let calls::Settings {
-        limits,
-        caps,
-        counted,
-        ended_retention,
-        ..
-    } = calls(config, branch_key.clone());
-    let sip = listen(&config.sip, branch_key.clone());
-    let trunks = config
-        .trunk
-        .iter()
-        .map(|trunk| switch_trunk(trunk, &config.sip.tls, listening));
-    Ok(::switch::Settings {
-        identity: ::switch::Identity {
-            branch_key,
-            before: ::switch::journal::CallKey(before.row()),
-            secret,
-        },
-        limits,
-        timers: sip.timers,
-        ended_retention,
-        caps,
-        counted,
-        trunks: trunks.collect::<Result<_, _>>()?,
-        listeners: listening
-            .iter()
-            .map(|listener| ::switch::Listener {
-                transport: listener.transport,
-                address: listener.address,
-            })
-            .collect(),
-        external_address: config.sip.external_address,
-        peers: sip.peers,
-        requests_per_second: sip.requests_per_second,
-        user_agent: sip.user_agent,
-        connect_limit: sip.stream_limit,
-    })
-}
-
-/// The transport of each trunk, and how it is verified where that is TLS.
-///
-/// # Errors
-/// The trunk whose URI names no place.
-pub(super) fn tls_of_trunks(config: &config::Config) -> Result<Vec<(Transport, TlsClient)>, SipError> {
-    let of = |trunk: &config::Trunk| {
-        let tended = self::trunk(trunk, &config.sip.tls);
-        let place = Destination::parse(tended.first_hop()).map_err(|_| SipError::Trunk(tended.name.clone()))?;
-        Ok((place.transport, tended.tls))
-    };
-    config.trunk.iter().map(of).collect()
-}
-
-fn switch_trunk(
-    trunk: &config::Trunk,
-    tls: &config::SipTls,
-    listening: &[Listener],
-) -> Result<::switch::TrunkSettings, SipError> {
-    let (tended, route) = (self::trunk(trunk, tls), route(trunk));
-    let bad = |_| SipError::Trunk(route.name.clone());
-    let first_hop = Destination::parse(tended.first_hop()).map_err(bad)?;
-    let next_hop = Destination::parse(&route.next_hop).map_err(bad)?;
-    let listens = |listener: &Listener| listener.transport == first_hop.transport;
-    // A TLS peer may send down the connection that we opened.
-    if first_hop.transport != Transport::Tls && !listening.iter().any(listens) {
-        return Err(SipError::TrunkTransport {
-            trunk: route.name.clone(),
-            transport: first_hop.transport,
-        });
-    }
-    let host = match next_hop.ip() {
-        Some(IpAddr::V6(ip)) => format!("[{ip}]"),
-        _ => next_hop.host,
-    };
-    let user = tended
-        .user
-        .clone()
-        .or_else(|| Some(tended.credentials.as_ref()?.username.clone()));
-    let user = user.unwrap_or_else(|| "onhook".to_owned());
-    let domain = tended.domain.clone().unwrap_or(host);
-    let bare = route.next_hop.split(';').next().unwrap_or_default();
-    let registrar = match (&tended.domain, bare.split_once(':'), bare.rsplit_once('@')) {
-        (Some(domain), ..) => format!("sip:{domain}"),
-        (None, Some((scheme, _)), Some((_, host))) => format!("{scheme}:{host}"),
-        (None, ..) => bare.to_owned(),
-    };
-    Ok(::switch::TrunkSettings {
-        first_hop,
-        register: tended.register.map(|register| ::switch::Registration {
-            expires: register.expires,
-            retry: register.retry,
-            address_of_record: format!("<sip:{user}@{domain}>"),
-            request_uri: registrar,
-        }),
-        keepalive: tended.keepalive,
-        reach: dial::Reach::new(trunk.allowed_hosts.clone()),
-        name: route.name,
-        next_hop: route.next_hop,
-        domain: route.domain,
-        from: route.from,
-        outbound_proxy: route.outbound_proxy,
-        credentials: route.credentials,
-        codecs: route.codecs,
-        srtp: match route.srtp {
-            calls::Srtp::Off => ::switch::Srtp::Off,
-            calls::Srtp::Prefer => ::switch::Srtp::Prefer,
-            calls::Srtp::Require => ::switch::Srtp::Require,
-        },
-    })
 }
 
 pub(super) fn journal(config: &config::Config) -> journal::Settings {

@@ -95,11 +95,11 @@ async fn every_ending_gives_the_place_and_the_port_back() {
             }
         };
         anna.ended(&id).await;
-        assert_eq!(scene.server.live_calls().await, 0);
+        assert_eq!(scene.server.live_calls(), 0);
     }
     let id = anna.play(PATIENT).await;
     anna.reaches(&id, PhoneCallState::Connected).await;
-    assert_eq!(scene.server.live_calls().await, 1);
+    assert_eq!(scene.server.live_calls(), 1);
     soon("the end", scene.server.stop()).await;
 }
 

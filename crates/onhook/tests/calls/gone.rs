@@ -193,7 +193,7 @@ async fn a_call_is_not_sent_when_its_client_has_gone_before_its_intent_is_durabl
         .await;
         assert_eq!(answer, "");
         lock.release();
-        while scene.server.live_calls().await > 0 {
+        while scene.server.live_calls() > 0 {
             tokio::task::yield_now().await;
         }
     }

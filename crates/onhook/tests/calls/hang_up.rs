@@ -34,7 +34,7 @@ impl Set {
         assert_eq!(information.failure_cause, ConnectionFailureCause::None);
         self.anna.disconnect(id).await.unwrap();
         self.peer.nothing_new(self.scene.sip()).await;
-        assert_eq!(self.scene.server.live_calls().await, 0);
+        assert_eq!(self.scene.server.live_calls(), 0);
     }
 }
 

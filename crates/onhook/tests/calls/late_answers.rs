@@ -91,7 +91,7 @@ async fn a_call_keeps_its_place_until_the_phones_of_all_forks_are_on_hook() {
         anna.ended(&id).await;
         assert_eq!(anna.try_play("4712").await.unwrap_err(), "ErrorServerBusy", "{tag}");
         peer.reply(&bye, 200).await;
-        let free = async { while scene.server.live_calls().await > 0 {} };
+        let free = async { while scene.server.live_calls() > 0 {} };
         soon("the place to be free", free).await;
     }
     anna.play("4713").await;

@@ -15,6 +15,8 @@ mod peer;
 mod program;
 mod scene;
 mod tls_peer;
+#[path = "../../../sip/tests/torture/message.rs"]
+mod torture_message;
 
 mod caps;
 mod crash;
@@ -27,6 +29,7 @@ mod hold;
 mod late_answers;
 mod leftovers;
 mod metrics;
+mod odd_answers;
 mod own_phone;
 mod ownership;
 mod protection;

@@ -149,7 +149,11 @@ impl Peer {
     }
 
     pub(crate) async fn send(&self, text: &str, to: SocketAddr) {
-        self.socket.send_to(text.as_bytes(), to).await.unwrap();
+        self.send_bytes(text.as_bytes(), to).await;
+    }
+
+    pub(crate) async fn send_bytes(&self, bytes: &[u8], to: SocketAddr) {
+        self.socket.send_to(bytes, to).await.unwrap();
     }
 
     pub(crate) async fn reply(&self, request: &Message, status: u16) {

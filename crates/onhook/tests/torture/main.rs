@@ -10,7 +10,6 @@
     reason = "a test that cannot go on has failed"
 )]
 
-mod answers;
 mod baseline;
 #[path = "../../../sip/tests/torture/catalogue.rs"]
 mod catalogue;

@@ -18,7 +18,7 @@ fn on_the_wire(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut rest = text;
     while let Some((plain, marked)) = rest.split_once("<hex>") {
-        let (octets, after) = marked.split_once("</hex>").expect("<hex> is closed");
+        let (octets, after) = marked.split_once("</hex>").unwrap();
         bytes.extend(expanded(plain).into_bytes());
         bytes.extend(octets.as_bytes().chunks(2).map(|pair| {
             let pair = std::str::from_utf8(pair).unwrap();
@@ -35,7 +35,7 @@ fn expanded(text: &str) -> String {
     let mut rest = text;
     while let Some((plain, marked)) = rest.split_once("<repeat count=") {
         let (count, marked) = marked.split_once('>').unwrap();
-        let (part, after) = marked.split_once("</repeat>").expect("<repeat> is closed");
+        let (part, after) = marked.split_once("</repeat>").unwrap();
         whole += plain;
         whole += &part.repeat(count.parse().unwrap());
         rest = after;

@@ -25,7 +25,7 @@ use dial::Permit;
 use switch::{Answer, DisconnectRefusal, Known, Order, Patience, PlaceRefusal, journal::IdHash};
 use tokio::sync::{oneshot, watch};
 
-use super::{DisconnectError, Information, PlaceError, Sounds, UndeliveredId, place::Names};
+use super::{DisconnectError, Information, PlaceError, Sounds, UndeliveredId, names::Names};
 use crate::{
     journal::{History, Journal, Recovered},
     messages::Message,

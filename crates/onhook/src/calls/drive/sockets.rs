@@ -7,33 +7,23 @@ use sip::Transport;
 use tokio::{runtime::Handle, sync::mpsc};
 
 use super::admitted::Admitted;
-use crate::{
-    net::{BindError, Events, Listener, Names, NetEvent, StreamSettings, Streams, TlsClient, TlsServer, Udp, Wake},
-    sip::Listen,
+use crate::net::{
+    BindError, Events, Listener, Names, NetEvent, StreamSettings, Streams, TlsClient, TlsServer, Udp, Wake,
 };
 
 /// What of the configuration sockets are opened with.
 pub(crate) struct SocketSettings {
-    listeners: Vec<Listener>,
-    tls: Option<TlsServer>,
-    tls_client: TlsClient,
+    pub(crate) listeners: Vec<Listener>,
+    /// Our certificate.
+    pub(crate) tls: Option<TlsServer>,
+    /// How peers are verified that are no trunk.
+    pub(crate) tls_client: TlsClient,
     /// The transport of each trunk, and how it is verified.
-    trunks: Vec<(Transport, TlsClient)>,
-    peers: Vec<Network>,
-    limit: Duration,
-}
-
-impl SocketSettings {
-    pub(crate) fn new(listen: &Listen, trunks: Vec<(Transport, TlsClient)>) -> Self {
-        Self {
-            listeners: listen.listeners.clone(),
-            tls: listen.tls.clone(),
-            tls_client: listen.tls_client.clone(),
-            trunks,
-            peers: listen.peers.clone(),
-            limit: listen.stream_limit,
-        }
-    }
+    pub(crate) trunks: Vec<(Transport, TlsClient)>,
+    /// Who may open connections besides trunks and the peers of live calls.
+    pub(crate) peers: Vec<Network>,
+    /// How long a connection may take to come about.
+    pub(crate) limit: Duration,
 }
 
 /// All that is open.

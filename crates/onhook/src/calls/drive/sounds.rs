@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use dial::Reach;
 use media::{Clip, ClipError, PlayEnd, Playing, RtpPort};
 use sip::sdp::{Agreed, SrtpKey};
 use switch::{Sound, journal::CallKey};
@@ -15,13 +16,9 @@ use tokio::{
 
 use super::inbox::{Inbox, News};
 use crate::{
-    calls::{
-        live::Stage,
-        sound::{SoundUnavailable, Sounds},
-    },
+    calls::sound::{SoundUnavailable, Sounds, Stage},
     messages::Message,
     panics::{caught, vital},
-    reach::Reach,
 };
 
 /// Clips and ends that wait for the room; whoever brings more waits.
@@ -137,11 +134,11 @@ impl Room {
             }
             Order::Sound(Sound::Start { agreed, reach }) => {
                 if let Some(call) = self.calls.get_mut(&key) {
-                    call.reach = Reach::of(reach);
+                    call.reach = reach;
                     self.fetch(key, agreed);
                 }
             }
-            Order::Sound(Sound::Change { agreed, reach }) => self.change(key, agreed, Reach::of(reach)),
+            Order::Sound(Sound::Change { agreed, reach }) => self.change(key, agreed, reach),
             Order::Sound(Sound::Stop) => drop(self.calls.remove(&key)),
         }
     }
@@ -232,10 +229,9 @@ impl Room {
 impl OfCall {
     fn stage(&self) -> Stage {
         Stage {
-            message: self.playable.message.clone(),
             port: self.playable.port.clone(),
             reach: self.reach.clone(),
-            own_key: Some(SrtpKey(self.playable.key)),
+            own_key: SrtpKey(self.playable.key),
         }
     }
 }

@@ -96,7 +96,7 @@ pub(super) fn start(
         })
         .collect();
     switch.end_leftovers(leftovers);
-    let driver = Driver {
+    let mut driver = Driver {
         switch,
         udp: sockets.udp,
         streams: sockets.streams,
@@ -120,6 +120,8 @@ pub(super) fn start(
         waiting: BTreeMap::new(),
         is_leaving: false,
     };
+    // Who may connect to us is known before anybody can have been told where we listen.
+    driver.put_all();
     thread::Builder::new().name("switch".to_owned()).spawn(move || {
         let _held = Vital("the owner of the calls");
         driver.run();
@@ -143,9 +145,7 @@ impl Driver {
             self.take_wishes();
             // 5. What is due; the switch then says what is to be done, in order: what is sent first, the journal's batch last.
             self.switch.end_turn();
-            while let Some(output) = self.switch.poll_output() {
-                self.put(output);
-            }
+            self.put_all();
             if self.is_leaving && self.waiting.is_empty() {
                 return;
             }
@@ -268,6 +268,12 @@ impl Driver {
             }
         }
         self.inbox.wake_again();
+    }
+
+    fn put_all(&mut self) {
+        while let Some(output) = self.switch.poll_output() {
+            self.put(output);
+        }
     }
 
     fn put(&mut self, output: Output) {
