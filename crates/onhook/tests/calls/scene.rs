@@ -77,7 +77,7 @@ impl Plan {
         }
     }
 
-    fn toml(&self, store: &Path) -> String {
+    pub(crate) fn toml(&self, store: &Path) -> String {
         let trunks: String = self
             .next_hops
             .iter()

@@ -74,3 +74,18 @@ async fn while_it_stops_calls_can_be_asked_about_and_none_can_be_placed() {
     peer.reply(&bye, 200).await;
     soon("the end", stopped).await.unwrap();
 }
+
+/// Whoever is told that it has stopped can start the next one at the same place at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_has_stopped_has_freed_its_ports() {
+    let peer = Peer::bind().await;
+    let first = Scene::open(Plan::to(peer.uri())).await;
+    let listening = first.server.addresses().sip[0].clone();
+    first.server.stop().await;
+    let second = Scene::open(Plan {
+        sip_listen: listening.clone(),
+        ..Plan::to(peer.uri())
+    })
+    .await;
+    assert_eq!(second.server.addresses().sip, [listening]);
+}

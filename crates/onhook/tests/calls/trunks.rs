@@ -1,12 +1,15 @@
 //! Which trunk a call takes, and what a trunk asks for.
 
+use std::path::Path;
+
 use ews::PhoneCallState;
+use onhook::{config::Config, server::Server};
 use sha2::{Digest as _, Sha256};
 use tokio::net::TcpListener;
 
 use crate::exchange::{self, PATIENT};
 use crate::peer::{Message, Peer};
-use crate::scene::{Plan, Scene, soon};
+use crate::scene::{House, Plan, Scene, soon};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_trunk_there_is_no_gateway() {
@@ -153,4 +156,15 @@ async fn wrong_credentials_are_not_tried_again() {
     let information = anna.ended(&id).await;
     assert_eq!(information.sip_response.unwrap().code, 401);
     peer.nothing_new(scene.sip()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trunk_that_no_listener_reaches_is_refused_at_the_start() {
+    let house = House::build();
+    let plan = Plan::to("sip:127.0.0.1:5060;transport=tcp");
+    let config = Config::parse(&plan.toml(&house.store()), Path::new("onhook.toml")).unwrap();
+    let Err(refused) = Server::start(&config).await else {
+        panic!("it started");
+    };
+    assert_eq!(refused.to_string(), "trunk trunk-0: no tcp listener that reaches it");
 }

@@ -1,5 +1,7 @@
 //! What others hand in: wishes of operations, and what comes back from the journal, the sound room and the resolver.
 
+use std::sync::Arc;
+
 use switch::{
     Answer, Order, PlaceRefusal,
     journal::{CallKey, Counted, IdHash},
@@ -51,10 +53,26 @@ pub(super) enum News {
     },
 }
 
-/// Where to hand it in. Cloning is cheap.
+/// Where operations hand it in. Cloning is cheap; when the last one is gone, nobody can ask for anything any more, and the thread
+/// ends with its last call.
 #[derive(Clone)]
-pub(in crate::calls) struct Inbox {
+pub(super) struct Wishes {
     wishes: mpsc::Sender<Wish>,
+    // Dropped after the sender, so that the thread finds it gone.
+    woken: Arc<WakeWhenGone>,
+}
+
+struct WakeWhenGone(Wake);
+
+impl Drop for WakeWhenGone {
+    fn drop(&mut self) {
+        self.0.wake();
+    }
+}
+
+/// Where the thread's own helpers tell what came back. Cloning is cheap.
+#[derive(Clone)]
+pub(super) struct Reports {
     news: mpsc::Sender<News>,
     wake: Wake,
 }
@@ -68,21 +86,29 @@ pub(super) struct HandedIn {
 /// The thread is gone.
 pub(super) struct Gone;
 
-pub(super) fn open(wake: Wake) -> (Inbox, HandedIn) {
+pub(super) fn open(wake: Wake) -> (Wishes, Reports, HandedIn) {
     let ((wishes, wishes_in), (news, news_in)) = (mpsc::channel(WISHES), mpsc::channel(NEWS));
-    let inbox = Inbox { wishes, news, wake };
+    let woken = Arc::new(WakeWhenGone(wake.clone()));
     let handed_in = HandedIn {
         wishes: wishes_in,
         news: news_in,
     };
-    (inbox, handed_in)
+    (Wishes { wishes, woken }, Reports { news, wake }, handed_in)
 }
 
-impl Inbox {
-    pub(super) async fn wish(&self, wish: Wish) -> Result<(), Gone> {
+impl Wishes {
+    pub(super) async fn send(&self, wish: Wish) -> Result<(), Gone> {
         self.wishes.send(wish).await.map_err(|_| Gone)?;
-        self.wake.wake();
+        self.woken.0.wake();
         Ok(())
+    }
+}
+
+impl Reports {
+    pub(super) async fn tell(&self, news: News) {
+        if self.news.send(news).await.is_ok() {
+            self.wake.wake();
+        }
     }
 
     /// The same from a thread that may wait.
@@ -95,11 +121,5 @@ impl Inbox {
     /// Something is left to be read.
     pub(super) fn wake_again(&self) {
         self.wake.wake();
-    }
-
-    pub(super) async fn tell(&self, news: News) {
-        if self.news.send(news).await.is_ok() {
-            self.wake.wake();
-        }
     }
 }

@@ -31,8 +31,7 @@ use crate::{
     messages::Message,
     net::{Streams, TlsError},
 };
-pub(in crate::calls) use inbox::Inbox;
-use inbox::Wish;
+use inbox::{Wish, Wishes};
 pub(crate) use sockets::{SocketSettings, Sockets};
 
 /// What everybody may look at without asking the thread.
@@ -62,7 +61,9 @@ impl Snapshot {
 /// The handle. Cloning is cheap.
 #[derive(Clone)]
 pub(in crate::calls) struct SwitchHandle {
-    inbox: Inbox,
+    wishes: Wishes,
+    /// Closed when the thread has ended and its sockets are free.
+    ended: watch::Receiver<()>,
     snapshot: Arc<Snapshot>,
     patience: Patience,
     streams: Streams,
@@ -81,15 +82,16 @@ pub(crate) struct Parts {
 }
 
 impl SwitchHandle {
-    /// Starts the thread; it ends when [`Self::end_all`] was called, no call is left and every handle is gone.
+    /// Starts the thread. It ends with [`Self::leave`], or when every handle is gone and no call is left.
     pub(in crate::calls) fn start(parts: Parts, sounds: Arc<Sounds>) -> std::io::Result<Self> {
         let (counted, caps_are_known) = watch::channel(false);
         let snapshot = Arc::new(Snapshot::default());
-        let (inbox, handed_in) = inbox::open(parts.sockets.wake.clone());
+        let (wishes, reports, handed_in) = inbox::open(parts.sockets.wake.clone());
         let (patience, streams) = (parts.patience, parts.sockets.streams.clone());
-        thread::start(parts, handed_in, inbox.clone(), snapshot.clone(), sounds, counted)?;
+        let ended = thread::start(parts, handed_in, reports, snapshot.clone(), sounds, counted)?;
         Ok(Self {
-            inbox,
+            wishes,
+            ended,
             snapshot,
             patience,
             streams,
@@ -130,9 +132,9 @@ impl SwitchHandle {
             sound: Box::new(sounds::Playable { message, port, key }),
             reply,
         };
-        self.inbox.wish(wish).await.map_err(|_| PlaceError::Draining)?;
+        self.wishes.send(wish).await.map_err(|_| PlaceError::Draining)?;
         match placed.await.map_err(|_| PlaceError::Draining)? {
-            Ok(key) => Ok(undelivered(names.id, key, self.inbox.clone())),
+            Ok(key) => Ok(undelivered(names.id, key, self.wishes.clone())),
             Err(refusal) => Err(of_refusal(refusal)),
         }
     }
@@ -149,7 +151,7 @@ impl SwitchHandle {
     ) -> Result<Option<()>, DisconnectError> {
         let (reply, answer) = oneshot::channel();
         let wish = Wish::Disconnect { owner, id, reply };
-        self.inbox.wish(wish).await.map_err(|_| DisconnectError::Draining)?;
+        self.wishes.send(wish).await.map_err(|_| DisconnectError::Draining)?;
         match answer.await.map_err(|_| DisconnectError::Draining)? {
             Answer::NotDisconnected(DisconnectRefusal::Unknown) => Ok(None),
             Answer::NotDisconnected(DisconnectRefusal::NotJournaled) => Err(DisconnectError::NotJournaled),
@@ -175,6 +177,8 @@ impl SwitchHandle {
     pub(in crate::calls) async fn leave(&self) {
         self.wait_for(|reply| Wish::Leave { reply }).await;
         self.streams.stop().await;
+        let mut ended = self.ended.clone();
+        while ended.changed().await.is_ok() {}
     }
 
     /// Reads certificates, keys and roots again, for connections from now on.
@@ -184,18 +188,18 @@ impl SwitchHandle {
 
     async fn wait_for(&self, wish: impl FnOnce(oneshot::Sender<Answer>) -> Wish) {
         let (reply, answer) = oneshot::channel();
-        if self.inbox.wish(wish(reply)).await.is_ok() {
+        if self.wishes.send(wish(reply)).await.is_ok() {
             let _ = answer.await;
         }
     }
 }
 
 /// The id to tell. That it never will be is told to the switch.
-fn undelivered(id: super::PhoneCallId, key: switch::journal::CallKey, inbox: Inbox) -> UndeliveredId {
+fn undelivered(id: super::PhoneCallId, key: switch::journal::CallKey, wishes: Wishes) -> UndeliveredId {
     let (undelivered, is_delivered) = UndeliveredId::new(id);
     tokio::spawn(async move {
         if is_delivered.await.is_err() {
-            let _ = inbox.wish(Wish::NeverDelivered(key)).await;
+            let _ = wishes.send(Wish::NeverDelivered(key)).await;
         }
     });
     undelivered

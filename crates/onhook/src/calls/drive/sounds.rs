@@ -14,7 +14,7 @@ use tokio::{
     sync::{Notify, mpsc},
 };
 
-use super::inbox::{Inbox, News};
+use super::inbox::{News, Reports};
 use crate::{
     calls::sound::{SoundUnavailable, Sounds, Stage},
     messages::Message,
@@ -49,12 +49,12 @@ enum Order {
 }
 
 impl SoundRoom {
-    pub(super) fn start(sounds: Arc<Sounds>, inbox: Inbox, runtime: &Handle) -> Self {
+    pub(super) fn start(sounds: Arc<Sounds>, reports: Reports, runtime: &Handle) -> Self {
         let orders = Arc::new(Orders::default());
         let (ready, made_ready) = mpsc::channel(MADE_READY);
         let room = Room {
             sounds,
-            inbox,
+            reports,
             ready,
             calls: HashMap::new(),
         };
@@ -81,7 +81,7 @@ impl SoundRoom {
 
 struct Room {
     sounds: Arc<Sounds>,
-    inbox: Inbox,
+    reports: Reports,
     ready: mpsc::Sender<Ready>,
     calls: HashMap<CallKey, OfCall>,
 }
@@ -181,7 +181,7 @@ impl Room {
         }
         if let Err(error) = clip.and_then(|clip| self.play(key, clip)) {
             tracing::error!(call = %key, %error, "no sound for this call");
-            self.inbox.tell(News::SoundFailed(key)).await;
+            self.reports.tell(News::SoundFailed(key)).await;
         }
     }
 
@@ -199,7 +199,7 @@ impl Room {
             }
             None => {
                 let (playing, finished) = self.sounds.play(clip, stage, &agreed)?;
-                let inbox = self.inbox.clone();
+                let reports = self.reports.clone();
                 tokio::spawn(vital("the end of a message", async move {
                     let news = match finished.await {
                         PlayEnd::Played => News::Played(key),
@@ -215,7 +215,7 @@ impl Room {
                         }
                         PlayEnd::Stopped => return,
                     };
-                    inbox.tell(news).await;
+                    reports.tell(news).await;
                 }));
                 playing
             }

@@ -19,7 +19,7 @@ use tokio::{
 use super::{
     AGAIN, Parts, Snapshot,
     admitted::Admitted,
-    inbox::{HandedIn, Inbox, News, Wish},
+    inbox::{HandedIn, News, Reports, Wish},
     sounds::{Playable, SoundRoom},
     telling,
     words::{self, Word, Words},
@@ -47,7 +47,7 @@ struct Driver {
     /// Which of the streams' TLS settings each trunk has.
     tls_of_trunks: Vec<Option<usize>>,
     handed_in: HandedIn,
-    inbox: Inbox,
+    reports: Reports,
     journal: Journal,
     words: Words,
     /// What the journal refused at once.
@@ -74,15 +74,15 @@ struct Placing {
 pub(super) fn start(
     parts: Parts,
     handed_in: HandedIn,
-    inbox: Inbox,
+    reports: Reports,
     snapshot: Arc<Snapshot>,
     sounds: Arc<Sounds>,
     counted: watch::Sender<bool>,
-) -> io::Result<()> {
+) -> io::Result<watch::Receiver<()>> {
     let runtime = Handle::current();
     runtime.spawn(vital(
         "what reads the calls of the last day",
-        read_last_day(parts.history, counted, inbox.clone()),
+        read_last_day(parts.history, counted, reports.clone()),
     ));
     let sockets = parts.sockets;
     let started = Instant::now();
@@ -105,10 +105,10 @@ pub(super) fn start(
         admitted: sockets.admitted,
         tls_of_trunks: sockets.tls_of_trunks,
         handed_in,
-        sound: SoundRoom::start(sounds, inbox.clone(), &runtime),
-        words: Words::new(&parts.journal, inbox.clone()),
+        sound: SoundRoom::start(sounds, reports.clone(), &runtime),
+        words: Words::new(&parts.journal, reports.clone()),
         refused: Vec::new(),
-        inbox,
+        reports,
         journal: parts.journal,
         taking_up,
         snapshot,
@@ -122,11 +122,13 @@ pub(super) fn start(
     };
     // Who may connect to us is known before anybody can have been told where we listen.
     driver.put_all();
+    let (running, ended) = watch::channel(());
     thread::Builder::new().name("switch".to_owned()).spawn(move || {
         let _held = Vital("the owner of the calls");
         driver.run();
+        drop(running);
     })?;
-    Ok(())
+    Ok(ended)
 }
 
 impl Driver {
@@ -146,7 +148,10 @@ impl Driver {
             // 5. What is due; the switch then says what is to be done, in order: what is sent first, the journal's batch last.
             self.switch.end_turn();
             self.put_all();
-            if self.is_leaving && self.waiting.is_empty() {
+            let nobody_asks = self.handed_in.wishes.is_closed() && self.switch.live() == 0;
+            if nobody_asks || self.is_leaving && self.waiting.is_empty() {
+                let streams = self.streams.clone();
+                runtime.spawn(async move { streams.stop().await });
                 return;
             }
             // 6. Until somebody says something, or something is due.
@@ -190,7 +195,7 @@ impl Driver {
                 }
             }
         }
-        self.inbox.wake_again();
+        self.reports.wake_again();
     }
 
     fn take_news(&mut self) {
@@ -210,7 +215,7 @@ impl Driver {
                 }
             }
         }
-        self.inbox.wake_again();
+        self.reports.wake_again();
     }
 
     fn hear(&mut self, words: Vec<Word>) {
@@ -267,7 +272,7 @@ impl Driver {
                 }
             }
         }
-        self.inbox.wake_again();
+        self.reports.wake_again();
     }
 
     fn put_all(&mut self) {
@@ -310,7 +315,7 @@ impl Driver {
             Output::Journal(batch) => {
                 self.refused = self.words.submit(batch);
                 if !self.refused.is_empty() {
-                    self.inbox.wake_again();
+                    self.reports.wake_again();
                 }
             }
             Output::Answer(request, answer) => self.give(request, answer),
@@ -361,7 +366,7 @@ fn wall_clock() -> WallTime {
 
 /// Until it has read what calls of the last day count, no new call begins, and nothing else waits: a call that a crash left is not in the
 /// way of its own end.
-async fn read_last_day(history: History, counted: watch::Sender<bool>, inbox: Inbox) {
+async fn read_last_day(history: History, counted: watch::Sender<bool>, reports: Reports) {
     let calls = loop {
         match history.last_day(dial::WHOM_MATTERS).await {
             Ok(calls) => break calls,
@@ -372,5 +377,5 @@ async fn read_last_day(history: History, counted: watch::Sender<bool>, inbox: In
         }
     };
     let calls = calls.into_iter().map(words::counted).collect();
-    inbox.tell(News::LastDay { calls, counted }).await;
+    reports.tell(News::LastDay { calls, counted }).await;
 }

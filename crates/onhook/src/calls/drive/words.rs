@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use call::Save;
 use switch::journal::{self as of_switch, CallKey};
 
-use super::inbox::{Inbox, News};
+use super::inbox::{News, Reports};
 use crate::{
     crash_points,
     gate::wall_time,
@@ -24,9 +24,9 @@ pub(super) struct Words {
 pub(super) type Word = (u64, Result<(), WriteError>);
 
 impl Words {
-    pub(super) fn new(journal: &Journal, inbox: Inbox) -> Self {
+    pub(super) fn new(journal: &Journal, reports: Reports) -> Self {
         Self {
-            batches: journal.batches(move |outcomes| inbox.tell_from_a_thread(News::Written(outcomes))),
+            batches: journal.batches(move |outcomes| reports.tell_from_a_thread(News::Written(outcomes))),
             writing: BTreeMap::new(),
         }
     }
