@@ -146,6 +146,23 @@ fn a_service_code_before_the_number_hides_nothing() {
     are_none("DE", &["*31# 030 23125000"]);
 }
 
+/// Behind a code the network knows no outside line: 0016 is a way abroad there. A few digits behind a pager's number are a slip.
+#[test]
+fn an_ordinary_number_behind_a_code_is_no_other_with_many_digits_behind() {
+    let plan = plan("country = \"AU\"\noutside_line = \"0\"");
+    for ordinary in ["1832 0016 31 23 456 2623", "1470 0016 31 23 456 8246"] {
+        assert_eq!(danger(&plan, ordinary), None, "{ordinary}");
+    }
+    assert_eq!(danger(&plan, "1832 0 0163 123456"), Some(Danger::Personal));
+    for slip in [
+        "1832 0 0163 123456 1",
+        "1832 0 0163 123456 123",
+        "1470 0 0163 123456 12345",
+    ] {
+        assert!(danger(&plan, slip).is_some(), "{slip}");
+    }
+}
+
 #[test]
 fn help_comes_by_many_numbers() {
     for (country, numbers) in [

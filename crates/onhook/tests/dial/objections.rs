@@ -111,6 +111,35 @@ fn the_oracle_objects_to_every_way_to_dial_what_is_never_called() {
     objects("short form", &[("00911", "00911", never(Class::Emergency))]);
 }
 
+/// The network that knows the code or the carrier has no outside line: 0016 is a way abroad there, not a line and a pager's 016.
+#[test]
+fn an_ordinary_number_abroad_behind_a_code_is_no_line_and_four_digits_too_many() {
+    objects(
+        "open, AU",
+        &[
+            ("1832 0016 31 23 456 2623", "1832001631234562623", None),
+            ("1470 0016 31 23 456 8246", "1470001631234568246", None),
+            ("0 1832 0016 31 23 456 2623", "01832001631234562623", None),
+            // The pager itself, with digits that make no number abroad of it, and without a line.
+            ("1832 0 0163 123456", "183200163123456", never(Class::Personal)),
+            ("1832 0 0163 123456 123", "183200163123456123", never(Class::Personal)),
+            ("1470 0 0163 123456 123", "147000163123456123", never(Class::Personal)),
+            (
+                "1832 0 0163 123456 12345",
+                "18320016312345612345",
+                never(Class::Personal),
+            ),
+            ("1832 0163 123456 2623", "183201631234562623", never(Class::Personal)),
+            ("1470 0163 123456 8246", "147001631234568246", never(Class::Personal)),
+        ],
+    );
+    // Up to three digits too many are a slip, also where they make a number in Japan of it.
+    objects(
+        "open, FR",
+        &[("#31# 0 0819 123456 789", "#31#00819123456789", never(Class::SharedCost))],
+    );
+}
+
 #[test]
 fn prefixes_are_taken_off_in_any_order_and_number() {
     let vectors = read(&folder());

@@ -24,6 +24,8 @@ pub(crate) enum Reading<'t> {
 pub(crate) struct Place {
     country: Country,
     outside_line: String,
+    /// For what is ordinary abroad.
+    vectors: Vectors,
     short: Vec<Danger>,
     home: Starts,
     world: Starts,
@@ -40,6 +42,7 @@ impl Place {
         let digits = country.calling_code.len();
         let mut place = Self {
             outside_line: outside_line.to_owned(),
+            vectors: vectors.clone(),
             short: Vec::new(),
             home: Starts::default(),
             world: Starts::default(),
@@ -181,17 +184,23 @@ impl Place {
         let readings = self.readings(text);
         let as_read = readings
             .iter()
-            .find_map(|reading| self.danger_of(*reading, text, surplus));
+            .find_map(|reading| self.danger_of(*reading, text, &readings, surplus));
         as_read.or_else(|| self.danger_of_bare(text, &readings))
     }
 
     /// Of a number with its calling code and no `+`, as a trunk may want it.
     pub(crate) fn danger_of_digits(&self, digits: &str) -> Option<Class> {
-        self.danger_of(Reading::Abroad(digits), digits, 0)
+        self.danger_of(Reading::Abroad(digits), digits, &BTreeSet::new(), 0)
     }
 
     /// With as many digits at most behind a short number.
-    fn danger_of(&self, reading: Reading<'_>, whole: &str, surplus: usize) -> Option<Class> {
+    fn danger_of(
+        &self,
+        reading: Reading<'_>,
+        whole: &str,
+        readings: &BTreeSet<Reading<'_>>,
+        surplus: usize,
+    ) -> Option<Class> {
         // A site's own number is rung by the exchange, which knows nothing of what phones know.
         let is_alone = surplus > 0 && matches!(reading, Reading::Home(_));
         let short = |text, surplus| self.short_number(text, surplus, whole, is_alone);
@@ -200,9 +209,17 @@ impl Place {
         let inside = whole.strip_prefix(line).unwrap_or(whole);
         let further = inside.strip_prefix(line).unwrap_or(inside);
         let is_abroad = [whole, inside, further].iter().any(|text| self.is_abroad(text));
+        let (Reading::Home(read)
+        | Reading::Carried(read)
+        | Reading::Misplaced(read)
+        | Reading::National(read)
+        | Reading::Abroad(read)) = reading;
         let find = |starts: &Starts, text: &str| match is_abroad {
             true => starts.find_whole(text),
-            false => starts.find(text),
+            false => starts.find(text, SURPLUS).or_else(|| {
+                let class = starts.find(text, SURPLUS_OF_PLAN)?;
+                Some(class).filter(|_| !self.is_line_of_abroad(read, whole, readings))
+            }),
         };
         match reading {
             Reading::Home(text) => find(&self.home, text).or_else(|| short(text, surplus)),
@@ -210,8 +227,28 @@ impl Place {
                 find(&self.home, text).or_else(|| short(text, surplus.min(SURPLUS)))
             }
             Reading::National(text) => find(&self.world, &format!("{}{text}", self.country.calling_code)),
-            Reading::Abroad(text) => self.world.find(text),
+            Reading::Abroad(text) => self.world.find(text, SURPLUS_OF_PLAN),
         }
+    }
+
+    /// Whether the outside line before it, behind a code or a carrier, begins a prefix for abroad with an ordinary number behind: the
+    /// network that knows the code has no line, and rings that number.
+    fn is_line_of_abroad(&self, read: &str, whole: &str, readings: &BTreeSet<Reading<'_>>) -> bool {
+        let Prefixes { national, abroad, .. } = &self.country.prefixes;
+        let line = self.outside_line.as_str();
+        let mut behind_codes = readings.iter().filter_map(|reading| match reading {
+            Reading::Home(text) | Reading::Carried(text) => {
+                let before = whole.strip_suffix(text)?;
+                Some(*text).filter(|_| !line.is_empty() && !before.replace(line, "").is_empty())
+            }
+            _ => None,
+        });
+        behind_codes.any(|text| {
+            let mut numbers = rests(text, abroad).into_iter();
+            let inside = text.strip_prefix(line);
+            inside.is_some_and(|inside| inside == read || rests(inside, national).contains(&read))
+                && numbers.any(|digits| self.vectors.is_ordinary_abroad(digits))
+        })
     }
 
     fn short_number(&self, text: &str, surplus: usize, whole: &str, is_alone: bool) -> Option<Class> {
@@ -297,7 +334,7 @@ impl Place {
     }
 }
 
-/// How many digits behind a short number that stands where it does not belong.
+/// How many digits behind a short number that stands where it does not belong, or behind a whole one that is as likely another.
 const SURPLUS: usize = 3;
 
 /// How many digits behind a whole number of the plan.
@@ -328,10 +365,10 @@ impl Starts {
         (*least, *most) = (length.min(*least), length.max(*most));
     }
 
-    /// With or without digits behind: an exchange needs no more than the number.
-    fn find(&self, text: &str) -> Option<Class> {
+    /// With so many digits at most behind: an exchange needs no more than the number.
+    fn find(&self, text: &str, surplus: usize) -> Option<Class> {
         let digits = text.find(['*', '#', '+']).unwrap_or(text.len());
-        let fits = |(least, most, class)| (least..=most + SURPLUS_OF_PLAN).contains(&digits).then_some(class);
+        let fits = |(least, most, class)| (least..=most + surplus).contains(&digits).then_some(class);
         self.starts_of(&text[..digits]).find_map(fits)
     }
 

@@ -161,7 +161,7 @@ impl Country {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Vectors {
     pub(crate) countries: Vec<Country>,
     /// What belongs to no country: satellites, international premium-rate.
