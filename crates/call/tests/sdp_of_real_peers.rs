@@ -110,11 +110,12 @@ fn the_numbers_are_the_offers_own() {
 #[test]
 fn addresses_of_both_families() {
     let offer = ANSWER.replace("IN IP4 192.0.2.9", "IN IP6 2001:db8::9");
-    assert_eq!(answered(&offer).1.remote.to_string(), "[2001:db8::9]:4000");
     let local = LocalMedia {
         address: "[2001:db8::1]:30000".parse().unwrap(),
         ..media()
     };
+    let (_, agreed) = answer(&local, offer.as_bytes(), None).unwrap();
+    assert_eq!(agreed.remote.to_string(), "[2001:db8::9]:4000");
     assert!(sip::sdp::offer(&local).contains("c=IN IP6 2001:db8::1\r\n"));
 }
 

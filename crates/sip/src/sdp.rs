@@ -133,6 +133,8 @@ pub enum SdpError {
     NoCommonCodec,
     #[error("no IP address to send to")]
     NoAddress,
+    #[error("the peer wants its sound by IPv6 where ours is sent by IPv4, or the other way round")]
+    OtherFamily,
     #[error("the peer does not protect the sound (SRTP), and the trunk requires it")]
     Unprotected,
     #[error("the peer names no key that its sound could be protected with (SRTP, AES_CM_128_HMAC_SHA1_80)")]
@@ -273,6 +275,10 @@ fn agree(
         .or(session.connection.as_ref())
         .and_then(|connection| connection.connection_address.split('/').next()?.parse().ok())
         .ok_or(SdpError::NoAddress)?;
+    // Our port is of one family, that of the trunk.
+    if !ip.is_unspecified() && ip.is_ipv4() != local.address.is_ipv4() {
+        return Err(SdpError::OtherFamily);
+    }
     let remote_direction = stream
         .attributes
         .iter()
