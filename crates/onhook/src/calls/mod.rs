@@ -165,6 +165,11 @@ impl Calls {
         self.switch.live()
     }
 
+    /// Takes no new calls from now on.
+    pub fn take_none(&self) {
+        self.switch.take_none();
+    }
+
     /// Takes no new calls from now on, and returns when none lives any more, each having ended by itself.
     pub async fn drain(&self) {
         self.switch.drain().await;

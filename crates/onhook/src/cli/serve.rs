@@ -88,6 +88,8 @@ async fn serve(config: &Config, ready_file: Option<&Path>) -> Result<Exit, Failu
         // Whoever looks whether there is a server finds none for new calls.
         let _ = std::fs::remove_file(path);
     }
+    // Before it is said.
+    server.take_no_new_calls();
     if patient {
         drain(&server, config.calls.drain_timeout.0, &mut signals).await;
     }

@@ -195,6 +195,11 @@ impl Server {
         self.calls.live()
     }
 
+    /// Takes no new calls from now on.
+    pub fn take_no_new_calls(&self) {
+        self.calls.take_none();
+    }
+
     /// Takes no new calls from now on, and returns when none is up any more. Running ones can still be asked about and
     /// ended.
     pub async fn drain(&self) {

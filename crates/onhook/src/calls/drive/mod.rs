@@ -17,7 +17,10 @@ mod words;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLock, atomic::AtomicUsize, atomic::Ordering},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -39,6 +42,8 @@ pub(crate) use sockets::{SocketSettings, Sockets};
 pub(in crate::calls) struct Snapshot {
     calls: RwLock<HashMap<IdHash, Known>>,
     live: AtomicUsize,
+    /// No new call is taken, from before the switch has heard of it.
+    takes_none: AtomicBool,
 }
 
 impl Snapshot {
@@ -106,6 +111,9 @@ impl SwitchHandle {
         message: Message,
         sounds: &Sounds,
     ) -> Result<UndeliveredId, PlaceError> {
+        if self.snapshot.takes_none.load(Ordering::Acquire) {
+            return Err(PlaceError::Draining);
+        }
         // The calls of the last server count, too; how many there were is still being read for a moment after a start.
         let mut known = self.caps_are_known.clone();
         let known = tokio::time::timeout(self.patience.disk, known.wait_for(|known| *known));
@@ -163,6 +171,11 @@ impl SwitchHandle {
     /// How many calls hold a place.
     pub(in crate::calls) fn live(&self) -> usize {
         self.snapshot.live.load(Ordering::Relaxed)
+    }
+
+    /// From now on no new call is taken.
+    pub(in crate::calls) fn take_none(&self) {
+        self.snapshot.takes_none.store(true, Ordering::Release);
     }
 
     pub(in crate::calls) async fn drain(&self) {
