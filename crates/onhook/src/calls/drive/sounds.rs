@@ -1,8 +1,8 @@
-//! What is played for which call: a task of its own, so that nothing of it holds up the switch.
+//! What is played for which call. What takes time of it is a task of its own and holds up nothing.
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use dial::Reach;
@@ -32,58 +32,79 @@ pub(super) struct Playable {
     pub(super) key: [u8; 30],
 }
 
-/// The end that the switch's thread holds. What is put in never waits: each live call has a few orders at most.
+/// The end that the switch's thread holds. Nothing that is put in waits.
+///
+/// A stream that is held, moved or over is so before the message that says so can leave; what takes longer, a message that is made ready,
+/// is the room's.
 pub(super) struct SoundRoom {
+    calls: Arc<Calls>,
     orders: Arc<Orders>,
 }
 
+type Calls = Mutex<HashMap<CallKey, OfCall>>;
+
+/// Each live call has a few at most.
 #[derive(Default)]
 struct Orders {
-    waiting: Mutex<VecDeque<(CallKey, Order)>>,
+    waiting: Mutex<VecDeque<(CallKey, Agreed)>>,
     is_there: Notify,
-}
-
-enum Order {
-    Has(Box<Playable>),
-    Sound(Sound),
 }
 
 impl SoundRoom {
     pub(super) fn start(sounds: Arc<Sounds>, reports: Reports, runtime: &Handle) -> Self {
-        let orders = Arc::new(Orders::default());
+        let (calls, orders) = (Arc::<Calls>::default(), Arc::new(Orders::default()));
         let (ready, made_ready) = mpsc::channel(MADE_READY);
         let room = Room {
             sounds,
             reports,
             ready,
-            calls: HashMap::new(),
+            calls: calls.clone(),
         };
         runtime.spawn(vital("the sound of the calls", room.run(orders.clone(), made_ready)));
-        Self { orders }
+        Self { calls, orders }
     }
 
     /// The call will play this.
     pub(super) fn has(&self, key: CallKey, playable: Box<Playable>) {
-        self.order(key, Order::Has(playable));
+        let call = OfCall {
+            playable,
+            agreed: None,
+            reach: Reach::default(),
+            playing: None,
+        };
+        lock(&self.calls).insert(key, call);
     }
 
     pub(super) fn put(&self, key: CallKey, sound: Sound) {
-        self.order(key, Order::Sound(sound));
+        match sound {
+            Sound::Start { agreed, reach } | Sound::Change { agreed, reach } => {
+                let mut calls = lock(&self.calls);
+                let Some(call) = calls.get_mut(&key) else { return };
+                call.reach = reach;
+                if !call.change(agreed) {
+                    drop(calls);
+                    self.make_ready(key, agreed);
+                }
+            }
+            Sound::Stop => drop(lock(&self.calls).remove(&key)),
+        }
     }
 
-    fn order(&self, key: CallKey, order: Order) {
-        let mut waiting = self.orders.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.push_back((key, order));
-        drop(waiting);
+    fn make_ready(&self, key: CallKey, agreed: Agreed) {
+        lock(&self.orders.waiting).push_back((key, agreed));
         self.orders.is_there.notify_one();
     }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 struct Room {
     sounds: Arc<Sounds>,
     reports: Reports,
     ready: mpsc::Sender<Ready>,
-    calls: HashMap<CallKey, OfCall>,
+    calls: Arc<Calls>,
 }
 
 struct OfCall {
@@ -102,17 +123,11 @@ struct Ready {
 }
 
 impl Room {
-    async fn run(mut self, orders: Arc<Orders>, mut made_ready: mpsc::Receiver<Ready>) {
+    async fn run(self, orders: Arc<Orders>, mut made_ready: mpsc::Receiver<Ready>) {
         loop {
-            let next = || {
-                orders
-                    .waiting
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .pop_front()
-            };
-            while let Some((key, order)) = next() {
-                self.follow(key, order);
+            let next = || lock(&orders.waiting).pop_front();
+            while let Some((key, agreed)) = next() {
+                self.fetch(key, agreed);
             }
             tokio::select! {
                 () = orders.is_there.notified() => {}
@@ -121,51 +136,13 @@ impl Room {
         }
     }
 
-    fn follow(&mut self, key: CallKey, order: Order) {
-        match order {
-            Order::Has(playable) => {
-                let call = OfCall {
-                    playable,
-                    agreed: None,
-                    reach: Reach::default(),
-                    playing: None,
-                };
-                self.calls.insert(key, call);
-            }
-            Order::Sound(Sound::Start { agreed, reach }) => {
-                if let Some(call) = self.calls.get_mut(&key) {
-                    call.reach = reach;
-                    self.fetch(key, agreed);
-                }
-            }
-            Order::Sound(Sound::Change { agreed, reach }) => self.change(key, agreed, reach),
-            Order::Sound(Sound::Stop) => drop(self.calls.remove(&key)),
-        }
-    }
-
-    fn change(&mut self, key: CallKey, agreed: Agreed, reach: Reach) {
-        let Some(call) = self.calls.get_mut(&key) else { return };
-        call.reach = reach;
-        let before = call.agreed;
-        let same_codec =
-            before.is_some_and(|before| before.codec == agreed.codec && before.payload_type == agreed.payload_type);
-        match &call.playing {
-            Some(playing) if same_codec => {
-                let stage = call.stage();
-                redirect(playing, &stage, before, &agreed);
-                hold_or_resume(playing, &agreed);
-                call.agreed = Some(agreed);
-            }
-            _ => self.fetch(key, agreed),
-        }
-    }
-
     /// Has the message made ready in the codec agreed on.
-    fn fetch(&mut self, key: CallKey, agreed: Agreed) {
-        let Some(call) = self.calls.get_mut(&key) else { return };
-        call.agreed = Some(agreed);
+    fn fetch(&self, key: CallKey, agreed: Agreed) {
+        let message = match lock(&self.calls).get(&key) {
+            Some(call) => call.playable.message.clone(),
+            None => return,
+        };
         let (sounds, ready) = (self.sounds.clone(), self.ready.clone());
-        let message = call.playable.message.clone();
         tokio::spawn(vital("a message made ready", async move {
             let clip = caught(sounds.clip(&message, agreed.codec)).await;
             let clip = clip.unwrap_or(Err(SoundUnavailable::Clip(ClipError::Interrupted)));
@@ -173,23 +150,23 @@ impl Room {
         }));
     }
 
-    async fn handle_ready(&mut self, Ready { key, agreed, clip }: Ready) {
-        // The peer may have changed its mind about the codec while the clip was made, or have hung up.
-        let Some(call) = self.calls.get_mut(&key) else { return };
-        if call.agreed.is_none_or(|now| now.codec != agreed.codec) {
-            return;
-        }
-        if let Err(error) = clip.and_then(|clip| self.play(key, clip)) {
+    async fn handle_ready(&self, Ready { key, agreed, clip }: Ready) {
+        let playing = clip.and_then(|clip| self.play(key, agreed, clip));
+        if let Err(error) = playing {
             tracing::error!(call = %key, %error, "no sound for this call");
             self.reports.tell(News::SoundFailed(key)).await;
         }
     }
 
-    fn play(&mut self, key: CallKey, clip: Clip) -> Result<(), SoundUnavailable> {
-        let Some(call) = self.calls.get_mut(&key) else {
+    fn play(&self, key: CallKey, ready_for: Agreed, clip: Clip) -> Result<(), SoundUnavailable> {
+        let mut calls = lock(&self.calls);
+        // The peer may have changed its mind about the codec while the clip was made, or have hung up.
+        let Some(call) = calls.get_mut(&key) else {
             return Ok(());
         };
-        let Some(agreed) = call.agreed else { return Ok(()) };
+        let Some(agreed) = call.agreed.filter(|agreed| agreed.codec == ready_for.codec) else {
+            return Ok(());
+        };
         let stage = call.stage();
         let playing = match call.playing.take() {
             Some(playing) => {
@@ -227,6 +204,20 @@ impl Room {
 }
 
 impl OfCall {
+    /// Lets the stream go on as is agreed on now; false when the message has to be made ready for that first.
+    fn change(&mut self, agreed: Agreed) -> bool {
+        let before = self.agreed.replace(agreed);
+        let is_ready =
+            before.is_some_and(|before| before.codec == agreed.codec && before.payload_type == agreed.payload_type);
+        let stage = self.stage();
+        let Some(playing) = self.playing.as_ref().filter(|_| is_ready) else {
+            return false;
+        };
+        redirect(playing, &stage, before, &agreed);
+        hold_or_resume(playing, &agreed);
+        true
+    }
+
     fn stage(&self) -> Stage {
         Stage {
             port: self.playable.port.clone(),
