@@ -158,7 +158,7 @@ impl Decision {
 
     /// Every step in words, a line each, with the number itself.
     pub fn in_full(&self) -> impl fmt::Display {
-        Told {
+        InWords {
             decision: self,
             masked: false,
         }
@@ -166,19 +166,19 @@ impl Decision {
 
     /// The same with the number masked, for logs.
     pub fn masked(&self) -> impl fmt::Display {
-        Told {
+        InWords {
             decision: self,
             masked: true,
         }
     }
 }
 
-struct Told<'a> {
+struct InWords<'a> {
     decision: &'a Decision,
     masked: bool,
 }
 
-impl Told<'_> {
+impl InWords<'_> {
     fn number<'n>(&self, number: &'n str) -> Shown<'n> {
         Shown {
             number,
@@ -221,7 +221,7 @@ impl Told<'_> {
     }
 }
 
-impl fmt::Display for Told<'_> {
+impl fmt::Display for InWords<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Decision {
             dialler,

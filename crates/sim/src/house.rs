@@ -292,7 +292,7 @@ impl World {
             Output::Transmit(transmit) => self.transmit(transmit),
             Output::Journal(entries) => self.write(entries),
             Output::Answer(request, answer) => self.answer(request, answer),
-            Output::Snapshot(id, known) => self.told(id, known),
+            Output::Snapshot(id, known) => self.snapshot_changed(id, known),
             Output::Sound(key, sound) => self.sound(key, &sound),
             Output::TakingUp(_) if self.settings.sabotage == Sabotage::TakenUpUnsaid => {}
             Output::TakingUp(keys) => {

@@ -1,11 +1,11 @@
 //! What must hold, checked at every step by what is seen from outside: what left and came, what is durable, what was told. And
 //! what is counted on the way.
 //!
-//! `dialogs` has the rules about messages, `told` those about answers and what can be asked, `hooks` those about phones.
+//! `dialogs` has the rules about messages, `answers` those about answers and what can be asked, `hooks` those about phones.
 
+mod answers;
 mod dialogs;
 mod hooks;
-mod told;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -184,7 +184,7 @@ impl World {
                 self.watch.calls[call].asked = true;
             }
             Heard::Found => self.watch.is_trunk_found = true,
-            Heard::Written(number) => self.house.disk.told(number),
+            Heard::Written(number) => self.house.disk.word_is_given(number),
             Heard::Leftovers(keys) => {
                 let deaths = |key: &CallKey| self.house.disk.deaths_of(*key);
                 let taken: Vec<_> = keys.into_iter().filter(|key| deaths(key) < 3).collect();

@@ -38,7 +38,7 @@ pub(crate) struct Registering {
     /// The registrar may hold a Contact of ours.
     is_bound: bool,
     step: Step,
-    told: Told,
+    state: State,
 }
 
 enum Step {
@@ -50,9 +50,10 @@ enum Step {
     Over,
 }
 
+/// What is known of the binding, as it was last told.
 #[derive(PartialEq, Eq)]
-enum Told {
-    Nothing,
+enum State {
+    Unknown,
     Registered,
     Failing(String),
 }
@@ -68,7 +69,7 @@ impl Registering {
             attempts: 0,
             is_bound: false,
             step: Step::At(Moment::default()),
-            told: Told::Nothing,
+            state: State::Unknown,
         }
     }
 
@@ -265,8 +266,8 @@ impl Switch {
         };
         registering.pause = registering.settings.retry;
         registering.step = Step::At(now + ahead_of(granted.unwrap_or(registering.expires)));
-        if registering.told != Told::Registered {
-            registering.told = Told::Registered;
+        if registering.state != State::Registered {
+            registering.state = State::Registered;
             let name = self.settings.trunks[trunk].name.clone();
             self.tell(Event::Registered(name));
         }
@@ -288,9 +289,9 @@ impl Switch {
         let pause = jittered(registering.pause, number.as_bytes()[0]);
         registering.pause = (registering.pause * 2).min(LONGEST_PAUSE);
         registering.step = Step::At(now + pause);
-        let told = Told::Failing(why.clone());
-        if registering.told != told {
-            registering.told = told;
+        let state = State::Failing(why.clone());
+        if registering.state != state {
+            registering.state = state;
             let trunk = self.settings.trunks[trunk].name.clone();
             self.tell(Event::RegisterFailed { trunk, why });
         }

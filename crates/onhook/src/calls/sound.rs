@@ -89,20 +89,20 @@ impl Sounds {
     pub(super) fn play(
         &self,
         clip: Clip,
-        stage: Stage,
+        local_end: LocalEnd,
         agreed: &Agreed,
     ) -> Result<(Playing, Finished), SoundUnavailable> {
-        let (remote, protection) = (stage.remote(agreed), stage.protection(agreed));
+        let (remote, protection) = (local_end.remote(agreed), local_end.protection(agreed));
         let mut random = [0; 10];
         getrandom::fill(&mut random)?;
         let [a, b, c, d, e, f, g, h, i, j] = random;
-        let known = stage.reach.clone();
+        let known = local_end.reach.clone();
         let stream = Stream {
             clip,
-            port: stage.port,
+            port: local_end.port,
             remote,
             learn: Some(Permits::new(
-                move |host| stage.reach.permits(host),
+                move |host| local_end.reach.permits(host),
                 move |host| known.knows(host),
             )),
             held: !agreed.direction.sends(),
@@ -116,9 +116,9 @@ impl Sounds {
     }
 }
 
-/// What a call's sound is made of.
+/// Our end of a call's sound.
 #[derive(Clone)]
-pub(super) struct Stage {
+pub(super) struct LocalEnd {
     pub(super) port: RtpPort,
     /// Where the trunk may send the sound.
     pub(super) reach: Reach,
@@ -126,7 +126,7 @@ pub(super) struct Stage {
     pub(super) own_key: SrtpKey,
 }
 
-impl Stage {
+impl LocalEnd {
     /// Where the sound goes, unless the trunk may not send us there: then its listener has to show itself.
     pub(super) fn remote(&self, agreed: &Agreed) -> Option<Remote> {
         let named = agreed.remote;

@@ -89,7 +89,7 @@ impl Names {
         let Some(begun) = self.begin(&host) else { return };
         self.0.runtime.spawn(async move {
             match begun {
-                Begun::Told(known) => names.tell(host, known).await,
+                Begun::Known(known) => names.tell(host, known).await,
                 Begun::Asked => names.ask(host).await,
             }
         });
@@ -98,18 +98,18 @@ impl Names {
     /// `None` when somebody else is about to be told.
     fn begin(&self, host: &str) -> Option<Begun> {
         if let Ok(address) = host.parse() {
-            return Some(Begun::Told((vec![address], Duration::ZERO, None)));
+            return Some(Begun::Known((vec![address], Duration::ZERO, None)));
         }
         let mut names = self.known();
         if !names.contains_key(host) && names.len() >= NAMES && !forget_one(&mut names) {
             let failure = format!("{NAMES} names are being looked up");
-            return Some(Begun::Told((Vec::new(), Duration::ZERO, Some(failure))));
+            return Some(Begun::Known((Vec::new(), Duration::ZERO, Some(failure))));
         }
         let known = names.entry(host.to_owned()).or_default();
         match known.look_up {
             LookUp::InTime => None,
-            LookUp::Late => Some(Begun::Told(known.told(Some(LATE.to_owned())))),
-            LookUp::None if known.is_fresh() => Some(Begun::Told(known.told(None))),
+            LookUp::Late => Some(Begun::Known(known.looked_up(Some(LATE.to_owned())))),
+            LookUp::None if known.is_fresh() => Some(Begun::Known(known.looked_up(None))),
             LookUp::None => {
                 known.look_up = LookUp::InTime;
                 Some(Begun::Asked)
@@ -158,12 +158,12 @@ impl Names {
                 }
                 Err(error) => Some(error.to_string()),
             };
-            known.told(failure)
+            known.looked_up(failure)
         };
         self.tell(host, told).await;
     }
 
-    async fn tell(&self, host: String, (addresses, age, failure): Told) {
+    async fn tell(&self, host: String, (addresses, age, failure): LookedUp) {
         let towards = |remote| Towards {
             remote,
             local: local_towards(remote),
@@ -183,12 +183,12 @@ impl Names {
 }
 
 /// Addresses, their age, and why there is nothing newer.
-type Told = (Vec<IpAddr>, Duration, Option<String>);
+type LookedUp = (Vec<IpAddr>, Duration, Option<String>);
 
 /// What follows a wish for a name.
 enum Begun {
     /// What is known.
-    Told(Told),
+    Known(LookedUp),
     /// A look-up.
     Asked,
 }
@@ -198,7 +198,7 @@ impl Known {
         self.found.as_ref().is_some_and(|(_, at)| at.elapsed() < FRESH)
     }
 
-    fn told(&self, failure: Option<String>) -> Told {
+    fn looked_up(&self, failure: Option<String>) -> LookedUp {
         match &self.found {
             Some((addresses, at)) => (addresses.clone(), at.elapsed(), failure),
             None => (Vec::new(), Duration::ZERO, failure),

@@ -7,7 +7,7 @@
 )]
 
 mod names;
-mod stage;
+mod rig;
 mod streams;
 mod tls;
 mod udp;

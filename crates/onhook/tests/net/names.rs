@@ -14,7 +14,7 @@ use std::{
 use onhook::net::{Events, FRESH, Found, LOOK_UP, Names, NetEvent, Resolver, Udp, local_towards};
 use tokio::{runtime::Handle, sync::mpsc::Receiver, time};
 
-use crate::stage::pass;
+use crate::rig::pass;
 
 type Answer = io::Result<Vec<IpAddr>>;
 
@@ -24,13 +24,13 @@ struct Script {
     asked: Receiver<(String, Sender<Answer>)>,
 }
 
-struct Stage {
+struct Rig {
     names: Names,
     events: Receiver<NetEvent>,
     _udp: Udp,
 }
 
-impl Stage {
+impl Rig {
     fn asking(resolver: Arc<Resolver>) -> Self {
         let (udp, wake) = Udp::bind(&[]).unwrap();
         let (events, received) = Events::new(wake);
@@ -83,42 +83,42 @@ fn remotes(found: &Found) -> Vec<IpAddr> {
 
 #[tokio::test]
 async fn one_look_up_serves_all_who_ask_and_is_remembered_for_a_while() {
-    let (mut stage, mut script) = Stage::scripted();
+    let (mut rig, mut script) = Rig::scripted();
     for host in ["pbx.test", "PBX.test", "pbx.test"] {
-        stage.names.look_up(host);
+        rig.names.look_up(host);
     }
     let addresses = ips(&["::1", "127.0.0.1", "::2"]);
     script.asked("pbx.test").await.send(Ok(addresses.clone())).unwrap();
-    let found = stage.found().await;
+    let found = rig.found().await;
     assert_eq!((found.host.as_str(), remotes(&found)), ("pbx.test", addresses.clone()));
     assert_eq!(found.failure, None);
     assert_eq!(found.addresses[1].local, Some("127.0.0.1".parse().unwrap()));
 
     pass(FRESH / 2).await;
-    stage.names.look_up("pbx.test");
-    let found = stage.found().await;
+    rig.names.look_up("pbx.test");
+    let found = rig.found().await;
     assert_eq!((remotes(&found), found.failure), (addresses, None));
     assert!(found.age >= FRESH / 2);
     assert!(script.is_idle(), "it was asked once");
 
     pass(FRESH).await;
-    stage.names.look_up("pbx.test");
+    rig.names.look_up("pbx.test");
     script.asked("pbx.test").await.send(Ok(ips(&["127.0.0.2"]))).unwrap();
-    assert_eq!(remotes(&stage.found().await), ips(&["127.0.0.2"]));
+    assert_eq!(remotes(&rig.found().await), ips(&["127.0.0.2"]));
 }
 
 #[tokio::test]
 async fn what_was_found_before_is_told_with_its_age_while_the_resolver_is_away() {
-    let (mut stage, mut script) = Stage::scripted();
-    stage.names.look_up("pbx.test");
+    let (mut rig, mut script) = Rig::scripted();
+    rig.names.look_up("pbx.test");
     script.asked("pbx.test").await.send(Ok(ips(&["127.0.0.1"]))).unwrap();
-    stage.found().await;
+    rig.found().await;
 
     for failure in [Err(io::Error::other("away")), Ok(Vec::new())] {
         pass(FRESH * 100).await;
-        stage.names.look_up("pbx.test");
+        rig.names.look_up("pbx.test");
         script.asked("pbx.test").await.send(failure).unwrap();
-        let found = stage.found().await;
+        let found = rig.found().await;
         assert_eq!(remotes(&found), ips(&["127.0.0.1"]));
         assert!(found.age >= FRESH * 100, "{:?}", found.age);
         let why = found.failure.unwrap();
@@ -128,14 +128,14 @@ async fn what_was_found_before_is_told_with_its_age_while_the_resolver_is_away()
 
 #[tokio::test]
 async fn a_name_that_was_never_found_has_no_addresses_and_a_reason() {
-    let (mut stage, mut script) = Stage::scripted();
-    stage.names.look_up("gone.test");
+    let (mut rig, mut script) = Rig::scripted();
+    rig.names.look_up("gone.test");
     script
         .asked("gone.test")
         .await
         .send(Err(io::Error::other("no such name")))
         .unwrap();
-    let found = stage.found().await;
+    let found = rig.found().await;
     assert_eq!(
         (found.addresses, found.failure.as_deref()),
         (vec![], Some("no such name"))
@@ -144,46 +144,46 @@ async fn a_name_that_was_never_found_has_no_addresses_and_a_reason() {
 
 #[tokio::test]
 async fn a_look_up_without_an_answer_holds_up_no_other_and_is_told_in_time() {
-    let (mut stage, mut script) = Stage::scripted();
-    stage.names.look_up("stuck.test");
+    let (mut rig, mut script) = Rig::scripted();
+    rig.names.look_up("stuck.test");
     let stuck = script.asked("stuck.test").await;
-    stage.names.look_up("pbx.test");
+    rig.names.look_up("pbx.test");
     script.asked("pbx.test").await.send(Ok(ips(&["127.0.0.1"]))).unwrap();
-    assert_eq!(stage.found().await.host, "pbx.test");
+    assert_eq!(rig.found().await.host, "pbx.test");
 
     pass(LOOK_UP).await;
     for _ in 0..2 {
-        let found = stage.found().await;
+        let found = rig.found().await;
         assert_eq!((found.host.as_str(), remotes(&found)), ("stuck.test", vec![]));
         assert_eq!(found.failure.as_deref(), Some("the resolver does not answer"));
         // Who asks again is told the same, and nothing is begun for it.
-        stage.names.look_up("stuck.test");
+        rig.names.look_up("stuck.test");
     }
-    stage.found().await;
+    rig.found().await;
     assert!(script.is_idle());
 
     stuck.send(Ok(ips(&["127.0.0.9"]))).unwrap();
-    let found = stage.found().await;
+    let found = rig.found().await;
     assert_eq!((remotes(&found), found.failure), (ips(&["127.0.0.9"]), None));
 }
 
 #[tokio::test]
 async fn look_ups_without_an_answer_take_a_bounded_number_of_threads_and_names() {
-    let (mut stage, mut script) = Stage::scripted();
+    let (mut rig, mut script) = Rig::scripted();
     const NAMES: usize = 256;
     let host = |number: usize| format!("stuck-{number}.test");
     for number in 0..NAMES {
-        stage.names.look_up(&host(number));
+        rig.names.look_up(&host(number));
     }
-    stage.names.look_up("one-more.test");
-    let found = stage.found().await;
+    rig.names.look_up("one-more.test");
+    let found = rig.found().await;
     assert_eq!(found.host, "one-more.test");
     assert_eq!(found.failure.as_deref(), Some("256 names are being looked up"));
 
     pass(LOOK_UP).await;
     let mut told = BTreeSet::new();
     while told.len() < NAMES {
-        told.insert(stage.found().await.host);
+        told.insert(rig.found().await.host);
     }
     let mut waiting = Vec::new();
     for _ in 0..8 {
@@ -193,13 +193,13 @@ async fn look_ups_without_an_answer_take_a_bounded_number_of_threads_and_names()
 
     // One that has its answer after all makes room for another.
     waiting.pop().unwrap().1.send(Ok(ips(&["127.0.0.1"]))).unwrap();
-    stage.names.look_up("one-more.test");
+    rig.names.look_up("one-more.test");
     script
         .asked("one-more.test")
         .await
         .send(Ok(ips(&["127.0.0.2"])))
         .unwrap();
-    let both = [stage.found().await, stage.found().await];
+    let both = [rig.found().await, rig.found().await];
     assert!(
         both.iter().any(|found| remotes(found) == ips(&["127.0.0.2"])),
         "{both:?}"
@@ -208,23 +208,23 @@ async fn look_ups_without_an_answer_take_a_bounded_number_of_threads_and_names()
 
 #[tokio::test]
 async fn an_address_needs_no_resolver_and_the_system_knows_localhost() {
-    let (mut stage, mut script) = Stage::scripted();
+    let (mut rig, mut script) = Rig::scripted();
     for address in ["192.0.2.1", "2001:db8::1"] {
-        stage.names.look_up(address);
-        let found = stage.found().await;
+        rig.names.look_up(address);
+        let found = rig.found().await;
         assert_eq!((remotes(&found), found.failure), (ips(&[address]), None));
     }
     assert!(script.is_idle());
 
     let (udp, wake) = Udp::bind(&[]).unwrap();
     let (events, received) = Events::new(wake);
-    let mut stage = Stage {
+    let mut rig = Rig {
         names: Names::new(Handle::current(), events),
         events: received,
         _udp: udp,
     };
-    stage.names.look_up("localhost");
-    let found = stage.found().await;
+    rig.names.look_up("localhost");
+    let found = rig.found().await;
     assert!(remotes(&found).iter().all(IpAddr::is_loopback) && !found.addresses.is_empty());
     assert!(
         found

@@ -9,50 +9,50 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use crate::stage::{Stage, connect, is_closed, message, pass, receive, send, settings, soon};
+use crate::rig::{Rig, connect, is_closed, message, pass, receive, send, settings, soon};
 
 #[tokio::test]
 async fn a_message_may_come_in_two_pieces_cut_anywhere() {
-    let mut stage = Stage::tcp();
-    let (mut peer, path) = stage.peer().await;
-    let (mut fence, beside) = stage.peer().await;
+    let mut rig = Rig::tcp();
+    let (mut peer, path) = rig.peer().await;
+    let (mut fence, beside) = rig.peer().await;
     let whole = message("cut");
     for cut in 1..whole.len() {
         send(&mut peer, &whole[..cut]).await;
         // When this has come the first piece has been read.
         send(&mut fence, &message("fence")).await;
-        assert_eq!(stage.message().await, (beside, message("fence")), "cut at {cut}");
+        assert_eq!(rig.message().await, (beside, message("fence")), "cut at {cut}");
         send(&mut peer, &whole[cut..]).await;
-        assert_eq!(stage.message().await, (path, whole.clone()), "cut at {cut}");
+        assert_eq!(rig.message().await, (path, whole.clone()), "cut at {cut}");
     }
 }
 
 #[tokio::test]
 async fn messages_that_come_together_are_told_apart_and_keep_alives_are_answered() {
-    let mut stage = Stage::tcp();
-    let (mut peer, path) = stage.peer().await;
+    let mut rig = Rig::tcp();
+    let (mut peer, path) = rig.peer().await;
     send(
         &mut peer,
         &format!("{}\r\n\r\n{}\r\n{}", message("1"), message("2"), message("3")),
     )
     .await;
     for call_id in ["1", "2", "3"] {
-        assert_eq!(stage.message().await, (path, message(call_id)));
+        assert_eq!(rig.message().await, (path, message(call_id)));
     }
     assert_eq!(receive(&mut peer, 2).await, "\r\n", "one keep-alive, one answer");
-    stage.streams.send(&path, b"answer".to_vec()).unwrap();
+    rig.streams.send(&path, b"answer".to_vec()).unwrap();
     assert_eq!(receive(&mut peer, 6).await, "answer");
 }
 
 #[tokio::test]
 async fn what_is_wanted_is_connected_and_spoken_to_in_order() {
-    let mut stage = Stage::tcp();
+    let mut rig = Rig::tcp();
     let mut peers = Vec::new();
     for address in ["127.0.0.1:0", "[::1]:0"] {
         let listener = TcpListener::bind(address).await.unwrap();
         let remote = listener.local_addr().unwrap();
-        stage.streams.connect(connect(7, Transport::Tcp, remote, "127.0.0.1"));
-        let path = stage.connected(Some(7)).await;
+        rig.streams.connect(connect(7, Transport::Tcp, remote, "127.0.0.1"));
+        let path = rig.connected(Some(7)).await;
         let (mut peer, from) = listener.accept().await.unwrap();
         assert_eq!(
             (path.transport, path.local, path.remote),
@@ -60,65 +60,65 @@ async fn what_is_wanted_is_connected_and_spoken_to_in_order() {
         );
         let mut expected = String::new();
         for number in 0..1000 {
-            stage.streams.send(&path, format!("{number};").into_bytes()).unwrap();
+            rig.streams.send(&path, format!("{number};").into_bytes()).unwrap();
             expected += &format!("{number};");
         }
         assert_eq!(receive(&mut peer, expected.len()).await, expected);
         send(&mut peer, &message("back")).await;
-        assert_eq!(stage.message().await, (path, message("back")));
+        assert_eq!(rig.message().await, (path, message("back")));
         peers.push(peer);
     }
 }
 
 #[tokio::test]
 async fn what_cannot_be_connected_is_told_at_once() {
-    let mut stage = Stage::tcp();
+    let mut rig = Rig::tcp();
     let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    stage.streams.connect(connect(1, Transport::Tcp, gone, "127.0.0.1"));
-    let why = stage.connect_failed(1).await;
+    rig.streams.connect(connect(1, Transport::Tcp, gone, "127.0.0.1"));
+    let why = rig.connect_failed(1).await;
     assert!(why.starts_with(&gone.to_string()) && why.contains("refused"), "{why}");
 
-    stage.streams.connect(connect(2, Transport::Udp, gone, "127.0.0.1"));
-    assert!(stage.connect_failed(2).await.contains("udp"));
-    stage.streams.connect(connect(3, Transport::Tls, gone, "127.0.0.1"));
-    let why = stage.connect_failed(3).await;
+    rig.streams.connect(connect(2, Transport::Udp, gone, "127.0.0.1"));
+    assert!(rig.connect_failed(2).await.contains("udp"));
+    rig.streams.connect(connect(3, Transport::Tls, gone, "127.0.0.1"));
+    let why = rig.connect_failed(3).await;
     assert!(why.contains("no certificates to verify 127.0.0.1 with"), "{why}");
 }
 
 #[tokio::test]
 async fn a_peer_that_stops_reading_loses_its_connection_and_keeps_nobody_waiting() {
-    let mut stage = Stage::tcp();
-    let (mut deaf, path) = stage.peer().await;
-    let (mut other, beside) = stage.peer().await;
+    let mut rig = Rig::tcp();
+    let (mut deaf, path) = rig.peer().await;
+    let (mut other, beside) = rig.peer().await;
     let piece = vec![b'x'; LONGEST_MESSAGE];
     let mut sent = 0;
-    while stage.streams.send(&path, piece.clone()).is_ok() {
+    while rig.streams.send(&path, piece.clone()).is_ok() {
         sent += piece.len();
         assert!(sent < 64 << 20, "somewhere it has to end");
     }
     assert_eq!(sent, 4 << 20);
-    stage.streams.send(&beside, b"still here".to_vec()).unwrap();
+    rig.streams.send(&beside, b"still here".to_vec()).unwrap();
     assert_eq!(receive(&mut other, 10).await, "still here");
-    let (ended, why) = stage.closed().await;
+    let (ended, why) = rig.closed().await;
     assert_eq!(ended, path);
     assert!(why.contains("does not take"), "{why}");
-    assert!(matches!(stage.streams.send(&path, piece), Err(SendError::NoConnection(gone)) if gone == path));
+    assert!(matches!(rig.streams.send(&path, piece), Err(SendError::NoConnection(gone)) if gone == path));
     // It may read what had left before, and then the end.
     soon("the end", deaf.read_to_end(&mut Vec::new())).await.ok();
 }
 
 #[tokio::test]
 async fn a_peer_that_takes_nothing_is_given_up_after_a_while() {
-    let mut stage = Stage::tcp();
-    let (_deaf, path) = stage.peer().await;
-    let (mut fence, _) = stage.peer().await;
+    let mut rig = Rig::tcp();
+    let (_deaf, path) = rig.peer().await;
+    let (mut fence, _) = rig.peer().await;
     loop {
         // Less than what may wait, until the kernel takes no more for a peer that does not read.
         for _ in 0..64 {
-            let _ = stage.streams.send(&path, vec![b'x'; LONGEST_MESSAGE]);
+            let _ = rig.streams.send(&path, vec![b'x'; LONGEST_MESSAGE]);
         }
         send(&mut fence, &message("fence")).await;
-        match stage.event().await {
+        match rig.event().await {
             NetEvent::Message { .. } => {}
             NetEvent::Closed { path: ended, why } => {
                 assert_eq!((ended, why.as_str()), (path, "the peer took nothing for 10s"));
@@ -132,80 +132,80 @@ async fn a_peer_that_takes_nothing_is_given_up_after_a_while() {
 
 #[tokio::test]
 async fn a_peer_that_closes_its_half_gets_what_waits_for_it_and_its_end_is_told() {
-    let mut stage = Stage::tcp();
-    let (mut peer, path) = stage.peer().await;
+    let mut rig = Rig::tcp();
+    let (mut peer, path) = rig.peer().await;
     send(&mut peer, &message("last")).await;
-    stage.message().await;
+    rig.message().await;
     let last = "x".repeat(1 << 20);
-    stage.streams.send(&path, last.clone().into_bytes()).unwrap();
+    rig.streams.send(&path, last.clone().into_bytes()).unwrap();
     peer.shutdown().await.unwrap();
     assert_eq!(receive(&mut peer, last.len()).await, last);
-    let (ended, why) = stage.closed().await;
+    let (ended, why) = rig.closed().await;
     assert_eq!((ended, why.as_str()), (path, "it was closed by the peer"));
     assert!(is_closed(&mut peer).await);
-    assert_eq!(stage.streams.open(), 0);
+    assert_eq!(rig.streams.open(), 0);
 }
 
 #[tokio::test]
 async fn a_connection_that_is_reset_is_told() {
-    let mut stage = Stage::tcp();
-    let (peer, path) = stage.peer().await;
+    let mut rig = Rig::tcp();
+    let (peer, path) = rig.peer().await;
     peer.set_zero_linger().unwrap();
     drop(peer);
-    assert_eq!(stage.closed().await.0, path);
+    assert_eq!(rig.closed().await.0, path);
 }
 
 #[tokio::test]
 async fn what_is_not_wanted_any_more_ends_when_what_waits_has_been_sent() {
-    let mut stage = Stage::tcp();
-    let (mut peer, path) = stage.peer().await;
+    let mut rig = Rig::tcp();
+    let (mut peer, path) = rig.peer().await;
     let last = "x".repeat(1 << 20);
-    stage.streams.send(&path, last.clone().into_bytes()).unwrap();
-    stage.streams.close(&path);
+    rig.streams.send(&path, last.clone().into_bytes()).unwrap();
+    rig.streams.close(&path);
     assert_eq!(receive(&mut peer, last.len()).await, last);
     assert!(is_closed(&mut peer).await);
-    assert_eq!(stage.closed().await.0, path);
+    assert_eq!(rig.closed().await.0, path);
 }
 
 #[tokio::test]
 async fn a_silent_stream_and_a_message_that_does_not_end_are_closed() {
-    let mut stage = Stage::tcp();
-    let (mut silent, path) = stage.peer().await;
+    let mut rig = Rig::tcp();
+    let (mut silent, path) = rig.peer().await;
     // A keep-alive counts.
     pass(Duration::from_secs(299)).await;
     send(&mut silent, "\r\n\r\n").await;
     receive(&mut silent, 2).await;
     pass(Duration::from_secs(299)).await;
     send(&mut silent, &message("there")).await;
-    assert_eq!(stage.message().await.0, path);
+    assert_eq!(rig.message().await.0, path);
     pass(Duration::from_secs(301)).await;
-    let (ended, why) = stage.closed().await;
+    let (ended, why) = rig.closed().await;
     assert_eq!((ended, why.as_str()), (path, "it was silent for 300s"));
 
-    let (mut slow, path) = stage.peer().await;
-    let (mut fence, _) = stage.peer().await;
+    let (mut slow, path) = rig.peer().await;
+    let (mut fence, _) = rig.peer().await;
     for piece in ["MESSAGE", " ", "sip:"] {
         send(&mut slow, piece).await;
         send(&mut fence, &message("fence")).await;
-        stage.message().await;
+        rig.message().await;
         pass(Duration::from_secs(4)).await;
     }
-    let (ended, why) = stage.closed().await;
+    let (ended, why) = rig.closed().await;
     assert_eq!(ended, path);
     assert!(why.contains("longer than 10s"), "{why}");
 }
 
 #[tokio::test]
 async fn a_stream_that_brings_no_messages_is_closed() {
-    let mut stage = Stage::tcp();
+    let mut rig = Rig::tcp();
     for (bytes, why) in [
         ("x".repeat(LONGEST_MESSAGE + 1), "too long"),
         ("MESSAGE a SIP/2.0\r\nCall-ID: c\r\n\r\n".to_owned(), "Content-Length"),
         ("MESSAGE a SIP/2.0\r\nl: 4294967295\r\n\r\n".to_owned(), "too long"),
     ] {
-        let (mut peer, path) = stage.peer().await;
+        let (mut peer, path) = rig.peer().await;
         send(&mut peer, &bytes).await;
-        let (ended, told) = stage.closed().await;
+        let (ended, told) = rig.closed().await;
         assert_eq!(ended, path);
         assert!(told.contains(why), "{told}");
         assert!(is_closed(&mut peer).await);
@@ -217,28 +217,28 @@ async fn strangers_and_who_has_too_many_are_closed_at_once() {
     let mut settings = settings(&["tcp:127.0.0.1:0"]);
     let stranger: IpAddr = "127.0.0.2".parse().unwrap();
     settings.admits = Arc::new(move |host| host != stranger);
-    let mut stage = Stage::start(settings);
+    let mut rig = Rig::start(settings);
 
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind((stranger, 0).into()).unwrap();
-    let mut turned_away = socket.connect(stage.address()).await.unwrap();
+    let mut turned_away = socket.connect(rig.address()).await.unwrap();
     assert!(is_closed(&mut turned_away).await);
 
     let mut peers = Vec::new();
     for _ in 0..64 {
-        peers.push(stage.peer().await);
+        peers.push(rig.peer().await);
     }
-    let mut too_many = TcpStream::connect(stage.address()).await.unwrap();
+    let mut too_many = TcpStream::connect(rig.address()).await.unwrap();
     assert!(is_closed(&mut too_many).await);
-    assert_eq!((stage.streams.turned_away(), stage.streams.open()), (2, 64));
+    assert_eq!((rig.streams.turned_away(), rig.streams.open()), (2, 64));
 
     let (peer, path) = peers.pop().unwrap();
     drop(peer);
-    assert_eq!(stage.closed().await.0, path);
+    assert_eq!(rig.closed().await.0, path);
     // Its place is free when the next one finds it so.
     let again = async {
         loop {
-            let mut peer = TcpStream::connect(stage.address()).await.unwrap();
+            let mut peer = TcpStream::connect(rig.address()).await.unwrap();
             send(&mut peer, "\r\n\r\n").await;
             if !is_closed(&mut peer).await {
                 return;
@@ -251,8 +251,8 @@ async fn strangers_and_who_has_too_many_are_closed_at_once() {
 #[tokio::test]
 async fn a_peer_that_sends_more_than_is_taken_waits_and_loses_nothing() {
     const MANY: usize = 3000;
-    let mut stage = Stage::tcp();
-    let (mut peer, path) = stage.peer().await;
+    let mut rig = Rig::tcp();
+    let (mut peer, path) = rig.peer().await;
     let sending = tokio::spawn(async move {
         for number in 0..MANY {
             send(&mut peer, &message(&number.to_string())).await;
@@ -260,22 +260,22 @@ async fn a_peer_that_sends_more_than_is_taken_waits_and_loses_nothing() {
         peer
     });
     // Nothing is taken before the queue is full.
-    while stage.waiting() < 1024 {
+    while rig.waiting() < 1024 {
         tokio::task::yield_now().await;
     }
     for number in 0..MANY {
-        assert_eq!(stage.message().await, (path, message(&number.to_string())));
+        assert_eq!(rig.message().await, (path, message(&number.to_string())));
     }
     drop(sending.await);
 }
 
 #[tokio::test]
 async fn stopping_sends_what_waits_and_frees_the_ports() {
-    let mut stage = Stage::tcp();
-    let (mut peer, path) = stage.peer().await;
-    stage.streams.send(&path, b"bye".to_vec()).unwrap();
-    soon("the end of all", stage.streams.stop()).await;
+    let mut rig = Rig::tcp();
+    let (mut peer, path) = rig.peer().await;
+    rig.streams.send(&path, b"bye".to_vec()).unwrap();
+    soon("the end of all", rig.streams.stop()).await;
     assert_eq!(receive(&mut peer, 3).await, "bye");
     assert!(is_closed(&mut peer).await);
-    assert!(TcpStream::connect(stage.address()).await.is_err());
+    assert!(TcpStream::connect(rig.address()).await.is_err());
 }

@@ -14,7 +14,7 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, rustls, server};
 
-use crate::stage::{Stage, connect, is_closed, message, pass, receive, send, settings, soon};
+use crate::rig::{Rig, connect, is_closed, message, pass, receive, send, settings, soon};
 
 /// A certificate authority with one certificate, in files.
 struct Authority {
@@ -146,34 +146,34 @@ async fn a_peer_opens_a_secure_connection_and_messages_go_both_ways() {
     let ours = Authority::vouching_for("onhook.test");
     let mut settings = settings(&["tls:127.0.0.1:0"]);
     settings.tls = Some(ours.files());
-    let mut stage = Stage::start(settings);
-    let mut peer = ours.client(stage.address()).await.unwrap();
-    let path = stage.connected(None).await;
-    assert_eq!((path.transport, path.local), (Transport::Tls, stage.address()));
+    let mut rig = Rig::start(settings);
+    let mut peer = ours.client(rig.address()).await.unwrap();
+    let path = rig.connected(None).await;
+    assert_eq!((path.transport, path.local), (Transport::Tls, rig.address()));
     for byte in message("slow").as_bytes() {
         send(&mut peer, str::from_utf8(&[*byte]).unwrap()).await;
     }
-    assert_eq!(stage.message().await, (path, message("slow")));
-    stage.streams.send(&path, b"answer".to_vec()).unwrap();
+    assert_eq!(rig.message().await, (path, message("slow")));
+    rig.streams.send(&path, b"answer".to_vec()).unwrap();
     assert_eq!(receive(&mut peer, 6).await, "answer");
     peer.shutdown().await.unwrap();
-    assert_eq!(stage.closed().await.0, path);
+    assert_eq!(rig.closed().await.0, path);
 }
 
 #[tokio::test]
 async fn who_is_called_by_its_name_is_asked_for_by_it_and_vouched_for() {
     let authority = Authority::vouching_for("pbx.test");
     let server = Server::of(authority.acceptor(None)).await;
-    let mut stage = Stage::start(secure(authority.trusted()));
-    stage.streams.connect(server.wanted(1, "pbx.test"));
+    let mut rig = Rig::start(secure(authority.trusted()));
+    rig.streams.connect(server.wanted(1, "pbx.test"));
     let mut peer = server.accept().await.unwrap();
     assert_eq!(peer.get_ref().1.server_name(), Some("pbx.test"));
-    let path = stage.connected(Some(1)).await;
+    let path = rig.connected(Some(1)).await;
     assert_eq!(path.transport, Transport::Tls);
-    stage.streams.send(&path, b"ask".to_vec()).unwrap();
+    rig.streams.send(&path, b"ask".to_vec()).unwrap();
     assert_eq!(receive(&mut peer, 3).await, "ask");
     send(&mut peer, &message("answer")).await;
-    assert_eq!(stage.message().await, (path, message("answer")));
+    assert_eq!(rig.message().await, (path, message("answer")));
 }
 
 #[tokio::test]
@@ -186,40 +186,40 @@ async fn who_is_not_vouched_for_is_refused_and_it_is_said_why() {
         ..authority.trusted()
     };
     settings.trunks = vec![authority.trusted(), named];
-    let mut stage = Stage::start(settings);
+    let mut rig = Rig::start(settings);
 
     let trunk = |id, name, place| Connect {
         tls: TlsOf::Trunk(place),
         ..server.wanted(id, name)
     };
-    stage.streams.connect(trunk(1, "another.test", 0));
+    rig.streams.connect(trunk(1, "another.test", 0));
     assert!(server.accept().await.is_err());
-    let why = stage.connect_failed(1).await;
+    let why = rig.connect_failed(1).await;
     assert!(
         why.contains("called as another.test: its certificate is for somebody else"),
         "{why}"
     );
 
-    stage.streams.connect(server.wanted(2, "pbx.test"));
+    rig.streams.connect(server.wanted(2, "pbx.test"));
     assert!(server.accept().await.is_err());
-    let why = stage.connect_failed(2).await;
+    let why = rig.connect_failed(2).await;
     assert!(
         why.contains("signed by no authority"),
         "one trunk's roots vouch for nobody else: {why}"
     );
 
-    stage.streams.connect(trunk(3, "another.test", 1));
+    rig.streams.connect(trunk(3, "another.test", 1));
     let named = server.accept().await.unwrap();
     assert_eq!(
         named.get_ref().1.server_name(),
         Some("pbx.test"),
         "the name of the settings goes before"
     );
-    stage.connected(Some(3)).await;
+    rig.connected(Some(3)).await;
 
-    stage.streams.connect(trunk(4, "pbx.test", 9));
+    rig.streams.connect(trunk(4, "pbx.test", 9));
     assert!(
-        stage.connect_failed(4).await.contains("no certificates"),
+        rig.connect_failed(4).await.contains("no certificates"),
         "there are no such settings"
     );
 }
@@ -231,22 +231,22 @@ async fn our_certificate_is_shown_to_who_asks_for_it() {
         Authority::vouching_for("onhook.test"),
     );
     let server = Server::of(authority.acceptor(Some(&ours))).await;
-    let mut stage = Stage::start(secure(TlsClient {
+    let mut rig = Rig::start(secure(TlsClient {
         identity: Some(ours.files()),
         ..authority.trusted()
     }));
-    stage.streams.connect(server.wanted(1, "pbx.test"));
+    rig.streams.connect(server.wanted(1, "pbx.test"));
     let mut peer = server.accept().await.unwrap();
     assert_eq!(peer.get_ref().1.peer_certificates().unwrap().len(), 1);
     // Speaking first it cuts the wait for its objection short.
     send(&mut peer, &message("hello")).await;
-    let path = stage.connected(Some(1)).await;
-    assert_eq!(stage.message().await, (path, message("hello")));
+    let path = rig.connected(Some(1)).await;
+    assert_eq!(rig.message().await, (path, message("hello")));
 
-    let mut stage = Stage::start(secure(authority.trusted()));
-    stage.streams.connect(server.wanted(2, "pbx.test"));
+    let mut rig = Rig::start(secure(authority.trusted()));
+    rig.streams.connect(server.wanted(2, "pbx.test"));
     assert!(server.accept().await.is_err());
-    let why = stage.connect_failed(2).await;
+    let why = rig.connect_failed(2).await;
     assert!(why.contains("it wants a certificate of ours"), "{why}");
 }
 
@@ -261,27 +261,27 @@ async fn certificates_are_read_again_and_what_is_broken_changes_nothing() {
     let trusted = Authority::vouching_for("pbx.test");
     let mut settings = settings(&["tls:127.0.0.1:0"]);
     (settings.tls, settings.others) = (Some(first.files()), Some(trusted.trusted()));
-    let mut stage = Stage::start(settings);
+    let mut rig = Rig::start(settings);
 
-    let opened = first.client(stage.address()).await.unwrap();
-    let path = stage.connected(None).await;
-    stage.streams.connect(server.wanted(1, "pbx.test"));
+    let opened = first.client(rig.address()).await.unwrap();
+    let path = rig.connected(None).await;
+    rig.streams.connect(server.wanted(1, "pbx.test"));
     assert!(server.accept().await.is_err());
-    stage.connect_failed(1).await;
+    rig.connect_failed(1).await;
 
     second.replaces(&first);
     peer.replaces(&trusted);
-    stage.streams.reload().unwrap();
-    assert!(first.client(stage.address()).await.is_err());
-    let _again = second.client(stage.address()).await.unwrap();
-    stage.connected(None).await;
-    stage.streams.connect(server.wanted(2, "pbx.test"));
+    rig.streams.reload().unwrap();
+    assert!(first.client(rig.address()).await.is_err());
+    let _again = second.client(rig.address()).await.unwrap();
+    rig.connected(None).await;
+    rig.streams.connect(server.wanted(2, "pbx.test"));
     let _accepted = server.accept().await.unwrap();
-    stage.connected(Some(2)).await;
+    rig.connected(Some(2)).await;
     // What was open stays.
     let mut opened = opened;
     send(&mut opened, &message("still here")).await;
-    assert_eq!(stage.message().await, (path, message("still here")));
+    assert_eq!(rig.message().await, (path, message("still here")));
 
     for broken in [&first, &trusted] {
         let file = broken.folder.path().join(if std::ptr::eq(broken, &first) {
@@ -291,11 +291,11 @@ async fn certificates_are_read_again_and_what_is_broken_changes_nothing() {
         });
         let whole = fs::read(&file).unwrap();
         fs::write(&file, "nothing").unwrap();
-        assert!(stage.streams.reload().is_err());
+        assert!(rig.streams.reload().is_err());
         fs::write(&file, whole).unwrap();
     }
-    let _again = second.client(stage.address()).await.unwrap();
-    stage.connected(None).await;
+    let _again = second.client(rig.address()).await.unwrap();
+    rig.connected(None).await;
 }
 
 #[tokio::test]
@@ -303,21 +303,21 @@ async fn a_handshake_that_does_not_end_is_given_up_on_both_sides() {
     let ours = Authority::vouching_for("onhook.test");
     let mut settings = settings(&["tls:127.0.0.1:0"]);
     (settings.tls, settings.others) = (Some(ours.files()), Some(ours.trusted()));
-    let mut stage = Stage::start(settings);
+    let mut rig = Rig::start(settings);
 
-    let mut silent = TcpStream::connect(stage.address()).await.unwrap();
+    let mut silent = TcpStream::connect(rig.address()).await.unwrap();
     // When this one is through, the one before has been accepted.
-    let _fence = ours.client(stage.address()).await.unwrap();
-    stage.connected(None).await;
+    let _fence = ours.client(rig.address()).await.unwrap();
+    rig.connected(None).await;
     pass(Duration::from_secs(5)).await;
     assert!(is_closed(&mut silent).await);
 
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let remote = listener.local_addr().unwrap();
-    stage.streams.connect(connect(1, Transport::Tls, remote, "onhook.test"));
+    rig.streams.connect(connect(1, Transport::Tls, remote, "onhook.test"));
     let _silent = soon("a connection", listener.accept()).await.unwrap();
     pass(Duration::from_secs(5)).await;
-    let why = stage.connect_failed(1).await;
+    let why = rig.connect_failed(1).await;
     assert_eq!(why, format!("{remote}: nothing was reached within 4s"));
 }
 

@@ -196,7 +196,7 @@ impl World {
     }
 
     /// What can be asked about a call from now on.
-    pub(super) fn told(&mut self, id: IdHash, known: Option<Known>) {
+    pub(super) fn snapshot_changed(&mut self, id: IdHash, known: Option<Known>) {
         let call = self.scenario.calls.iter().position(|call| id_of(call.name) == id);
         if let Some(call) = call {
             self.check_told(call, known);

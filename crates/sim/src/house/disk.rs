@@ -125,7 +125,7 @@ impl Disk {
     }
 
     /// The switch has been told about this entry.
-    pub(crate) fn told(&mut self, number: u64) {
+    pub(crate) fn word_is_given(&mut self, number: u64) {
         self.holding_acks.remove(&number);
     }
 }
@@ -146,9 +146,8 @@ impl World {
                 Write::Ended(ended) => self.digest.bytes(&ended.record),
             }
             self.check_entry(entry);
-            self.ladder.note(self.now, || {
-                format!("{} of {} is to be saved", Told(entry.save), entry.key)
-            });
+            self.ladder
+                .note(self.now, || format!("{:?} of {} is to be saved", entry.save, entry.key));
             if holds_ack(entry.save) {
                 self.house.disk.holding_acks.insert(entry.number, entry.key);
             }
@@ -194,7 +193,7 @@ impl World {
         for (entry, durable) in &batch {
             self.ladder.note(self.now, || {
                 let fate = if *durable { "is durable" } else { "is refused" };
-                format!("{} of {} {fate}", Told(entry.save), entry.key)
+                format!("{:?} of {} {fate}", entry.save, entry.key)
             });
             if *durable {
                 self.house.disk.take(entry);
@@ -224,14 +223,5 @@ impl World {
         for key in std::mem::take(&mut disk.taking_up) {
             *disk.deaths.entry(key).or_default() += 1;
         }
-    }
-}
-
-/// A save in a ladder.
-struct Told(Save);
-
-impl std::fmt::Display for Told {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:?}", self.0)
     }
 }

@@ -16,7 +16,7 @@ use tokio::{
 
 use super::inbox::{News, Reports};
 use crate::{
-    calls::sound::{SoundUnavailable, Sounds, Stage},
+    calls::sound::{LocalEnd, SoundUnavailable, Sounds},
     messages::Message,
     panics::{caught, vital},
 };
@@ -167,15 +167,15 @@ impl Room {
         let Some(agreed) = call.agreed.filter(|agreed| agreed.codec == ready_for.codec) else {
             return Ok(());
         };
-        let stage = call.stage();
+        let local_end = call.local_end();
         let playing = match call.playing.take() {
             Some(playing) => {
                 playing.switch(clip, agreed.payload_type);
-                redirect(&playing, &stage, None, &agreed);
+                redirect(&playing, &local_end, None, &agreed);
                 playing
             }
             None => {
-                let (playing, finished) = self.sounds.play(clip, stage, &agreed)?;
+                let (playing, finished) = self.sounds.play(clip, local_end, &agreed)?;
                 let reports = self.reports.clone();
                 tokio::spawn(vital("the end of a message", async move {
                     let news = match finished.await {
@@ -209,17 +209,17 @@ impl OfCall {
         let before = self.agreed.replace(agreed);
         let is_ready =
             before.is_some_and(|before| before.codec == agreed.codec && before.payload_type == agreed.payload_type);
-        let stage = self.stage();
+        let local_end = self.local_end();
         let Some(playing) = self.playing.as_ref().filter(|_| is_ready) else {
             return false;
         };
-        redirect(playing, &stage, before, &agreed);
+        redirect(playing, &local_end, before, &agreed);
         hold_or_resume(playing, &agreed);
         true
     }
 
-    fn stage(&self) -> Stage {
-        Stage {
+    fn local_end(&self) -> LocalEnd {
+        LocalEnd {
             port: self.playable.port.clone(),
             reach: self.reach.clone(),
             own_key: SrtpKey(self.playable.key),
@@ -236,9 +236,9 @@ fn hold_or_resume(playing: &Playing, agreed: &Agreed) {
 }
 
 /// The stream goes on elsewhere, or as it was: a session that is only refreshed does not look for its listener again.
-fn redirect(playing: &Playing, stage: &Stage, before: Option<Agreed>, agreed: &Agreed) {
+fn redirect(playing: &Playing, local_end: &LocalEnd, before: Option<Agreed>, agreed: &Agreed) {
     let moved = before.is_none_or(|before| before.remote != agreed.remote || before.srtp != agreed.srtp);
     if moved {
-        playing.redirect(stage.remote(agreed), stage.protection(agreed));
+        playing.redirect(local_end.remote(agreed), local_end.protection(agreed));
     }
 }

@@ -353,6 +353,8 @@ impl Driver {
             };
             if let Err(Ok(key)) = placing.reply.send(placed) {
                 self.switch.never_delivered(key);
+                // The wish to end is to be written, too, and this turn is closed.
+                self.reports.wake_again();
             }
         } else if let Some(reply) = self.waiting.remove(&request) {
             let _ = reply.send(answer);

@@ -28,7 +28,7 @@ pub(crate) async fn pass(time: Duration) {
     time::resume();
 }
 
-pub(crate) struct Stage {
+pub(crate) struct Rig {
     pub(crate) streams: Streams,
     events: Receiver<NetEvent>,
     _udp: Udp,
@@ -45,7 +45,7 @@ pub(crate) fn settings(listeners: &[&str]) -> StreamSettings {
     }
 }
 
-impl Stage {
+impl Rig {
     pub(crate) fn start(settings: StreamSettings) -> Self {
         let (udp, wake) = Udp::bind(&[]).unwrap();
         let (events, received) = Events::new(wake);
