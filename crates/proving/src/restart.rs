@@ -10,19 +10,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{task::JoinSet, time::sleep};
+use tokio::task::JoinSet;
 
 use crate::{
     ProvingError,
     client::{Access, Client},
-    phones::{Habits, Phones, Quality},
+    phones::{Habits, Phones, Quality, wait},
     report::Report,
     server::{Setting, Site},
 };
 
-const POLL: Duration = Duration::from_millis(5);
-/// How long calls may take to be answered, and phones to be hung up.
-const PATIENCE: Duration = Duration::from_secs(120);
 const SIDE_BY_SIDE: u64 = 50;
 /// Calls that are placed at one server.
 const MOST_AT_ONE: u64 = 5000;
@@ -43,16 +40,7 @@ impl RestartRun {
     /// When the run could not be made; what it found is in the report.
     pub async fn run(&self) -> Result<Report, ProvingError> {
         let t1 = Duration::from_millis(500);
-        let habits = Habits {
-            seed: self.seed,
-            t1,
-            rings_up_to: Duration::ZERO,
-            hang_up: 0,
-            hang_up_within: Duration::ZERO,
-            fork: 0,
-            challenge: 0,
-            take_sound: 0,
-        };
+        let habits = Habits::answering_at_once(self.seed, t1);
         let phones = Phones::switch_on(habits, Quality::default()).await?;
         let setting = Setting {
             onhook: self.onhook.clone(),
@@ -124,17 +112,6 @@ async fn place(access: &Access, calls: Range<u64>) -> Result<(), ProvingError> {
     }
     for placed in callers.join_all().await {
         placed?;
-    }
-    Ok(())
-}
-
-async fn wait(until: impl Fn() -> bool, otherwise: &'static str) -> Result<(), ProvingError> {
-    let deadline = Instant::now() + PATIENCE;
-    while !until() {
-        if Instant::now() >= deadline {
-            return Err(ProvingError::Stuck(otherwise));
-        }
-        sleep(POLL).await;
     }
     Ok(())
 }

@@ -19,13 +19,11 @@ use tokio::{task::JoinSet, time::sleep};
 use crate::{
     ProvingError,
     client::{Access, Client},
-    phones::{Habits, Phones, Quality},
+    phones::{Habits, Phones, Quality, wait},
     report::Report,
     server::{Setting, Site},
 };
 
-const POLL: Duration = Duration::from_millis(5);
-const PATIENCE: Duration = Duration::from_secs(120);
 /// How long calls are held and nothing is asked.
 const HOLD: Duration = Duration::from_secs(2);
 /// What `/proc` counts CPU in (USER_HZ, proc(5)).
@@ -100,16 +98,7 @@ impl SpeedRun {
 
     async fn turn(&self, onhook: &Path) -> Result<Turn, ProvingError> {
         let t1 = Duration::from_millis(500);
-        let habits = Habits {
-            seed: self.seed,
-            t1,
-            rings_up_to: Duration::ZERO,
-            hang_up: 0,
-            hang_up_within: Duration::ZERO,
-            fork: 0,
-            challenge: 0,
-            take_sound: 0,
-        };
+        let habits = Habits::answering_at_once(self.seed, t1);
         let phones = Phones::switch_on(habits, Quality::default()).await?;
         let setting = Setting {
             onhook: onhook.to_owned(),
@@ -299,15 +288,4 @@ fn median(turns: &[Turn], nth: usize) -> f64 {
     let mut values: Vec<f64> = turns.iter().map(|turn| turn.values[nth]).collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or_default()
-}
-
-async fn wait(until: impl Fn() -> bool, otherwise: &'static str) -> Result<(), ProvingError> {
-    let deadline = Instant::now() + PATIENCE;
-    while !until() {
-        if Instant::now() >= deadline {
-            return Err(ProvingError::Stuck(otherwise));
-        }
-        sleep(POLL).await;
-    }
-    Ok(())
 }

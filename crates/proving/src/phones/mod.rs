@@ -19,9 +19,13 @@ use std::{
 };
 
 use socket2::SockRef;
-use tokio::{net::UdpSocket, task::JoinHandle, time::sleep_until};
+use tokio::{
+    net::UdpSocket,
+    task::JoinHandle,
+    time::{sleep, sleep_until},
+};
 
-use crate::random::Random;
+use crate::{ProvingError, random::Random};
 use call::{Alarm, Doings, PhoneCall};
 use line::Line;
 use message::Message;
@@ -31,6 +35,8 @@ pub use call::FORKING;
 pub use line::Quality;
 pub use witness::Facts;
 
+const POLL: Duration = Duration::from_millis(5);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// A thousand calls that end at once must not be lost where no phone could hear them.
 const RECEIVE_BUFFER: usize = 8 * 1024 * 1024;
 
@@ -49,6 +55,38 @@ pub struct Habits {
     pub challenge: u64,
     /// Percentage that have sound sent to them; the others hold the line.
     pub take_sound: u64,
+}
+
+impl Habits {
+    /// Phones that do nothing but answer, at once, and want no sound.
+    #[must_use]
+    pub fn answering_at_once(seed: u64, t1: Duration) -> Self {
+        Self {
+            seed,
+            t1,
+            rings_up_to: Duration::ZERO,
+            hang_up: 0,
+            hang_up_within: Duration::ZERO,
+            fork: 0,
+            challenge: 0,
+            take_sound: 0,
+        }
+    }
+}
+
+/// Waits until phones are as they are to be.
+///
+/// # Errors
+/// When that takes longer than calls may take to be answered, and phones to be hung up.
+pub(crate) async fn wait(until: impl Fn() -> bool, otherwise: &'static str) -> Result<(), ProvingError> {
+    let deadline = Instant::now() + PATIENCE;
+    while !until() {
+        if Instant::now() >= deadline {
+            return Err(ProvingError::Stuck(otherwise));
+        }
+        sleep(POLL).await;
+    }
+    Ok(())
 }
 
 /// The phones, switched on until this is dropped.
