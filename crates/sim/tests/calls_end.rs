@@ -1,4 +1,4 @@
-//! The promises 2 to 6 hold whatever the network, the phones, the journal and the crashes do.
+//! The promises 2 to 6 hold whatever the network, the phones, the journal and the crashes do, on the switch that ships (promise 12).
 
 use sim::{MOST_CALLS, Settings, SplitMix64, Tally, Tape, run};
 

@@ -28,7 +28,7 @@ const MOST_PAST: usize = 100_000;
 /// All calls of one node.
 ///
 /// It has four kinds of methods: [`begin_turn`](Self::begin_turn) and [`end_turn`](Self::end_turn), which say what time it is;
-/// between them whatever came from outside, as often as it came: from the network (`handle_datagram`, `connected`, `found`, …), from
+/// between them whatever came from outside, as often as it came: from the network (`handle_message`, `connected`, `found`, …), from
 /// the house (`place`, `disconnect`, …), from the disk ([`written`](Self::written)) and from the sound room (`played`, …); and
 /// `poll_output`, which is drained after each turn, in order. Then nothing needs to happen before
 /// [`poll_timeout`](Self::poll_timeout).

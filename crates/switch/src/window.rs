@@ -65,7 +65,11 @@ impl Windows {
 
     /// Who is the first to wait for a place there, if one is free.
     pub(crate) fn next(&self, path: &Path) -> Option<CallKey> {
-        let window = self.of_hop.get(&(path.transport, path.remote))?;
+        self.first_waiting((path.transport, path.remote))
+    }
+
+    fn first_waiting(&self, hop: (Transport, SocketAddr)) -> Option<CallKey> {
+        let window = self.of_hop.get(&hop)?;
         let is_free = window.unanswered.len() < UNANSWERED;
         window.waiting.front().copied().filter(|_| is_free)
     }
@@ -81,8 +85,7 @@ impl Windows {
             self.of_hop.remove(&hop);
             return None;
         }
-        let is_free = window.unanswered.len() < UNANSWERED;
-        window.waiting.front().copied().filter(|_| is_free)
+        self.first_waiting(hop)
     }
 }
 

@@ -138,7 +138,7 @@ impl Calls {
 
     /// The caller's call of an earlier server, as long as it can be asked about.
     async fn past(&self, caller: &Caller, id: &str) -> Result<Option<Information>, StoreError> {
-        let ended = self.history.ended(caller.key, crate::journal::IdHash::of(id)).await?;
+        let ended = self.history.ended(caller.key, IdHash::of(id)).await?;
         Ok(ended.and_then(|ended| {
             let age = SystemTime::now().duration_since(ended.ended).unwrap_or_default();
             switch::information_of(&ended.record).filter(|_| age < self.ended_retention)

@@ -30,7 +30,6 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, SystemTime};
 
-use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
@@ -44,6 +43,7 @@ use entry::{Answer, Entry};
 use gate::Gate;
 pub use history::{Counted, History};
 pub use recover::{Leftover, Recovered};
+pub use switch::journal::{CallState, IdHash};
 pub use taking_up::TakingUp;
 
 /// How many entries may wait for the disk.
@@ -82,25 +82,6 @@ impl fmt::Display for CallKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.0 >> 40, self.0 & ((1 << 40) - 1))
     }
-}
-
-/// What a PhoneCallId is looked up by; the id itself is not stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct IdHash(pub [u8; 32]);
-
-impl IdHash {
-    pub fn of(phone_call_id: &str) -> Self {
-        Self(Sha256::digest(phone_call_id).into())
-    }
-}
-
-/// The part of a call that changes while it lives.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CallState {
-    pub phase: u8,
-    /// Whether somebody wants the call to end.
-    pub wish: bool,
-    pub dialog: Vec<u8>,
 }
 
 /// A call detail record.

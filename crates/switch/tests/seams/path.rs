@@ -1,4 +1,4 @@
-//! Which way a request takes, and what it waits for (RFC 3261 §9.1, §17.1.1.3, §18.2.2).
+//! Promise 11: which way a request takes, and what it waits for (RFC 3261 §9.1, §17.1.1.3, §18.2.2).
 
 use std::time::Duration;
 

@@ -61,23 +61,12 @@ impl Words {
 fn write(entry: of_switch::Entry) -> journal::Write {
     let key = row(entry.key);
     match entry.write {
-        of_switch::Write::Intent { id_hash, intent } => journal::Write::Intent {
-            key,
-            id_hash: journal::IdHash(id_hash.0),
-            intent,
-        },
-        of_switch::Write::State(state) => journal::Write::State {
-            key,
-            state: journal::CallState {
-                phase: state.phase,
-                wish: state.wish,
-                dialog: state.dialog,
-            },
-        },
+        of_switch::Write::Intent { id_hash, intent } => journal::Write::Intent { key, id_hash, intent },
+        of_switch::Write::State(state) => journal::Write::State { key, state },
         of_switch::Write::Ended(ended) => journal::Write::Ended {
             key,
             ended: journal::Ended {
-                id_hash: journal::IdHash(ended.id_hash.0),
+                id_hash: ended.id_hash,
                 owner: ended.owner,
                 started: system(ended.started),
                 ended: system(ended.ended),
@@ -101,13 +90,9 @@ pub(super) fn row(key: CallKey) -> journal::CallKey {
 pub(super) fn leftover(leftover: journal::Leftover, deaths: u32) -> of_switch::Leftover {
     of_switch::Leftover {
         key: CallKey(leftover.key.row()),
-        id_hash: of_switch::IdHash(leftover.id_hash.0),
+        id_hash: leftover.id_hash,
         intent: leftover.intent,
-        state: leftover.state.map(|state| of_switch::CallState {
-            phase: state.phase,
-            wish: state.wish,
-            dialog: state.dialog,
-        }),
+        state: leftover.state,
         deaths,
     }
 }
