@@ -11,7 +11,10 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use crate::message::{Branch, CSeq, CallIdHeader, Method, Tag};
+use crate::{
+    fields::{Branch, CSeq, CallIdHeader, Tag},
+    method::Method,
+};
 
 /// The magic cookie of RFC 3261 §8.1.1.7.
 const COOKIE: &str = "z9hG4bK";

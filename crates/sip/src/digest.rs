@@ -8,7 +8,7 @@ use std::fmt;
 use md5::{Digest, Md5};
 use sha2::{Sha256, Sha512_256};
 
-use crate::message::{Challenge, Method};
+use crate::{fields::Challenge, method::Method};
 
 /// A digest user. `Debug` shows no secret.
 #[derive(Clone, PartialEq, Eq)]

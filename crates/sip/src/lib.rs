@@ -46,6 +46,7 @@
 mod branch;
 mod destination;
 pub mod digest;
+mod fields;
 mod framing;
 mod header_name;
 mod lines;
@@ -53,7 +54,7 @@ mod message;
 mod method;
 mod moment;
 mod name_addr;
-mod received;
+mod outgoing;
 pub mod sdp;
 mod session_headers;
 mod status;
@@ -65,12 +66,12 @@ mod writer;
 
 pub use branch::BranchKey;
 pub use destination::{Destination, NoDestination};
+pub use fields::{Branch, CSeq, CallIdHeader, Challenge, Tag, Tx};
 pub use framing::{BrokenStream, Frame, Framing, StreamBounds};
-pub use message::{
-    ALLOW, APPLICATION_SDP, Branch, CSeq, CallIdHeader, Challenge, Method, Outgoing, Reply, Request, Response, Tag, Tx,
-};
+pub use message::{Message, Request, Response, Start, Unreadable};
+pub use method::Method;
 pub use moment::Moment;
-pub use received::{Message, Start, Unreadable};
+pub use outgoing::{ALLOW, APPLICATION_SDP, Outgoing, Reply};
 pub use session_headers::{OPTION_TAG, Refresher, SHORTEST_INTERVAL, SessionExpires, SessionHeaders};
 pub use transaction::{Bounds, ForClient, ForServer, Load, ServerId, Timers, TransactionEvent, Transactions, Transmit};
 pub use transport::{Path, Transport, UnknownTransport};

@@ -1,189 +1,216 @@
-//! What the call machine sees of SIP messages.
-//!
-//! The SIP room parses the wire and fills these views; the machine never meets a header it has no use for. Field
-//! names are the header names of RFC 3261. Nothing here is trusted: every string may be anything a peer sent.
+//! A message that came from outside: read once, looked at in place.
 
-use std::{borrow::Borrow, fmt};
+mod head;
+mod outside_dialog;
+mod reply;
+mod start_line;
+mod via;
+mod views;
 
-use serde::{Deserialize, Serialize};
+use std::{borrow::Cow, fmt, ops::Range};
 
-pub use crate::method::Method;
-use crate::session_headers::SessionHeaders;
-use crate::transport::Path;
+use crate::{
+    fields::CSeq, header_name::HeaderName, lines::Line, method::Method, outgoing::Reply, syntax::split, writer::Writer,
+};
+use head::Head;
+pub use views::{Request, Response};
 
-macro_rules! header_text {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(transparent)]
-        pub struct $name(String);
+/// Why nothing can be done with what came: not even a refusal could be addressed, or it is a response that is nobody's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no SIP message: {0}")]
+pub struct Unreadable(pub &'static str);
 
-        impl $name {
-            /// Takes the text as it is.
-            #[must_use]
-            pub fn new(text: impl Into<String>) -> Self {
-                Self(text.into())
-            }
-
-            /// The text as it stands on the wire.
-            #[must_use]
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl Borrow<str> for $name {
-            fn borrow(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-    };
-}
-
-header_text! {
-    /// The SIP `Call-ID` (RFC 3261 §20.8). Not the EWS `PhoneCallId`; the two never convert into each other.
-    CallIdHeader
-}
-header_text! {
-    /// A `From` or `To` tag (RFC 3261 §19.3).
-    Tag
-}
-header_text! {
-    /// The `branch` of a top Via: with the method it names a transaction (RFC 3261 §17.1.3).
-    Branch
-}
-
-/// The `CSeq` header (RFC 3261 §20.16).
+/// What a message begins with (RFC 3261 §7.1, §7.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CSeq {
-    pub number: u32,
-    pub method: Method,
+pub enum Start {
+    Request(Method),
+    Response(u16),
 }
 
-/// One client transaction of a call, by the two values that RFC 3261 §17.1.3 matches responses with.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Tx {
-    pub branch: Branch,
-    pub method: Method,
+/// A message, as far as it had to be read to know whose it is. All else is read when it is asked for.
+#[derive(Clone)]
+pub struct Message<'b> {
+    bytes: &'b [u8],
+    head: Head,
 }
 
-/// One `WWW-Authenticate` (401) or `Proxy-Authenticate` (407) header value, as the peer wrote it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Challenge {
-    /// True for `Proxy-Authenticate`: the answer then goes into `Proxy-Authorization`.
-    pub proxy: bool,
-    pub value: String,
-}
-
-/// A response to a request of ours.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Response {
-    pub status: u16,
-    pub reason: String,
-    /// Branch of the top Via: ours, echoed.
-    pub branch: Branch,
-    pub call_id: CallIdHeader,
-    /// Whole `From` value, echoed from our request.
-    pub from: String,
-    /// Whole `To` value.
-    pub to: String,
-    pub to_tag: Option<Tag>,
-    pub cseq: CSeq,
-    /// URI of the first `Contact`, without `<>` and header parameters.
-    pub contact: Option<String>,
-    /// `Record-Route` values in the order of the message, one a value (a header line may hold several).
-    pub record_route: Vec<String>,
-    pub challenges: Vec<Challenge>,
-    /// `Retry-After`, in seconds.
-    pub retry_after: Option<u32>,
-    pub session: SessionHeaders,
-    pub content_type: Option<String>,
-    pub body: Vec<u8>,
-}
-
-impl Response {
-    /// The client transaction that this answers.
-    #[must_use]
-    pub fn tx(&self) -> Tx {
-        Tx {
-            branch: self.branch.clone(),
-            method: self.cseq.method.clone(),
-        }
+impl<'b> Message<'b> {
+    /// Reads a datagram, or one message that was cut from a stream: up to 64 KiB and 256 header lines.
+    ///
+    /// # Errors
+    ///
+    /// [`Unreadable`] when nothing can be answered to it. What can be refused is a message with a [`fault`](Self::fault).
+    pub fn parse(bytes: &'b [u8]) -> Result<Self, Unreadable> {
+        let head = Head::read(bytes)?;
+        Ok(Self { bytes, head })
     }
-}
 
-/// A request from a peer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
-    pub method: Method,
-    pub request_uri: String,
-    pub call_id: CallIdHeader,
-    /// Whole `From` value: the peer's.
-    pub from: String,
-    pub from_tag: Option<Tag>,
-    /// Whole `To` value: ours.
-    pub to: String,
-    pub to_tag: Option<Tag>,
-    pub cseq: CSeq,
-    /// URI of the first `Contact`, without `<>` and header parameters.
-    pub contact: Option<String>,
-    /// `Record-Route` values in the order of the message, one a value.
-    pub record_route: Vec<String>,
-    pub session: SessionHeaders,
-    pub content_type: Option<String>,
-    pub body: Vec<u8>,
-}
-
-/// A request of ours on its way out: the text and where it goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outgoing {
-    /// Names the client transaction. An ACK has a branch too, but is no transaction (RFC 3261 §13.2.2.4).
-    pub tx: Tx,
-    /// The SIP URI whose host, port and transport say where the request is sent (RFC 3261 §8.1.2).
-    pub destination: String,
-    /// The way it has to go, whatever `destination` says by now: that of the INVITE that it takes back or repeats.
-    pub path: Option<Path>,
-    /// The whole message.
-    pub text: String,
-}
-
-/// What to answer to a request of a peer. The SIP room copies Via, From, To, Call-ID and CSeq from the request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reply {
-    pub status: u16,
-    /// `Contact`, `Allow`, `Retry-After` and the like: name and value.
-    pub headers: Vec<(&'static str, String)>,
-    /// `Content-Type` and body.
-    pub body: Option<(&'static str, String)>,
-}
-
-impl Reply {
-    /// A bare status.
+    /// What it begins with.
     #[must_use]
-    pub fn status(status: u16) -> Self {
-        Self {
-            status,
-            headers: Vec::new(),
-            body: None,
+    pub fn start(&self) -> &Start {
+        &self.head.start_line.start
+    }
+
+    /// The method of a request; of a response, that of its `CSeq`.
+    #[must_use]
+    pub fn method(&self) -> &Method {
+        match self.start() {
+            Start::Request(method) => method,
+            Start::Response(_) => &self.head.cseq.method,
         }
     }
 
-    /// The same with one more header.
+    /// The status of a response.
     #[must_use]
-    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
-        self
+    pub fn status(&self) -> Option<u16> {
+        match self.start() {
+            Start::Request(_) => None,
+            Start::Response(status) => Some(*status),
+        }
+    }
+
+    /// The reason phrase of a response; of a request, nothing.
+    #[must_use]
+    pub fn reason(&self) -> Cow<'_, str> {
+        match self.start() {
+            Start::Request(_) => Cow::Borrowed(""),
+            Start::Response(_) => String::from_utf8_lossy(&self.bytes[self.head.start_line.text.clone()]),
+        }
+    }
+
+    /// What is wrong with a request whatever it asks for, as the answer that says so (RFC 3261 §8.2): 400, 416, 420 or 505.
+    ///
+    /// Nothing answers an ACK: one with a fault is dropped.
+    #[must_use]
+    pub fn fault(&self) -> Option<&Reply> {
+        self.head.fault.as_deref()
+    }
+
+    /// The Request-URI as it was written; of a response, nothing.
+    #[must_use]
+    pub fn request_uri(&self) -> &str {
+        match self.start() {
+            Start::Request(_) => self.text(&self.head.start_line.text),
+            Start::Response(_) => "",
+        }
+    }
+
+    /// The `branch` of the top Via (RFC 3261 §17.1.3, §17.2.3); empty where it has none, as RFC 2543 allows.
+    #[must_use]
+    pub fn branch(&self) -> &str {
+        self.text(&self.head.via.branch)
+    }
+
+    /// Host and port of the top Via, as they were written.
+    #[must_use]
+    pub fn sent_by(&self) -> &str {
+        self.text(&self.head.via.sent_by)
+    }
+
+    /// How many hops its Vias name. A response with more than one was meant for somebody else (RFC 3261 §8.1.3.3).
+    #[must_use]
+    pub fn vias(&self) -> usize {
+        self.lines(HeaderName::Via)
+            .map(|line| {
+                split(self.bytes, line.value(), b',')
+                    .filter(|via| !via.is_empty())
+                    .count()
+            })
+            .sum()
+    }
+
+    #[must_use]
+    pub fn call_id(&self) -> &str {
+        self.text(&self.head.call_id)
+    }
+
+    #[must_use]
+    pub fn from_tag(&self) -> Option<&str> {
+        self.head.from_tag.as_ref().map(|tag| self.text(tag))
+    }
+
+    #[must_use]
+    pub fn to_tag(&self) -> Option<&str> {
+        self.head.to_tag.as_ref().map(|tag| self.text(tag))
+    }
+
+    #[must_use]
+    pub fn cseq(&self) -> &CSeq {
+        &self.head.cseq
+    }
+
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.bytes[self.head.body.clone()]
+    }
+
+    /// The first value of a header by its full name; compact forms and folded lines are read, too.
+    #[must_use]
+    pub fn header<'s>(&'s self, name: &'s str) -> Option<Cow<'s, str>> {
+        self.headers(name).next()
+    }
+
+    /// All lines of a header, one value a line, as they were written but for folding and for what is no UTF-8.
+    pub fn headers<'s>(&'s self, name: &'s str) -> impl Iterator<Item = Cow<'s, str>> + 's {
+        let header = HeaderName::read(name.as_bytes());
+        let lines = self.lines(header).filter(move |line| {
+            header != HeaderName::Unknown || line.name(self.bytes).eq_ignore_ascii_case(name.as_bytes())
+        });
+        lines.map(|line| self.unfolded(line))
+    }
+
+    /// Prints the message as it was read behind what `out` holds, in one spelling: names in full, one line a header.
+    pub fn print(&self, out: &mut Vec<u8>) {
+        let mut writer = match self.start() {
+            Start::Request(method) => Writer::request(out, method, self.request_uri()),
+            Start::Response(status) => Writer::response(out, *status, self.reason()),
+        };
+        for line in &self.head.lines {
+            match line.header {
+                HeaderName::Unknown => writer.name(line.name(self.bytes)),
+                known => writer.name(known.as_str().as_bytes()),
+            }
+            writer.copy(&self.bytes[line.value()]);
+            writer.end_line();
+        }
+        writer.end_as_read(self.body());
+    }
+
+    fn lines(&self, header: HeaderName) -> impl Iterator<Item = &Line> {
+        self.head.lines.iter().filter(move |line| line.header == header)
+    }
+
+    fn values(&self, header: HeaderName) -> impl Iterator<Item = Cow<'_, str>> {
+        self.lines(header).map(|line| self.unfolded(line))
+    }
+
+    fn unfolded(&self, line: &Line) -> Cow<'_, str> {
+        let value = &self.bytes[line.value()];
+        if !value.contains(&b'\n') && !value.contains(&b'\r') {
+            return String::from_utf8_lossy(value);
+        }
+        let mut unfolded = Vec::with_capacity(value.len());
+        crate::writer::unfold(&mut unfolded, value);
+        Cow::Owned(String::from_utf8_lossy(&unfolded).into_owned())
+    }
+
+    /// What was found to be text when it was read.
+    fn text(&self, range: &Range<usize>) -> &str {
+        std::str::from_utf8(&self.bytes[range.clone()]).unwrap_or_default()
     }
 }
 
-/// The media type of every session description here.
-pub const APPLICATION_SDP: &str = "application/sdp";
+/// Shows whose it is, and nothing that may be a secret.
+impl fmt::Debug for Message<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message")
+            .field("start", self.start())
+            .field("call_id", &self.call_id())
+            .field("cseq", self.cseq())
+            .field("fault", &self.fault().map(|fault| fault.status))
+            .finish_non_exhaustive()
+    }
+}
 
-/// The methods answered with something better than 405, for `Allow` (RFC 3261 §20.5).
-pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO";
+#[cfg(test)]
+mod tests;

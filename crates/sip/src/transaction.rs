@@ -16,7 +16,7 @@ use client::Clients;
 use server::Servers;
 use wheel::{Wheel, Whose};
 
-use crate::{message::Tx, moment::Moment, received::Message, transport::Path};
+use crate::{fields::Tx, message::Message, moment::Moment, transport::Path};
 
 /// The timers of RFC 3261 §17; B, D, F, H, J, L and M are 64 × `t1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

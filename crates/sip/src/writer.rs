@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::{message::Method, syntax::is_blank};
+use crate::{method::Method, syntax::is_blank};
 
 /// A message that is being printed: its start line is there, headers follow, [`end`](Self::end) closes it.
 ///

@@ -1,6 +1,6 @@
 //! The ACK of a refusal, which belongs to the transaction of its INVITE.
 
-use crate::{message::Method, received::Message, writer::Writer};
+use crate::{message::Message, method::Method, writer::Writer};
 
 /// Prints the ACK of a refusal whose `To` is given, from the INVITE as it was sent or from an earlier such ACK
 /// (RFC 3261 §17.1.1.3, for the credentials §22.1). Nothing when `sent` is not a request.

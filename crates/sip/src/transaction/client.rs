@@ -7,12 +7,7 @@ use super::{
     key::Key,
     wheel::{ClientId, Due, Repeat, Whose, earlier},
 };
-use crate::{
-    message::{Method, Tx},
-    moment::Moment,
-    received::Message,
-    transport::Path,
-};
+use crate::{fields::Tx, message::Message, method::Method, moment::Moment, transport::Path};
 
 /// All client transactions of one node.
 #[derive(Debug, Default)]

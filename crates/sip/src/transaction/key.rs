@@ -2,11 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::{
-    message::{Method, Tx},
-    received::Message,
-    uri,
-};
+use crate::{fields::Tx, message::Message, method::Method, uri};
 
 /// Branches that begin so are unique to their transaction (RFC 3261 §8.1.1.7).
 const COOKIE: &str = "z9hG4bK";

@@ -7,7 +7,7 @@ use super::{
     key::{Key, is_old},
     wheel::{Due, Repeat, Whose, earlier},
 };
-use crate::{message::Method, moment::Moment, received::Message, transport::Path};
+use crate::{message::Message, method::Method, moment::Moment, transport::Path};
 
 /// All server transactions of one node.
 #[derive(Debug, Default)]

@@ -2,7 +2,8 @@
 
 use crate::{
     header_name::HeaderName,
-    message::{ALLOW, APPLICATION_SDP, Method, Reply},
+    method::Method,
+    outgoing::{ALLOW, APPLICATION_SDP, Reply},
     syntax::split,
     uri::SipUri,
 };

@@ -3,9 +3,11 @@
 use std::{net::SocketAddr, ops::Range};
 
 use crate::{
+    fields::Tag,
     header_name::HeaderName,
     lines::Line,
-    message::{Method, Reply, Tag},
+    method::Method,
+    outgoing::Reply,
     status::reason_phrase,
     syntax::{parameter, split},
     uri,

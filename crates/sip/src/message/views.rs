@@ -1,8 +1,10 @@
-//! What a call or a trunk sees of a message.
+//! What a call or a trunk sees of a message. Field names are the header names of RFC 3261; nothing here is trusted: every
+//! text may be anything a peer sent.
 
 use crate::{
+    fields::{Branch, CSeq, CallIdHeader, Challenge, Tag, Tx},
     header_name::HeaderName,
-    message::{Branch, CallIdHeader, Challenge, Request, Response, Tag},
+    method::Method,
     name_addr::NameAddr,
     session_headers::SessionHeaders,
     syntax::number,
@@ -13,6 +15,65 @@ use super::Message;
 
 /// Hops of a recorded route that are kept: nobody's calls pass so many proxies.
 const HOPS: usize = 32;
+
+/// A response to a request of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    pub status: u16,
+    pub reason: String,
+    /// Branch of the top Via: ours, echoed.
+    pub branch: Branch,
+    pub call_id: CallIdHeader,
+    /// Whole `From` value, echoed from our request.
+    pub from: String,
+    /// Whole `To` value.
+    pub to: String,
+    pub to_tag: Option<Tag>,
+    pub cseq: CSeq,
+    /// URI of the first `Contact`, without `<>` and header parameters.
+    pub contact: Option<String>,
+    /// `Record-Route` values in the order of the message, one a value (a header line may hold several).
+    pub record_route: Vec<String>,
+    pub challenges: Vec<Challenge>,
+    /// `Retry-After`, in seconds.
+    pub retry_after: Option<u32>,
+    pub session: SessionHeaders,
+    pub content_type: Option<String>,
+    pub body: Vec<u8>,
+}
+
+impl Response {
+    /// The client transaction that this answers.
+    #[must_use]
+    pub fn tx(&self) -> Tx {
+        Tx {
+            branch: self.branch.clone(),
+            method: self.cseq.method.clone(),
+        }
+    }
+}
+
+/// A request from a peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    pub method: Method,
+    pub request_uri: String,
+    pub call_id: CallIdHeader,
+    /// Whole `From` value: the peer's.
+    pub from: String,
+    pub from_tag: Option<Tag>,
+    /// Whole `To` value: ours.
+    pub to: String,
+    pub to_tag: Option<Tag>,
+    pub cseq: CSeq,
+    /// URI of the first `Contact`, without `<>` and header parameters.
+    pub contact: Option<String>,
+    /// `Record-Route` values in the order of the message, one a value.
+    pub record_route: Vec<String>,
+    pub session: SessionHeaders,
+    pub content_type: Option<String>,
+    pub body: Vec<u8>,
+}
 
 impl Message<'_> {
     /// What a call sees of a response.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::{
-    message::Method,
+    method::Method,
     syntax::{is_blank, is_token, number, trim},
 };
 

@@ -3,10 +3,12 @@
 use std::ops::Range;
 
 use crate::{
+    fields::CSeq,
     header_name::HeaderName,
     lines::{Line, Lines, MOST_LINES},
-    message::{CSeq, Method, Reply},
+    method::Method,
     name_addr::NameAddr,
+    outgoing::Reply,
     syntax::{is_blank, number, split},
     uri::{NoSipUri, SipUri},
 };
