@@ -310,7 +310,7 @@ impl World {
             }
             // Streams alone are kept from strangers before they speak.
             Output::Admit(_) | Output::Dismiss(_) => {}
-            Output::Connect { .. } => self
+            Output::Connect { .. } | Output::Close(_) => self
                 .watch
                 .fail("nothing goes where nobody is", || "a stream".to_owned()),
             Output::Event(event) => self.happened(event),

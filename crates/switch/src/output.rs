@@ -33,6 +33,8 @@ pub enum Output {
         /// Whose TLS settings hold; none for a peer that is no trunk.
         trunk: Option<usize>,
     },
+    /// Nobody waits for this connection any more: it is to be closed.
+    Close(Path),
     /// This host may open connections to us, besides those that are listed.
     Admit(IpAddr),
     /// It may no longer.
@@ -211,6 +213,7 @@ pub enum NotThere {
     NotFound(String),
     #[error("no listener of ours reaches {0}")]
     NoListener(String),
+    /// To where, and as far as it is known why.
     #[error("no connection to {0}")]
     NoConnection(String),
     #[error("too many INVITEs wait for a first answer there")]

@@ -52,12 +52,20 @@ pub(crate) struct Ways {
     pub(crate) is_taking_turns: bool,
 }
 
-/// What a connection leads to. Whom a certificate has to name depends on whose it is: a peer's connection is never a trunk's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// What a connection leads to. One whose certificate was checked for one name says nothing of another (RFC 5922 §7.2), so who is
+/// called by two names has two connections, wherever they lead.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Towards {
     transport: Transport,
     remote: SocketAddr,
-    trunk: Option<usize>,
+    whose: Whose,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Whose {
+    Trunk(usize),
+    /// By the host as its URI calls it, in small letters.
+    Peer(String),
 }
 
 struct Name {
@@ -76,6 +84,7 @@ enum Connection {
     /// It failed, and is not tried again for a T1; then it is forgotten.
     Failed {
         number: u64,
+        why: String,
     },
 }
 
@@ -122,23 +131,27 @@ impl Switch {
         self.flush_all();
     }
 
-    /// The connection that was wanted under this number is open.
+    /// The connection that was wanted under this number is open. One that comes too late is not: whoever waited has been told so.
     pub fn connected(&mut self, number: u64, path: Path) {
-        if let Some((_, connection)) = self.connection(number) {
-            *connection = Connection::Open(path);
-            self.schedule.set(Wake::Way(number), None);
-            self.trunks_connected();
-            self.flush_all();
-        }
+        let Some((_, connection)) = self.connection(number) else {
+            return self.put(Output::Close(path));
+        };
+        *connection = Connection::Open(path);
+        self.schedule.set(Wake::Way(number), None);
+        self.trunks_connected();
+        self.flush_all();
     }
 
-    /// It cannot be opened.
+    /// It cannot be opened. `why` begins with where it was to lead.
     pub fn connect_failed(&mut self, number: u64, why: &str) {
         let again = self.now + self.settings.timers.t1;
         if let Some((towards, connection)) = self.connection(number) {
-            *connection = Connection::Failed { number };
+            *connection = Connection::Failed {
+                number,
+                why: why.to_owned(),
+            };
             self.schedule.set(Wake::Way(number), Some(again));
-            if let Some(trunk) = towards.trunk {
+            if let Whose::Trunk(trunk) = towards.whose {
                 self.trunk_connection_failed(trunk, why);
             }
             self.flush_all();
@@ -156,7 +169,7 @@ impl Switch {
     fn connection(&mut self, number: u64) -> Option<(Towards, &mut Connection)> {
         let wanted = self.ways.connections.iter_mut();
         wanted
-            .map(|(towards, connection)| (*towards, connection))
+            .map(|(towards, connection)| (towards.clone(), connection))
             .find(|(_, connection)| matches!(connection, Connection::Wanted { number: wanted } if *wanted == number))
     }
 
@@ -282,18 +295,20 @@ impl Switch {
                 None => Way::None(NotThere::NoListener(remote.ip().to_string())),
             };
         }
+        let whose = trunk.map_or_else(|| Whose::Peer(host.to_ascii_lowercase()), Whose::Trunk);
         let towards = Towards {
             transport,
             remote,
-            trunk,
+            whose,
         };
         let connections = &mut self.ways.connections;
         match connections.get(&towards) {
             Some(Connection::Open(path)) => return Way::Open(*path),
             Some(Connection::Wanted { .. }) => return Way::Wait(self.settings.connect_limit),
-            Some(Connection::Failed { .. }) => return Way::None(NotThere::NoConnection(remote.to_string())),
+            Some(Connection::Failed { why, .. }) => return Way::None(NotThere::NoConnection(why.clone())),
             None if connections.len() >= CONNECTIONS => {
-                return Way::None(NotThere::NoConnection(remote.to_string()));
+                let why = format!("{remote}: {CONNECTIONS} are wanted or open");
+                return Way::None(NotThere::NoConnection(why));
             }
             None => {}
         }
@@ -314,10 +329,12 @@ impl Switch {
 
     /// A connection that takes too long is none; one that has failed may be tried again.
     pub(crate) fn way_timed_out(&mut self, number: u64) {
-        let is_it =
-            |connection: &Connection| matches!(connection, Connection::Failed { number: failed } if *failed == number);
+        let is_it = |connection: &Connection| matches!(connection, Connection::Failed { number: failed, .. } if *failed == number);
         self.ways.connections.retain(|_, connection| !is_it(connection));
-        self.connect_failed(number, "it takes too long");
+        if let Some((Towards { remote, .. }, _)) = self.connection(number) {
+            let limit = self.settings.connect_limit;
+            self.connect_failed(number, &format!("{remote}: nothing was reached within {limit:?}"));
+        }
     }
 
     /// What is known of a name, however old; nothing when it is being asked for the first time.
@@ -376,11 +393,11 @@ impl Switch {
         // The one that a connection leads to; one that has just failed only when there is no other.
         let state = |remote: &IpAddr| {
             let remote = SocketAddr::new(*remote, port);
-            let trunk = Some(trunk);
+            let whose = Whose::Trunk(trunk);
             match self.ways.connections.get(&Towards {
                 transport,
                 remote,
-                trunk,
+                whose,
             }) {
                 Some(Connection::Open(_)) => 0,
                 Some(Connection::Wanted { .. }) | None => 1,

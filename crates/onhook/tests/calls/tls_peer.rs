@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
-use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject as _};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -54,6 +55,22 @@ impl Authority {
         }
     }
 
+    /// The same server, which wants a certificate of its clients, signed by this authority.
+    pub(crate) fn acceptor_for_clients(&self) -> TlsAcceptor {
+        let clients = WebPkiClientVerifier::builder(Arc::new(self.roots.clone()))
+            .build()
+            .unwrap();
+        let chain = CertificateDer::pem_file_iter(self.file("cert.pem")).unwrap();
+        let config = ServerConfig::builder()
+            .with_client_cert_verifier(clients)
+            .with_single_cert(
+                chain.map(Result::unwrap).collect(),
+                PrivateKeyDer::from_pem_file(self.file("key.pem")).unwrap(),
+            )
+            .unwrap();
+        TlsAcceptor::from(Arc::new(config))
+    }
+
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -70,8 +87,13 @@ pub(crate) struct TlsPeer {
 impl TlsPeer {
     pub(crate) async fn accept(listener: &TcpListener, acceptor: &TlsAcceptor) -> Self {
         let (stream, from) = soon("a connection", listener.accept()).await.unwrap();
+        let stream = soon("the handshake", acceptor.accept(stream)).await.unwrap();
+        Self::of(stream, from, listener)
+    }
+
+    pub(crate) fn of(stream: TlsStream<TcpStream>, from: SocketAddr, listener: &TcpListener) -> Self {
         Self {
-            stream: soon("the handshake", acceptor.accept(stream)).await.unwrap(),
+            stream,
             from,
             contact: format!("sip:phone@{};transport=tls", listener.local_addr().unwrap()),
             unread: String::new(),

@@ -14,7 +14,8 @@ use tokio_rustls::TlsConnector;
 
 use crate::exchange::{self, PATIENT};
 use crate::peer::sdp;
-use crate::scene::{Plan, Scene, post_by, soon};
+use crate::program::Program;
+use crate::scene::{House, Plan, Scene, post_by, soon};
 use crate::tls_peer::{Authority, TlsPeer};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -133,4 +134,86 @@ async fn a_tls_trunk_that_nobody_vouches_for_gets_no_call() {
     assert!(soon("the handshake", stranger.acceptor.accept(stream)).await.is_err());
     let information = anna.ended(&id).await;
     assert_eq!(information.sip_response.unwrap().code, 503);
+}
+
+/// Whether or not the trunk is asked whether it is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trunk_that_refuses_our_certificate_gets_no_call_and_the_log_says_so_in_words() {
+    let (trusted, stranger) = (Authority::found(), Authority::found());
+    for trunk in ["keepalive = \"0s\"", "keepalive = \"30s\""] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let house = House::build();
+        let plan = Plan {
+            sip: format!(
+                "[sip.tls]\nca = {:?}\ncert = {:?}\nkey = {:?}",
+                trusted.file("ca.pem"),
+                stranger.file("cert.pem"),
+                stranger.file("key.pem")
+            ),
+            trunk,
+            ..Plan::to(format!("sip:{address};transport=tls"))
+        };
+        let acceptor = trusted.acceptor_for_clients();
+        let refusing = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                assert!(acceptor.accept(stream).await.is_err());
+            }
+        });
+        let program = Program::serve(&house, &plan).await;
+        if trunk.contains("\"0s") {
+            let anna = program.anna(&house);
+            let id = anna.play("4711").await;
+            assert_eq!(anna.ended(&id).await.sip_response.unwrap().code, 503);
+        }
+        program.logs("it does not take our certificate ([sip.tls] cert; ").await;
+        let (_, log) = program.terminate().await;
+        let line = log.lines().find(|line| line.contains("our certificate")).unwrap();
+        assert!(line.contains(&address.to_string()) && line.contains("WARN"), "{line}");
+        refusing.abort();
+    }
+}
+
+/// RFC 5922 §7.2: what was verified for one name vouches for no other.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_trunks_at_one_address_each_is_verified_by_its_own_name() {
+    let authority = Authority::found();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let house = House::build();
+    let plan = Plan {
+        next_hops: ["127.0.0.1", "localhost"]
+            .map(|host| format!("sip:{host}:{port};transport=tls"))
+            .into(),
+        sip: format!("[sip.tls]\nca = {:?}", authority.file("ca.pem")),
+        trunk: "keepalive = \"30s\"",
+        ..Plan::to("")
+    };
+    let acceptor = authority.acceptor.clone();
+    // The certificate names the address alone.
+    let answering = tokio::spawn(async move {
+        let mut trusted = 0;
+        for _ in 0..2 {
+            let (stream, from) = listener.accept().await.unwrap();
+            if let Ok(stream) = acceptor.accept(stream).await {
+                trusted += 1;
+                assert_eq!(stream.get_ref().1.server_name(), None, "it was called by its address");
+                let mut peer = TlsPeer::of(stream, from, &listener);
+                let options = peer.expect("OPTIONS").await;
+                peer.reply(&options, 200, "").await;
+                // It stays open beside the other.
+                std::mem::forget(peer);
+            }
+        }
+        trusted
+    });
+    let program = Program::serve(&house, &plan).await;
+    program.logs("trunk up trunk=\"trunk-0\"").await;
+    program.logs("trunk down trunk=\"trunk-1\"").await;
+    assert_eq!(soon("both connections", answering).await.unwrap(), 1);
+    let (_, log) = program.terminate().await;
+    assert!(
+        log.contains("called as localhost: its certificate is for somebody else"),
+        "{log}"
+    );
 }

@@ -142,3 +142,26 @@ pub(crate) async fn receive(peer: &mut (impl AsyncRead + Unpin), length: usize) 
 pub(crate) async fn is_closed(peer: &mut (impl AsyncRead + Unpin)) -> bool {
     !matches!(soon("the end", peer.read(&mut [0])).await, Ok(length) if length > 0)
 }
+
+/// What this end of a connection of this process is set to: whether it holds small pieces back until what was sent before is
+/// acknowledged (Nagle's algorithm).
+#[cfg(target_os = "linux")]
+pub(crate) fn holds_small_pieces_back(path: &Path) -> bool {
+    use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
+    let process = pidfd_open(getpid(), PidfdFlags::empty()).unwrap();
+    let files = std::fs::read_dir("/proc/self/fd").unwrap();
+    let numbers = files.map(|file| file.unwrap().file_name().to_string_lossy().parse().unwrap());
+    // Another test may have closed one since.
+    let sockets = numbers.filter_map(|number| pidfd_getfd(&process, number, PidfdGetfdFlags::empty()).ok());
+    let is_it = |socket: &socket2::SockRef<'_>| {
+        let ends = (socket.local_addr().ok(), socket.peer_addr().ok());
+        ends == (Some(path.local.into()), Some(path.remote.into()))
+    };
+    let found = sockets.filter_map(|socket| {
+        let socket = socket2::SockRef::from(&socket);
+        is_it(&socket).then(|| !socket.tcp_nodelay().unwrap())
+    });
+    let found: Vec<bool> = found.collect();
+    assert!(!found.is_empty(), "no connection {path}");
+    found.contains(&true)
+}

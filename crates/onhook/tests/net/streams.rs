@@ -9,6 +9,8 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
+#[cfg(target_os = "linux")]
+use crate::rig::holds_small_pieces_back;
 use crate::rig::{Rig, connect, is_closed, message, pass, receive, send, settings, soon};
 
 #[tokio::test]
@@ -68,6 +70,27 @@ async fn what_is_wanted_is_connected_and_spoken_to_in_order() {
         assert_eq!(rig.message().await, (path, message("back")));
         peers.push(peer);
     }
+}
+
+/// An ACK must not wait for the peer's word on what was written before it (RFC 896, RFC 1122 §4.2.3.4).
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn small_messages_wait_for_nothing_on_connections_that_were_accepted_and_that_were_made() {
+    let mut rig = Rig::tcp();
+    let (_peer, accepted) = rig.peer().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let remote = listener.local_addr().unwrap();
+    rig.streams.connect(connect(1, Transport::Tcp, remote, "127.0.0.1"));
+    let made = rig.connected(Some(1)).await;
+    let (other_end, _) = listener.accept().await.unwrap();
+    let others = sip::Path {
+        transport: Transport::Tcp,
+        local: remote,
+        remote: other_end.peer_addr().unwrap(),
+    };
+    assert!(holds_small_pieces_back(&others), "as the system has it");
+    assert!(!holds_small_pieces_back(&accepted));
+    assert!(!holds_small_pieces_back(&made));
 }
 
 #[tokio::test]

@@ -4,7 +4,11 @@ use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
 
 use onhook::net::{Connect, StreamSettings, TlsClient, TlsOf, TlsServer};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::{ClientConfig, RootCertStore, ServerConfig, server::WebPkiClientVerifier};
+use rustls::{
+    ALL_VERSIONS, ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion,
+    server::WebPkiClientVerifier,
+    version::{TLS12, TLS13},
+};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
 use sip::Transport;
 use tempfile::TempDir;
@@ -72,6 +76,11 @@ impl Authority {
 
     /// A peer's server; it wants a certificate when `clients` are to be vouched for.
     fn acceptor(&self, clients: Option<&Self>) -> TlsAcceptor {
+        self.acceptor_of(clients, ALL_VERSIONS)
+    }
+
+    /// The same, which speaks these versions of TLS alone.
+    fn acceptor_of(&self, clients: Option<&Self>, versions: &[&'static SupportedProtocolVersion]) -> TlsAcceptor {
         let files = self.files();
         let chain = CertificateDer::pem_file_iter(files.cert)
             .unwrap()
@@ -79,7 +88,7 @@ impl Authority {
             .collect();
         let key = PrivateKeyDer::from_pem_file(files.key).unwrap();
         let builder = ServerConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions)
             .unwrap();
         let builder = match clients {
             Some(clients) => {
@@ -248,6 +257,32 @@ async fn our_certificate_is_shown_to_who_asks_for_it() {
     assert!(server.accept().await.is_err());
     let why = rig.connect_failed(2).await;
     assert!(why.contains("it wants a certificate of ours"), "{why}");
+}
+
+/// In TLS 1.3 the peer says so after the handshake is over for us.
+#[tokio::test]
+async fn a_peer_that_refuses_our_certificate_is_told_of_in_words() {
+    let (authority, ours) = (
+        Authority::vouching_for("pbx.test"),
+        Authority::vouching_for("onhook.test"),
+    );
+    let trusted = Authority::vouching_for("onhook.test");
+    let mut rig = Rig::start(secure(TlsClient {
+        identity: Some(ours.files()),
+        ..authority.trusted()
+    }));
+    for (id, version) in [(1, &TLS12), (2, &TLS13)] {
+        let server = Server::of(authority.acceptor_of(Some(&trusted), &[version])).await;
+        rig.streams.connect(server.wanted(id, "pbx.test"));
+        assert!(server.accept().await.is_err());
+        let why = rig.connect_failed(id).await;
+        let remote = server.listener.local_addr().unwrap();
+        let words = "it does not take our certificate ([sip.tls] cert; ";
+        assert!(
+            why.starts_with(&format!("{remote}: called as pbx.test: {words}")),
+            "{version:?}: {why}"
+        );
+    }
 }
 
 #[tokio::test]

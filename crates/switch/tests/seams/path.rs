@@ -233,6 +233,64 @@ fn a_peer_that_names_the_trunk_itself_gets_the_trunks_own_connection() {
     );
 }
 
+/// RFC 5922 §7.2: a certificate that was checked for one name says nothing of another.
+#[test]
+fn who_is_called_by_two_names_has_a_connection_for_each_wherever_they_lead() {
+    let mut settings = settings();
+    settings.trunks = ["one.example", "two.example"]
+        .map(|host| trunk(host, &format!("sip:{host};transport=tls")))
+        .into();
+    for trunk in &mut settings.trunks {
+        trunk.keepalive = Some(Duration::from_secs(30));
+    }
+    let mut rig = Rig::with(settings);
+    for (host, number) in [("one.example", 1), ("two.example", 2)] {
+        assert_eq!(
+            rig.turn(|switch| switch.found(host, &[found("192.0.2.5")])),
+            [format!("connect 192.0.2.5:5061 as {host}")]
+        );
+        let way = path(Transport::Tls, &format!("192.0.2.1:4000{number}"), "192.0.2.5:5061");
+        rig.turn(|switch| switch.connected(number, way));
+        assert_eq!(rig.last("OPTIONS").path, way);
+        let options = rig.last("OPTIONS");
+        rig.hear(way, &answer(&options, 200));
+    }
+    // A peer that is no trunk: each of its names has to be in the certificate.
+    let one = path(Transport::Tls, "192.0.2.1:40001", "192.0.2.5:5061");
+    let mut wanted = Vec::new();
+    for (number, host) in [(1, "first.example"), (2, "Second.example"), (3, "FIRST.example")] {
+        rig.turn(|switch| switch.found(&host.to_lowercase(), &[found("192.0.2.9")]));
+        let invite = rig.invited(number);
+        let contact = format!("Contact: <sips:phone@{host}>");
+        rig.hear(one, &answer_with(&invite, 200, "phone", &[&contact]));
+        rig.durable();
+        let words = rig.turn(|switch| switch.found(&host.to_lowercase(), &[found("192.0.2.9")]));
+        wanted.extend(words.into_iter().filter(|word| word.starts_with("connect")));
+    }
+    assert_eq!(
+        wanted,
+        ["first.example", "Second.example"].map(|host| format!("connect 192.0.2.9:5061 as {host}"))
+    );
+}
+
+#[test]
+fn a_connection_that_comes_too_late_is_closed() {
+    let mut rig = Rig::tcp();
+    rig.invited_not(1);
+    rig.pass(CONNECT_LIMIT);
+    assert!(rig.has(|event| matches!(event, Event::Unreachable { .. })));
+    let closed = format!("close {TRUNK} from {}", tcp().local);
+    assert_eq!(rig.turn(|switch| switch.connected(1, tcp())), [closed.as_str()]);
+    // Nor when another one is wanted meanwhile, or has come.
+    rig.pass(T1);
+    rig.invited_not(2);
+    assert_eq!(rig.turn(|switch| switch.connected(1, tcp())), [closed.as_str()]);
+    let second = path(Transport::Tcp, "192.0.2.1:40001", TRUNK);
+    assert_eq!(rig.turn(|switch| switch.connected(2, second)), ["INVITE"]);
+    assert_eq!(rig.turn(|switch| switch.connected(1, tcp())), [closed.as_str()]);
+    assert_eq!(rig.last("INVITE").path, second);
+}
+
 #[test]
 fn requests_of_a_call_leave_in_order_once_their_connection_is_there() {
     let mut rig = Rig::tcp();

@@ -508,6 +508,7 @@ fn word(output: &Output) -> Option<String> {
         }
         Output::Connect { remote, host, .. } if remote.ip().to_string() == *host => format!("connect {remote}"),
         Output::Connect { remote, host, .. } => format!("connect {remote} as {host}"),
+        Output::Close(path) => format!("close {} from {}", path.remote, path.local),
         Output::Resolve(host) => format!("resolve {host}"),
         Output::Journal(entries) => {
             let saves = entries.iter().map(|entry| save_word(entry.save));

@@ -309,6 +309,7 @@ impl Driver {
                     .and_then(|trunk| self.tls_of_trunks[trunk])
                     .map_or(TlsOf::Others, TlsOf::Trunk),
             }),
+            Output::Close(path) => self.streams.close(&path),
             Output::Admit(host) => self.admitted.admit(host),
             Output::Dismiss(host) => self.admitted.dismiss(host),
             Output::Resolve(host) => self.names.look_up(&host),
