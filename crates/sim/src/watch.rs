@@ -243,6 +243,8 @@ impl World {
             | Event::TrunkDown { .. }
             | Event::Registered(_)
             | Event::RegisterFailed { .. }
+            | Event::StaleAddresses { .. }
+            | Event::FoundAgain(_)
             | Event::Live(_) => {}
         }
     }

@@ -250,6 +250,7 @@ impl Switch {
         // While others get there, they are not waited for.
         if without_a_way.len() == batch.len() {
             self.recovery.retry_at = Some(self.now + RETRY);
+            self.ask_for_trunks();
         }
         self.recovery.turns.again(without_a_way);
         self.put(Output::TakenUp(batch));

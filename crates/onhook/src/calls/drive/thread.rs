@@ -185,14 +185,14 @@ impl Driver {
                     tracing::debug!(%path, why, "a connection is closed");
                     self.switch.closed(path);
                 }
-                NetEvent::Found(found) => {
-                    let addresses = found.addresses.iter().map(|found| Found {
-                        remote: found.remote,
-                        local: found.local,
+                NetEvent::Found { host, addresses } => {
+                    let addresses = addresses.into_iter().map(|towards| Found {
+                        remote: towards.remote,
+                        local: towards.local,
                     });
-                    let addresses: Vec<Found> = addresses.collect();
-                    self.switch.found(&found.host, &addresses);
+                    self.switch.found(&host, &addresses.collect::<Vec<_>>());
                 }
+                NetEvent::NotFound { host, why } => self.switch.not_found(&host, &why),
             }
         }
         self.reports.wake_again();
