@@ -100,7 +100,11 @@ bench: ## Measure what the design counts on
 
 sim: ## Calls against lossy networks, odd phones and crashes, on a virtual clock (SEED=1 RUNS=100000)
 	@scripts/setup build
-	cargo run --release --locked --quiet -p sim -- --seed $(SEED) --runs $(or $(RUNS),100000)
+	cargo build --locked --quiet -p sim
+	cargo build --release --locked --quiet -p sim
+	@digest() { $(TARGET)/$$1/sim --seed $(SEED) --runs 100 | sed 's/.*; digest //'; }; \
+		[[ $$(digest debug) == "$$(digest release)" ]] || { echo 'sim: a seed is another run in another build'; exit 1; }
+	$(TARGET)/release/sim --seed $(SEED) --runs $(or $(RUNS),100000)
 
 dial-strings: ## The dial policy against a second opinion, in dial strings (STRINGS=10000000 SEED=1)
 	@scripts/setup build

@@ -4,8 +4,9 @@
 mod audit;
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use dial::{DialPolicy, Dialler, Permit, Refusal, Refused};
+use dial::{DialPolicy, Dialler, Permit, Refusal, Refused, WallTime};
 use thiserror::Error;
 
 use crate::auth::Caller;
@@ -106,4 +107,9 @@ fn with_numbers(name: &UserName, numbers: Numbers) -> Dialler {
         extension: numbers.extension,
         phones: numbers.phones,
     }
+}
+
+/// A time of the system's clock as the gate counts it.
+pub(crate) fn wall_time(at: SystemTime) -> WallTime {
+    WallTime::after_epoch(at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
 }

@@ -1,5 +1,7 @@
 //! One number for all that went in and came out, to tell two runs apart.
 
+use std::fmt::{self, Write as _};
+
 /// FNV-1a with 64 bits, eight bytes a step.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Digest(u64);
@@ -24,7 +26,40 @@ impl Digest {
         }
     }
 
+    /// What it says of itself for debugging.
+    pub(crate) fn debug(&mut self, what: &impl fmt::Debug) {
+        let mut pen = Pen {
+            digest: self,
+            eight: [0; 8],
+            filled: 0,
+        };
+        let _ = write!(pen, "{what:?}");
+        let (eight, filled) = (pen.eight, pen.filled as u64);
+        self.number(u64::from_le_bytes(eight) ^ filled);
+    }
+
     pub(crate) fn value(self) -> u64 {
         self.0
+    }
+}
+
+/// Takes text eight bytes at a time, wherever its pieces begin and end.
+struct Pen<'a> {
+    digest: &'a mut Digest,
+    eight: [u8; 8],
+    filled: usize,
+}
+
+impl fmt::Write for Pen<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for byte in text.bytes() {
+            self.eight[self.filled] = byte;
+            self.filled += 1;
+            if self.filled == self.eight.len() {
+                self.digest.number(u64::from_le_bytes(self.eight));
+                self.filled = 0;
+            }
+        }
+        Ok(())
     }
 }

@@ -16,7 +16,7 @@ use switch::{
 };
 
 use crate::{
-    message::{HOUSE, Message, Node, TRUNK},
+    message::{HOUSE, Message, Node, trunk_address},
     sabotage::Sabotage,
     scenario::{CrashAt, Millis},
     watch::Heard,
@@ -57,6 +57,7 @@ pub(crate) struct House {
 }
 
 /// What has come in and not been handed over.
+#[derive(Debug)]
 enum Input {
     Message(Node, Rc<Message>),
     Place(usize),
@@ -213,6 +214,12 @@ impl World {
     }
 
     fn hand_in(&mut self, switch: &mut Switch, input: Input, steps: &mut Vec<Step>) {
+        match &input {
+            // Their bytes are added below.
+            Input::Message(from, _) => self.digest.debug(from),
+            Input::Written(_) => {}
+            other => self.digest.debug(other),
+        }
         match input {
             Input::Message(from, message) => self.hand_in_message(switch, from, message, steps),
             Input::Place(call) => self.hand_in_order(switch, call, steps),
@@ -237,9 +244,14 @@ impl World {
                 }
             }
             Input::Found(host) => {
-                let remote = TRUNK.0.into();
+                let trunk = self.trunk_called(&host);
+                let remote = match (host.parse(), trunk) {
+                    (Ok(ip), _) => ip,
+                    (Err(_), Some(trunk)) => trunk_address(self.scenario.trunks[trunk].number).ip(),
+                    (Err(_), None) => return switch.found(&host, &[]),
+                };
                 let local = Some(HOUSE.0.into());
-                steps.push(Step::Heard(Heard::Found));
+                steps.extend(trunk.map(|trunk| Step::Heard(Heard::Found(trunk))));
                 switch.found(&host, &[Found { remote, local }]);
             }
             Input::Leftovers => {
@@ -270,6 +282,7 @@ impl World {
             }
             _ => self.on_the_wire(from, &message),
         };
+        self.digest.debug(&path);
         self.digest.bytes(&bytes);
         steps.push(Step::Heard(Heard::Message(call, message)));
         switch.handle_message(path, &bytes);
@@ -288,6 +301,11 @@ impl World {
                 return self.crash();
             }
         }
+        match &output {
+            // Their bytes are added below.
+            Output::Transmit(_) | Output::Journal(_) => {}
+            other => self.digest.debug(other),
+        }
         match output {
             Output::Transmit(transmit) => self.transmit(transmit),
             Output::Journal(entries) => self.write(entries),
@@ -296,7 +314,6 @@ impl World {
             Output::Sound(key, sound) => self.sound(key, &sound),
             Output::TakingUp(_) if self.settings.sabotage == Sabotage::TakenUpUnsaid => {}
             Output::TakingUp(keys) => {
-                self.digest.number(keys.len() as u64);
                 self.watch.taking_up(&keys);
                 self.house.disk.taking_up(&keys);
             }
@@ -305,7 +322,8 @@ impl World {
                 self.house.disk.taken_up(&keys);
             }
             Output::Resolve(host) => {
-                let wait = self.scenario.named.unwrap_or(1);
+                let trunk = self.trunk_called(&host);
+                let wait = trunk.and_then(|trunk| self.scenario.trunks[trunk].named).unwrap_or(1);
                 self.after(wait, Event::Found(self.house.incarnation, host));
             }
             // Streams alone are kept from strangers before they speak.
@@ -319,6 +337,7 @@ impl World {
 
     fn transmit(&mut self, transmit: Transmit) {
         let Transmit { mut path, mut bytes } = transmit;
+        self.digest.debug(&path);
         self.digest.bytes(&bytes);
         if self.settings.sabotage == Sabotage::CutShort {
             bytes.pop();
@@ -347,7 +366,7 @@ impl World {
         if self.settings.sabotage == Sabotage::AnotherInvite && message.method == sip::Method::Invite {
             self.house.invites.insert(call, Transmit { path, bytes });
         }
-        message.at_trunk = path.remote == TRUNK.into();
+        message.path = Some(path);
         match self.receiver(&path, call) {
             Some(to) => self.send(Node::House, to, &Rc::new(message)),
             None => self.watch.fail("nothing goes where nobody is", || {
@@ -410,7 +429,7 @@ impl World {
 
     /// Whose Call-ID has this name in it.
     pub(crate) fn call_named(&self, name: u32) -> Option<usize> {
-        self.scenario.calls.iter().position(|call| call.name == name)
+        self.scenario.calls.binary_search_by_key(&name, |call| call.name).ok()
     }
 }
 

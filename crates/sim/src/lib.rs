@@ -1,42 +1,46 @@
 //! The switch that ships (`crates/switch`) against a model of everything around it, on a virtual clock.
 //!
-//! A run is one to twenty calls: placed, rung, answered or not, hung up, over a network that loses, delays, doubles and reorders
+//! A run is one to two hundred calls over one to three trunks: placed, rung, answered or not, hung up, over a network that loses, delays, doubles and reorders
 //! datagrams, with phones and forking proxies that use every liberty the RFCs give, a journal that takes its time or refuses,
 //! and a process that may be killed before anything that the switch wants done. What goes in and out are bytes, read
 //! and printed on the far side by code that shares nothing with ours. At every step the rules in `watch` are checked, by what is
-//! seen from outside. A run depends on its tape of decisions alone, the tape on its seed; see [`run()`] and
+//! seen from outside. A run depends on its lanes of decisions alone, the lanes on its seed; see [`run()`] and
 //! [`shrink()`].
 //!
 //! Not modelled: TCP and TLS, registration and OPTIONS, sound, phones that break the RFCs.
 
 mod digest;
 mod house;
+mod kept;
 mod ladder;
+mod lanes;
 mod message;
 mod network;
+mod parts;
 mod phone;
 mod proxy;
 mod sabotage;
 mod scenario;
 mod shrink;
-mod tape;
 mod watch;
 mod wire;
 mod world;
 
+pub use kept::{Kept, Unreadable};
+pub use lanes::{Decisions, Lanes, SplitMix64};
+pub use parts::{Family, MOST_CALLS, Parts};
 pub use sabotage::Sabotage;
 pub use shrink::shrink;
-pub use tape::{MOST_CALLS, SplitMix64, Tape, Values};
 pub use watch::Violation;
 pub use world::Outcome;
 
-/// What is not on the tape.
+/// What is not on the lanes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Settings {
     pub sabotage: Sabotage,
     /// Nothing that calls share can come between them: no crash, no queue at the disk.
     pub share_nothing: bool,
-    /// How what comes in is gathered into turns, whatever the tape says.
+    /// How what comes in is gathered into turns, whatever the lanes say.
     pub gathers: Option<Option<u64>>,
     /// Turns before anything is due are made in between.
     pub looks_in_early: bool,
@@ -72,6 +76,8 @@ pub struct Tally {
     pub longest: u64,
     /// Of those, how many took longer than 64·T1.
     pub slow: u64,
+    /// Of all that went in and came out, of all runs in whatever order.
+    pub digest: u64,
 }
 
 impl Tally {
@@ -101,17 +107,18 @@ impl Tally {
         self.waited += other.waited;
         self.longest = self.longest.max(other.longest);
         self.slow += other.slow;
+        self.digest = self.digest.wrapping_add(other.digest);
     }
 }
 
-/// Plays a tape to its end, or to the first rule that is broken.
+/// Plays a run to its end, or to the first rule that is broken.
 #[must_use]
-pub fn run(tape: Tape, settings: Settings) -> Outcome {
-    world::World::new(tape, settings, ladder::Ladder::default()).run()
+pub fn run(lanes: Lanes, settings: Settings) -> Outcome {
+    world::World::new(lanes, settings, ladder::Ladder::default()).run()
 }
 
 /// The same, and draws it.
 #[must_use]
-pub fn draw(tape: Tape, settings: Settings) -> Outcome {
-    world::World::new(tape, settings, ladder::Ladder::drawn()).run()
+pub fn draw(lanes: Lanes, settings: Settings) -> Outcome {
+    world::World::new(lanes, settings, ladder::Ladder::drawn()).run()
 }

@@ -11,8 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clap::Parser;
-use sim::{Sabotage, Settings, Tally, Tape, draw, run, shrink};
+use clap::{Parser, ValueEnum as _};
+use sim::{Kept, Lanes, Sabotage, Settings, Tally, draw, run, shrink};
 
 /// Runs the switch against a model of network, phones, journal and crashes.
 ///
@@ -39,6 +39,12 @@ struct Arguments {
     /// Go on after a failure; count the failures by rule, each with its first seed.
     #[arg(long)]
     keep_going: bool,
+    /// Write the run that fails there, as simple as it could be made.
+    #[arg(long)]
+    keep: Option<std::path::PathBuf>,
+    /// Say which faults can be put in.
+    #[arg(long, hide = true)]
+    list_sabotages: bool,
     /// Put a fault in, to see it found.
     #[arg(long, value_enum, default_value_t, hide = true)]
     sabotage: Sabotage,
@@ -56,19 +62,25 @@ impl Arguments {
 /// Runs that a thread takes at a time.
 const BATCH: u64 = 256;
 
-fn main() -> ExitCode {
+fn main() -> std::io::Result<ExitCode> {
     let arguments = Arguments::parse();
+    if arguments.list_sabotages {
+        for sabotage in Sabotage::all().filter_map(|sabotage| sabotage.to_possible_value()) {
+            println!("{}", sabotage.get_name());
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     if arguments.ladder {
-        let outcome = draw(Tape::of_seed(arguments.seed), arguments.settings());
+        let outcome = draw(Lanes::of_seed(arguments.seed), arguments.settings());
         println!("{}", outcome.ladder);
     }
     let started = Instant::now();
     let (tally, failed) = run_all(&arguments, started);
     if let Some(seed) = failed.filter(|_| !arguments.keep_going) {
-        report(seed, &arguments);
+        report(seed, &arguments)?;
     }
     println!("{}", summary(&tally, started.elapsed()));
-    ExitCode::from(u8::from(failed.is_some()))
+    Ok(ExitCode::from(u8::from(failed.is_some())))
 }
 
 /// Every run, and the lowest seed of those that failed.
@@ -93,7 +105,10 @@ fn run_all(arguments: &Arguments, started: Instant) -> (Tally, Option<u64>) {
                     }
                     let mut batch = Tally::default();
                     for number in first..(first + BATCH).min(arguments.runs) {
-                        let outcome = run(Tape::of_seed(arguments.seed.wrapping_add(number)), arguments.settings());
+                        let outcome = run(
+                            Lanes::of_seed(arguments.seed.wrapping_add(number)),
+                            arguments.settings(),
+                        );
                         batch.add(&outcome.tally);
                         let Some(violation) = outcome.violation else { continue };
                         if arguments.keep_going {
@@ -134,30 +149,42 @@ fn run_all(arguments: &Arguments, started: Instant) -> (Tally, Option<u64>) {
     (tally, seed)
 }
 
-fn report(seed: u64, arguments: &Arguments) {
-    let outcome = run(Tape::of_seed(seed), arguments.settings());
+/// Draws a run that fails, as simple as can be, and writes it down.
+fn report(seed: u64, arguments: &Arguments) -> std::io::Result<()> {
+    let outcome = run(Lanes::of_seed(seed), arguments.settings());
     if let Some(violation) = &outcome.violation {
         println!("SEED={seed} breaks a rule: {violation}\n");
     }
-    let tape = if arguments.no_shrink {
-        outcome.tape
+    let decisions = if arguments.no_shrink {
+        outcome.decisions
     } else {
         eprintln!("sim: making it simpler");
-        shrink(outcome.tape, arguments.settings())
+        shrink(outcome.decisions, arguments.settings())
     };
-    let drawn = draw(Tape::replay(tape), arguments.settings());
+    let drawn = draw(Lanes::replay(decisions.clone()), arguments.settings());
     println!("{}", drawn.ladder);
     if let Some(violation) = drawn.violation {
-        println!("{violation}");
+        println!("{violation}\n");
+        let kept = Kept {
+            rule: violation.rule.to_owned(),
+            sabotage: arguments.sabotage,
+            decisions,
+        };
+        match &arguments.keep {
+            Some(path) => std::fs::write(path, kept.to_string())?,
+            None => println!("{kept}"),
+        }
     }
     println!("Again: make sim SEED={seed} RUNS=1\n");
+    Ok(())
 }
 
 fn summary(tally: &Tally, took: Duration) -> String {
     let average = tally.waited / tally.hung_up.max(1);
     format!(
         "{} runs with {} calls in {:.1} s: {} hang-ups, {} crashes, {} answers ({} to no call), {} unconfirmed; \
-         {} phones went on-hook after NoError, {:.1} s later on average, {:.1} s at most, {} after more than 64·T1",
+         {} phones went on-hook after NoError, {:.1} s later on average, {:.1} s at most, {} after more than 64·T1; \
+         digest {:016x}",
         tally.runs,
         tally.calls,
         took.as_secs_f64(),
@@ -170,5 +197,6 @@ fn summary(tally: &Tally, took: Duration) -> String {
         average as f64 / 1000.0,
         tally.longest as f64 / 1000.0,
         tally.slow,
+        tally.digest,
     )
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, net::SocketAddr, rc::Rc};
 
-use sip::{Method, SessionHeaders};
+use sip::{Method, Path, SessionHeaders};
 
 /// Who sends and receives: what stands around one call has its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,8 +21,11 @@ pub(crate) struct At {
 
 /// Where we are reached.
 pub(crate) const HOUSE: ([u8; 4], u16) = ([192, 0, 2, 1], 5060);
-/// Where INVITEs go, whatever stands there for a call: a proxy, or its one phone.
-pub(crate) const TRUNK: ([u8; 4], u16) = ([192, 0, 2, 2], 5060);
+
+/// Where INVITEs go by the trunk of this number, whatever stands there for a call: a proxy, or its one phone.
+pub(crate) fn trunk_address(number: u32) -> SocketAddr {
+    ([192, 0, 2, number as u8 + 1], 5060).into()
+}
 
 /// Where a phone of the call of this name is reached itself.
 pub(crate) fn address(name: u32, phone: usize) -> SocketAddr {
@@ -72,8 +75,8 @@ pub(crate) struct Message {
     pub(crate) asks: Asks,
     pub(crate) sdp: bool,
     pub(crate) session: SessionHeaders,
-    /// Whether a request came to the trunk's address: its responses leave from there.
-    pub(crate) at_trunk: bool,
+    /// The way that a request of ours came; its responses go the same way.
+    pub(crate) path: Option<Path>,
 }
 
 impl Message {

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, rc::Rc};
 use sip::{Method, Path, Transport};
 
 use crate::{
-    message::{At, Message, Node, TRUNK, address},
+    message::{At, Message, Node, address, trunk_address},
     scenario::{Hand, Millis, T1, T2, TRANSACTION},
     wire,
     world::{Event, World},
@@ -58,28 +58,21 @@ impl World {
     /// One datagram.
     pub(crate) fn send(&mut self, from: Node, to: Node, message: &Rc<Message>) {
         let network = self.scenario.network;
-        let (call, lost) = match (from, to) {
-            (Node::House, Node::Proxy(call) | Node::Phone(At { call, .. })) => (call, network.lost_out),
-            (Node::Proxy(call) | Node::Phone(At { call, .. }), Node::House) => (call, network.lost_back),
+        let (call, lost, lane) = match (from, to) {
+            (Node::House, Node::Proxy(call) | Node::Phone(At { call, .. })) => (call, network.lost_out, "lost-out"),
+            (Node::Proxy(call) | Node::Phone(At { call, .. }), Node::House) => (call, network.lost_back, "lost-back"),
             (Node::Proxy(call) | Node::Phone(At { call, .. }), _) => return self.send_within(call, from, to, message),
             (Node::House, Node::House) => return,
         };
-        let now = self.now;
-        let lane = &mut self.tape.calls[call].1;
-        if lost > 0 && lane.chance(lost) {
-            self.ladder.message(now, from, to, None, message);
+        if lost > 0 && self.lane(lane, call).chance(lost) {
+            self.ladder.message(self.now, from, to, None, message);
             return;
         }
-        let copies = if network.twice > 0 && lane.chance(network.twice) {
-            2
-        } else {
-            1
-        };
-        for _ in 0..copies {
-            let lane = self.lane(call);
-            let mut delay = 1 + lane.below(network.delay);
-            if network.late > 0 && lane.chance(network.late) {
-                delay += lane.below(1000);
+        let is_doubled = network.twice > 0 && self.lane("doubled", call).chance(network.twice);
+        for _ in 0..1 + u64::from(is_doubled) {
+            let mut delay = 1 + self.delay(call);
+            if network.late > 0 && self.lane("late", call).chance(network.late) {
+                delay += self.lane("late", call).below(1000);
             }
             self.arrive(from, to, delay, message);
         }
@@ -87,8 +80,7 @@ impl World {
 
     /// Between proxy and phones, as over a stream: nothing is lost or overtaken.
     fn send_within(&mut self, call: usize, from: Node, to: Node, message: &Rc<Message>) {
-        let delay = self.scenario.network.delay;
-        let due = self.now + 1 + self.lane(call).below(delay);
+        let due = self.now + 1 + self.delay(call);
         let arrivals = &mut self.parties[call].arrivals;
         let due = match arrivals.iter_mut().find(|way| (way.0, way.1) == (from, to)) {
             Some((_, _, last)) => {
@@ -101,6 +93,13 @@ impl World {
             }
         };
         self.arrive(from, to, due - self.now, message);
+    }
+
+    fn delay(&mut self, call: usize) -> Millis {
+        match self.scenario.network.delay {
+            ..=1 => 0,
+            most => self.lane("delay", call).below(most),
+        }
     }
 
     fn arrive(&mut self, from: Node, to: Node, delay: Millis, message: &Rc<Message>) {
@@ -136,22 +135,25 @@ impl World {
 
     /// The bytes of a peer's message, and the way they come.
     pub(crate) fn on_the_wire(&self, from: Node, message: &Message) -> (Path, Vec<u8>) {
-        let (hand, own) = match from {
-            Node::Phone(at) if !message.at_trunk => (self.script(at).hand, self.address(at)),
-            Node::Phone(at) => (self.script(at).hand, TRUNK.into()),
-            Node::Proxy(_) | Node::House => (Hand::Plain, TRUNK.into()),
+        let hand = match from {
+            Node::Phone(at) => self.script(at).hand,
+            Node::Proxy(_) | Node::House => Hand::Plain,
         };
-        let path = Path {
+        let own = match from {
+            Node::Phone(at) => self.address(at),
+            Node::Proxy(_) | Node::House => wire::house(),
+        };
+        let path = message.path.unwrap_or(Path {
             transport: Transport::Udp,
             local: wire::house(),
             remote: own,
-        };
-        (path, wire::print(message, hand, own))
+        });
+        (path, wire::print(message, hand, path.remote))
     }
 
     /// Who gets what leaves this way; nobody, when nobody is there.
     pub(crate) fn receiver(&self, path: &Path, call: usize) -> Option<Node> {
-        if path.remote == TRUNK.into() {
+        if self.trunk_at(path.remote).is_some() {
             return Some(if self.scenario.calls[call].proxy.is_some() {
                 Node::Proxy(call)
             } else {
@@ -162,6 +164,12 @@ impl World {
             .map(|phone| At { call, phone })
             .find(|at| self.address(*at) == path.remote)
             .map(Node::Phone)
+    }
+
+    /// Whose address this is.
+    pub(crate) fn trunk_at(&self, address: SocketAddr) -> Option<usize> {
+        let mut trunks = self.scenario.trunks.iter();
+        trunks.position(|trunk| trunk_address(trunk.number) == address)
     }
 
     fn address(&self, at: At) -> SocketAddr {

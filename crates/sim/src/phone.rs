@@ -175,7 +175,7 @@ impl World {
             (Act::HangUp, Hook::Up) if self.leg(at, leg).acked => self.phone_byes(at, leg),
             (Act::HangUp, Hook::Up) => self.after(100, Event::Phone { at, leg, act }),
             (Act::Reinvite, Hook::Up) if self.leg(at, leg).acked => {
-                let with_offer = self.lane(at.call).below(2) == 0;
+                let with_offer = self.lane("offer", at.call).below(2) == 0;
                 self.phone_requests(at, leg, Method::Invite, with_offer, SessionHeaders::default());
             }
             (Act::Refresh, Hook::Up) => self.phone_refreshes(at, leg),

@@ -1,6 +1,7 @@
 //! Faults put in on purpose: each must be found, or the simulation proves nothing. They are done around the switch, which ships
 //! as it is: something that it wants done is not done, or it is told what is not true.
 
+use clap::ValueEnum as _;
 use sip::Method;
 
 use crate::{message::Message, world::World};
@@ -57,6 +58,14 @@ pub enum Sabotage {
 }
 
 impl Sabotage {
+    /// Each that breaks something.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::value_variants()
+            .iter()
+            .copied()
+            .filter(|sabotage| *sabotage != Self::Nothing)
+    }
+
     /// Whether this message does not leave.
     pub(crate) fn drops(self, message: &Message, call: usize, world: &World) -> bool {
         if !message.is_request() {

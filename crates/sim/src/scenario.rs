@@ -1,13 +1,17 @@
-//! What a run is about, drawn from its tape before it starts: the network, the journal, the crashes; and for each call its
+//! What a run is about, drawn from its lanes before it starts: the network, the trunks, the journal, the crashes; and for each call its
 //! phones and its client.
+
+mod call;
+mod odds;
 
 use std::fmt;
 
-use sip::{Refresher, SHORTEST_INTERVAL, SessionExpires};
+pub(crate) use call::{CallScript, Hand, Outcome, Script};
+pub(crate) use odds::Odds;
 
 use crate::{
-    message::Asks,
-    tape::{Lane, Tape},
+    lanes::{LaneName, Lanes},
+    parts::Family,
 };
 
 /// Milliseconds.
@@ -20,13 +24,13 @@ pub(crate) const T2: Millis = 4000;
 pub(crate) const TRANSACTION: Millis = 64 * T1;
 /// Within this after a `NoError` every phone is on-hook.
 pub(crate) const BOUND: Millis = 2 * TRANSACTION;
-
-/// Moments within a call at which things like to go wrong.
-const SOON_OR_LATER: [Millis; 5] = [1, 300, 3000, 20_000, 120_000];
+/// Of anything, where no bound is to be met.
+const PLENTY: usize = 10_000;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Scenario {
     pub(crate) network: Network,
+    pub(crate) trunks: Vec<TrunkScript>,
     pub(crate) calls: Vec<CallScript>,
     pub(crate) ring_limit: Millis,
     pub(crate) max_duration: Millis,
@@ -36,27 +40,9 @@ pub(crate) struct Scenario {
     pub(crate) patience: Millis,
     /// What comes in is handed over in one turn, so long after the first of it; without, each input has a turn of its own.
     pub(crate) gathers: Option<Millis>,
-    /// The trunk is configured by a name, which takes so long to be found.
-    pub(crate) named: Option<Millis>,
+    pub(crate) bounds: Bounds,
     pub(crate) disk: Disk,
     pub(crate) crashes: Vec<Crash>,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct CallScript {
-    /// What its Call-ID, its tag and its id are made from.
-    pub(crate) name: u32,
-    /// When PlayOnPhone is asked for.
-    pub(crate) placed_at: Millis,
-    pub(crate) phones: Vec<Script>,
-    pub(crate) proxy: Option<ProxyScript>,
-    /// How long after that DisconnectPhoneCall is asked for.
-    pub(crate) hang_ups: Vec<Millis>,
-    /// How long the client of PlayOnPhone waits for its answer, when it does not wait for ever.
-    pub(crate) leaves_after: Option<Millis>,
-    /// How long the message plays.
-    pub(crate) message: Millis,
-    pub(crate) sound_fails: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -70,52 +56,23 @@ pub(crate) struct Network {
     pub(crate) late: u64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    Answer,
-    Refuse(u16),
-    RingOn,
-}
-
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Script {
-    pub(crate) outcome: Outcome,
-    pub(crate) rings_for: Millis,
-    /// Whether the INVITE is answered with a 100 at once, and how long until the 180.
-    pub(crate) tries: bool,
-    pub(crate) rings_after: Millis,
-    pub(crate) asks_invite: Asks,
-    pub(crate) asks_bye: Asks,
-    pub(crate) hangs_up_after: Option<Millis>,
-    pub(crate) reinvites_after: Option<Millis>,
-    /// What its 2xx says of session timers, if it was asked, and whether it takes and sends UPDATE.
-    pub(crate) session: Option<SessionExpires>,
-    pub(crate) updates: bool,
-    /// How long after the call is placed nothing is heard of it any more.
-    pub(crate) vanishes_after: Option<Millis>,
-    /// BYEs that are refused with a 503 before one is taken.
-    pub(crate) refuses_byes: u64,
-    pub(crate) usable_sdp: bool,
-    /// How it writes: compact names, folded lines, odd case and spaces.
-    pub(crate) hand: Hand,
+pub(crate) struct TrunkScript {
+    /// What its names and addresses are made from; it counts from 1.
+    pub(crate) number: u32,
+    /// It is configured by a name, which takes so long to be found.
+    pub(crate) named: Option<Millis>,
 }
 
-/// How a peer writes its messages; all of it is valid (RFC 3261 §7.3.1).
+/// What may be met with, by design.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Hand {
-    Plain,
-    Compact,
-    /// Folded lines, names in capitals, spaces before and after the colon.
-    Baroque,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ProxyScript {
-    pub(crate) asks: Asks,
-    /// Whether the other phones are cancelled when one answers.
-    pub(crate) cancels_others: bool,
-    /// Whether a CANCEL is followed by a 487 before the phones have said theirs.
-    pub(crate) early_487: bool,
+pub(crate) struct Bounds {
+    /// Calls of one trunk.
+    pub(crate) calls_per_trunk: u32,
+    /// INVITEs of one next hop that nothing has come back to.
+    pub(crate) window: usize,
+    /// Entries that the journal writes at once.
+    pub(crate) batch: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -140,46 +97,64 @@ pub(crate) enum CrashAt {
 }
 
 impl Scenario {
-    pub(crate) fn draw(tape: &mut Tape) -> Self {
-        let calls: Vec<_> = tape
-            .calls
-            .iter_mut()
-            .map(|(name, lane)| CallScript::draw(*name, lane))
-            .collect();
-        let lane = &mut tape.run;
-        let network = Network::draw(lane);
-        let ring_limit = lane.pick(&[30_000, 60_000, 120_000, 5_000]);
-        let max_duration = lane.pick(&[1_800_000, 10_000]);
-        let session_timers = lane.chance(500);
-        let patience = lane.pick(&[0, 4000]);
-        let gathers = lane.pick(&[Some(0), None, Some(5), Some(200)]);
-        let named = lane.chance(200).then(|| 1 + lane.wait(&[3, 100, 3000]));
+    pub(crate) fn draw(lanes: &mut Lanes) -> Self {
+        let parts = lanes.parts.clone();
+        let odds = Odds::draw(lanes);
+        let calls = parts.calls.iter().map(|name| CallScript::draw(*name, lanes, &odds));
+        let calls: Vec<_> = calls.collect();
+        let trunks = parts.trunks.iter();
+        let trunks = trunks.map(|number| TrunkScript::draw(*number, lanes, &odds)).collect();
         // A journal that refuses a record and a crash that needs it are two faults at once, and no program survives both.
-        let refuses = lane.chance(150);
+        let refuses = odds.has(Family::Refusals) && parts.crashes.is_empty();
+        let slow = LaneName::run(Family::SlowDisk.name());
         let disk = Disk {
-            delay: lane.pick(&[5, 50, 1, 2000]),
-            fails: if refuses { lane.below(500) } else { 0 },
+            delay: if odds.has(Family::SlowDisk) {
+                lanes.lane(slow).pick(&[5, 50, 1, 2000])
+            } else {
+                5
+            },
+            fails: if refuses {
+                odds.permille(Family::Refusals, 500)
+            } else {
+                0
+            },
         };
-        let crashes = if refuses { 0 } else { lane.pick(&[0, 0, 1, 1, 2, 3]) };
-        let crashes = (0..crashes).map(|_| Crash::draw(lane, calls.len() as u64)).collect();
+        let most_outputs = 4 + 16 * calls.len() as u64;
+        let crashes = parts.crashes.iter();
+        let crashes = crashes
+            .map(|number| Crash::draw(*number, lanes, most_outputs))
+            .collect();
+        let gathers = LaneName::run(Family::Gathering.name());
+        let gathers = if odds.has(Family::Gathering) {
+            lanes.lane(gathers).pick(&[Some(0), None, Some(5), Some(200)])
+        } else {
+            Some(0)
+        };
+        let network = Network::draw(lanes, &odds);
+        let bounds = Bounds::draw(lanes, &odds);
+        let house = lanes.lane(LaneName::run("house"));
         Self {
             network,
+            trunks,
             calls,
-            ring_limit,
-            max_duration,
-            session_timers,
-            patience,
+            ring_limit: house.pick(&[30_000, 60_000, 120_000, 5_000]),
+            max_duration: house.pick(&[1_800_000, 10_000]),
+            session_timers: house.chance(500),
+            patience: house.pick(&[0, 4000]),
             gathers,
-            named,
+            bounds,
             disk,
             crashes,
         }
     }
 
-    /// One that harms nobody, whatever the tape says: calls do not meet, but for the network's losses, which are each call's own.
+    /// One that harms nobody, whatever the lanes say: calls do not meet, but for the network's losses, which are each call's own.
     pub(crate) fn share_nothing(&mut self) {
         self.gathers = Some(0);
-        self.named = None;
+        for trunk in &mut self.trunks {
+            trunk.named = None;
+        }
+        self.bounds = Bounds::WIDE;
         self.disk.fails = 0;
         self.crashes.clear();
     }
@@ -189,128 +164,108 @@ impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             network,
+            trunks,
             calls,
             ring_limit,
             max_duration,
             session_timers,
             patience,
             gathers,
-            named,
+            bounds,
             disk,
             crashes,
         } = self;
         write!(f, "{network:?}\n    {disk:?}, crashes {crashes:?}")?;
         write!(
             f,
-            "\n    ring limit {ring_limit}, longest call {max_duration}, patience {patience}"
+            "\n    ring limit {ring_limit}, longest call {max_duration}, patience {patience}, turns gather {gathers:?}"
         )?;
-        write!(f, ", turns gather {gathers:?}, name found after {named:?}")?;
         if *session_timers {
             write!(f, ", session timers")?;
         }
+        if *bounds != Bounds::WIDE {
+            write!(f, "\n    {bounds:?}")?;
+        }
+        for trunk in trunks {
+            write!(f, "\n    {trunk:?}")?;
+        }
         for call in calls {
-            write!(
-                f,
-                "\n    call {} at {}: hang-ups {:?}, client leaves {:?}, message {}{}",
-                call.name,
-                call.placed_at,
-                call.hang_ups,
-                call.leaves_after,
-                call.message,
-                if call.sound_fails { ", fails" } else { "" }
-            )?;
-            for phone in &call.phones {
-                write!(f, "\n      {phone:?}")?;
-            }
-            if let Some(proxy) = &call.proxy {
-                write!(f, "\n      {proxy:?}")?;
-            }
+            write!(f, "{call}")?;
         }
         Ok(())
     }
 }
 
 impl Network {
-    fn draw(lane: &mut Lane) -> Self {
-        let lossy = lane.chance(700);
-        let loss = |lane: &mut Lane| if lossy { lane.below(301) } else { 0 };
+    fn draw(lanes: &mut Lanes, odds: &Odds) -> Self {
+        let mut value = |family: Family, values: &[u64], without| {
+            if odds.has(family) {
+                lanes.lane(LaneName::run(family.name())).pick(values)
+            } else {
+                without
+            }
+        };
+        let twice = value(Family::Doubles, &[50, 200], 0);
+        let delay = 1 + value(Family::Delays, &[20, 200], 1);
+        let late = value(Family::Late, &[100, 300], 0);
+        let lossy = odds.has(Family::Loss);
+        let mut loss = || {
+            if lossy {
+                lanes.lane(LaneName::run("loss")).below(301)
+            } else {
+                0
+            }
+        };
         Self {
-            lost_out: loss(lane),
-            lost_back: loss(lane),
-            twice: lane.pick(&[0, 50, 200]),
-            delay: 1 + lane.pick(&[1, 20, 200]),
-            late: lane.pick(&[0, 0, 100]),
+            lost_out: loss(),
+            lost_back: loss(),
+            twice,
+            delay,
+            late,
         }
     }
 }
 
-impl CallScript {
-    fn draw(name: u32, lane: &mut Lane) -> Self {
-        let placed_at = lane.wait(&[1, 1, 100, 5000, 60_000]);
-        let forks = lane.chance(400);
-        let phones = if forks { 1 + lane.between(1, 3) } else { 1 };
-        let phones = (0..phones).map(|_| Script::draw(lane, forks)).collect();
-        let proxy = forks.then(|| ProxyScript {
-            asks: challenge(lane, 200),
-            cancels_others: !lane.chance(400),
-            early_487: lane.chance(300),
-        });
-        let hang_ups = lane.pick(&[0, 1, 1, 1, 2, 3]);
+impl TrunkScript {
+    fn draw(number: u32, lanes: &mut Lanes, odds: &Odds) -> Self {
+        let named = odds.happens(lanes, Family::Names, LaneName::of("names", number), 800);
         Self {
-            name,
-            placed_at,
-            phones,
-            proxy,
-            hang_ups: (0..hang_ups)
-                .map(|_| lane.wait(&[20_000, 120_000, 60_000, 3000, 300]))
-                .collect(),
-            leaves_after: lane.chance(40).then(|| lane.wait(&[10, 100, 3000])),
-            message: 1 + lane.wait(&[60_000, 2_000, 20_000, 600_000]),
-            sound_fails: lane.chance(20),
+            number,
+            named: named.map(|lane| 1 + lane.wait(&[3, 100, 3000])),
         }
     }
 }
 
-impl Script {
-    fn draw(lane: &mut Lane, forked: bool) -> Self {
-        use Outcome::{Answer, Refuse, RingOn};
-        let later = |lane: &mut Lane, permille| lane.chance(permille).then(|| lane.wait(&SOON_OR_LATER));
+impl Bounds {
+    const WIDE: Self = Self {
+        calls_per_trunk: PLENTY as u32,
+        window: 24,
+        batch: PLENTY,
+    };
+
+    /// Whether a call may be refused because of them.
+    pub(crate) fn are_small(self) -> bool {
+        self.calls_per_trunk < PLENTY as u32
+    }
+
+    fn draw(lanes: &mut Lanes, odds: &Odds) -> Self {
+        if !odds.has(Family::SmallBounds) {
+            return Self::WIDE;
+        }
+        let lane = lanes.lane(LaneName::run(Family::SmallBounds.name()));
         Self {
-            outcome: lane.pick(&[
-                Answer,
-                Answer,
-                Answer,
-                Answer,
-                Answer,
-                RingOn,
-                Refuse(486),
-                Refuse(603),
-                Refuse(302),
-            ]),
-            rings_for: lane.wait(&[3000, 300, 20_000, 1, 70_000]),
-            tries: !lane.chance(300),
-            rings_after: lane.wait(&[1, 50, 2000]),
-            asks_invite: if forked { Asks::Nothing } else { challenge(lane, 250) },
-            asks_bye: challenge(lane, 250),
-            hangs_up_after: later(lane, 200),
-            reinvites_after: later(lane, 200),
-            session: lane.chance(600).then(|| SessionExpires {
-                interval: lane.pick(&[SHORTEST_INTERVAL, 120]),
-                refresher: Some(lane.pick(&[Refresher::Uac, Refresher::Uas])),
-            }),
-            updates: !lane.chance(400),
-            vanishes_after: later(lane, 100),
-            refuses_byes: if lane.chance(60) { lane.between(1, 3) } else { 0 },
-            usable_sdp: !lane.chance(30),
-            hand: lane.pick(&[Hand::Plain, Hand::Plain, Hand::Compact, Hand::Baroque]),
+            calls_per_trunk: lane.pick(&[PLENTY as u32, PLENTY as u32, 1, 2, 7]),
+            window: lane.pick(&[24, 1, 2, 3]),
+            batch: lane.pick(&[PLENTY, 1]),
         }
     }
 }
 
 impl Crash {
-    fn draw(lane: &mut Lane, calls: u64) -> Self {
+    fn draw(number: u32, lanes: &mut Lanes, most_outputs: u64) -> Self {
+        let lane = lanes.lane(LaneName::of("crash", number));
         let at = if lane.chance(600) {
-            CrashAt::Output(lane.between(1, 4 + 16 * calls))
+            CrashAt::Output(lane.between(1, most_outputs))
         } else {
             CrashAt::Time(lane.wait(&[120_000, 20_000, 3000, 300]))
         };
@@ -318,21 +273,5 @@ impl Crash {
             at,
             down: 1 + lane.wait(&[100, 2000, 20_000, 90_000]),
         }
-    }
-}
-
-fn challenge(lane: &mut Lane, permille: u64) -> Asks {
-    if lane.chance(permille) {
-        lane.pick(&[
-            Asks::Md5,
-            Asks::Sha256,
-            Asks::Both,
-            Asks::Md5,
-            Asks::Sha256,
-            Asks::Both,
-            Asks::Unknown,
-        ])
-    } else {
-        Asks::Nothing
     }
 }

@@ -51,7 +51,8 @@ pub(crate) enum Heard {
     HungUp(usize),
     /// The word about an entry.
     Written(u64),
-    Found,
+    /// Where this trunk is.
+    Found(usize),
     Leftovers(Vec<CallKey>),
 }
 
@@ -63,9 +64,9 @@ pub(crate) struct Watch {
     pub(crate) turns: u64,
     /// When the last process started.
     restarted: Millis,
-    /// Where the trunk speaks from is known to this process, which it is not at once when that is a name.
-    is_trunk_found: bool,
-    is_trunk_named: bool,
+    /// Whether it is known to this process where each trunk speaks from, which it is not at once when that is a name.
+    found: Vec<bool>,
+    named: Vec<bool>,
     /// Calls that hold a place: from their beginning until their end is said to the journal.
     holding: BTreeSet<CallKey>,
     /// Ends that were said, of all processes.
@@ -84,6 +85,8 @@ pub(crate) struct Watch {
 pub(crate) struct CallWatch {
     /// All that was sent for it, and when.
     pub(crate) sent: Digest,
+    /// Which trunk it goes by.
+    trunk: Option<usize>,
     keys: Vec<CallKey>,
     dialogs: BTreeMap<String, Dialog>,
     /// The first dialog that was answered.
@@ -96,6 +99,8 @@ pub(crate) struct CallWatch {
     promised: Option<Millis>,
     /// The end that was told in this process, and in which turn.
     ended: Option<(End, u64)>,
+    /// One was told before the call was forgotten and answered once more.
+    had_ended: bool,
     known: Option<Known>,
     /// Whether the journal has refused the wish or the end, and whether an answer.
     end_refused: bool,
@@ -126,8 +131,8 @@ impl Watch {
     pub(crate) fn new(scenario: &Scenario) -> Self {
         Self {
             calls: scenario.calls.iter().map(|_| CallWatch::default()).collect(),
-            is_trunk_named: scenario.named.is_some(),
-            is_trunk_found: scenario.named.is_none(),
+            named: scenario.trunks.iter().map(|trunk| trunk.named.is_some()).collect(),
+            found: scenario.trunks.iter().map(|trunk| trunk.named.is_none()).collect(),
             ..Self::default()
         }
     }
@@ -140,16 +145,22 @@ impl Watch {
 
     pub(crate) fn crashed(&mut self) {
         self.tally.crashes += 1;
-        self.is_trunk_found = !self.is_trunk_named;
+        self.found = self.named.iter().map(|is_named| !is_named).collect();
         self.holding.clear();
         self.left.clear();
         self.said.clear();
         self.unacked.clear();
         for call in &mut self.calls {
             call.ended = None;
+            call.had_ended = false;
             call.known = None;
             call.forget_dialogs();
         }
+    }
+
+    /// Where this trunk is, is known; that of no trunk always is.
+    fn is_found(&self, trunk: Option<usize>) -> bool {
+        trunk.is_none_or(|trunk| self.found[trunk])
     }
 
     pub(crate) fn taking_up(&mut self, keys: &[CallKey]) {
@@ -183,7 +194,7 @@ impl World {
                 self.watch.tally.hang_ups += 1;
                 self.watch.calls[call].asked = true;
             }
-            Heard::Found => self.watch.is_trunk_found = true,
+            Heard::Found(trunk) => self.watch.found[trunk] = true,
             Heard::Written(number) => self.house.disk.word_is_given(number),
             Heard::Leftovers(keys) => {
                 let deaths = |key: &CallKey| self.house.disk.deaths_of(*key);
@@ -201,8 +212,13 @@ impl World {
     pub(crate) fn happened(&mut self, event: Event) {
         let now = self.now;
         match event {
-            Event::Placing { key, call_id, .. } => {
-                self.named(key, &call_id);
+            Event::Placing {
+                key, call_id, trunk, ..
+            } => {
+                let trunk = self.trunk_called(&trunk);
+                if let Some(call) = self.named(key, &call_id) {
+                    self.watch.calls[call].trunk = trunk;
+                }
                 self.watch.holding.insert(key);
             }
             Event::Stray { key, call_id } => {
@@ -210,7 +226,7 @@ impl World {
                 if let Some(call) = self.named(key, &call_id) {
                     // It was forgotten: a 2xx that the network has kept until now may cost another BYE.
                     let watched = &mut self.watch.calls[call];
-                    watched.ended = None;
+                    watched.had_ended |= watched.ended.take().is_some();
                     watched.forget_ends();
                 }
                 self.watch.holding.insert(key);
@@ -225,12 +241,13 @@ impl World {
             Event::LeftoverUnreadable(key) => self
                 .watch
                 .fail("what was written can be read", || format!("{key} at {now} ms")),
-            Event::TurnedAway { .. } if !self.watch.is_trunk_found => {}
+            Event::TurnedAway { path, .. } if !self.watch.is_found(self.trunk_at(path.remote)) => {}
             Event::TurnedAway { what, .. } => {
                 self.watch.fail("nobody who belongs here is turned away", || {
                     format!("{what} at {now} ms")
                 });
             }
+            Event::Capped { .. } if self.scenario.bounds.are_small() => {}
             Event::Capped { .. } => self.watch.fail("no cap is met here", || format!("at {now} ms")),
             Event::Abandoned(_)
             | Event::NeverDelivered(_)
@@ -243,8 +260,6 @@ impl World {
             | Event::TrunkDown { .. }
             | Event::Registered(_)
             | Event::RegisterFailed { .. }
-            | Event::StaleAddresses { .. }
-            | Event::FoundAgain(_)
             | Event::Live(_) => {}
         }
     }
@@ -297,12 +312,14 @@ impl World {
                 self.watch
                     .fail("who is taken up was said to be", || format!("{key} at {now} ms"));
             }
-            if !self.watch.is_trunk_found {
+            let trunk = self.house.keys.get(key).and_then(|call| self.watch.calls[*call].trunk);
+            if !self.watch.is_found(trunk) {
                 continue; // it still waits: there is no way to its phone
             }
             self.watch.left.remove(key);
             let deaths = self.house.disk.deaths_of(*key);
-            let (restarted, named) = (self.watch.restarted, self.scenario.named.unwrap_or(0));
+            let named = trunk.and_then(|trunk| self.scenario.trunks[trunk].named).unwrap_or(0);
+            let restarted = self.watch.restarted;
             if deaths == 0 && now > restarted + named + 2000 {
                 self.watch
                     .fail("leftovers are taken up at once", || format!("{key} at {now} ms"));

@@ -138,7 +138,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Message, &'static str> {
         asks: Asks::Nothing,
         sdp: !body.is_empty(),
         session: SessionHeaders::default(),
-        at_trunk: false,
+        path: None,
     };
     let (mut length, mut forwards, mut vias) = (None, false, 0);
     for line in lines {

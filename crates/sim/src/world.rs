@@ -3,16 +3,16 @@
 use std::{cmp::Reverse, collections::BinaryHeap, rc::Rc};
 
 use crate::{
-    Settings, Values,
+    Settings,
     digest::Digest,
     house::House,
     ladder::Ladder,
+    lanes::{Decisions, Lane, LaneName, Lanes},
     message::{At, Message, Node},
     network::{Purpose, Repeat},
     phone::{Act, Leg, Phone},
     proxy::Proxy,
     scenario::{CrashAt, Millis, Scenario, Script},
-    tape::{Lane, Tape},
     watch::{Violation, Watch},
 };
 
@@ -88,7 +88,7 @@ pub(crate) struct Party {
 }
 
 pub(crate) struct World {
-    pub(crate) tape: Tape,
+    pub(crate) lanes: Lanes,
     pub(crate) now: Millis,
     queue: BinaryHeap<Reverse<Scheduled>>,
     order: u64,
@@ -105,7 +105,7 @@ pub(crate) struct World {
 pub struct Outcome {
     pub violation: Option<Violation>,
     pub tally: crate::Tally,
-    pub tape: Values,
+    pub decisions: Decisions,
     pub ladder: String,
     /// Of everything that went into the switch and came out of it, in order.
     pub digest: u64,
@@ -116,8 +116,8 @@ pub struct Outcome {
 }
 
 impl World {
-    pub(crate) fn new(mut tape: Tape, settings: Settings, ladder: Ladder) -> Self {
-        let mut scenario = Scenario::draw(&mut tape);
+    pub(crate) fn new(mut lanes: Lanes, settings: Settings, ladder: Ladder) -> Self {
+        let mut scenario = Scenario::draw(&mut lanes);
         if settings.share_nothing {
             scenario.share_nothing();
         }
@@ -132,7 +132,7 @@ impl World {
             arrivals: Vec::new(),
         });
         let mut world = Self {
-            tape,
+            lanes,
             now: 0,
             queue: BinaryHeap::new(),
             order: 0,
@@ -187,6 +187,7 @@ impl World {
         }
         let mut tally = std::mem::take(&mut self.watch.tally);
         tally.runs = 1;
+        tally.digest = self.digest.value();
         tally.calls = self.parties.len() as u64;
         Outcome {
             tally,
@@ -195,7 +196,7 @@ impl World {
             sent: self.watch.calls.iter().map(|call| call.sent.value()).collect(),
             ends: self.watch.calls.iter().map(|call| call.told_end()).collect(),
             violation: self.watch.violation,
-            tape: self.tape.into_values(),
+            decisions: self.lanes.into_decisions(),
         }
     }
 
@@ -232,9 +233,10 @@ impl World {
         }));
     }
 
-    /// What is decided about this call.
-    pub(crate) fn lane(&mut self, call: usize) -> &mut Lane {
-        &mut self.tape.calls[call].1
+    /// What is decided about this call in this regard.
+    pub(crate) fn lane(&mut self, what: &'static str, call: usize) -> &mut Lane {
+        let name = self.scenario.calls[call].name;
+        self.lanes.lane(LaneName::of(what, name))
     }
 
     pub(crate) fn phone(&mut self, at: At) -> &mut Phone {

@@ -1,6 +1,6 @@
 //! A simulation that cannot fail proves nothing: each fault put in on purpose breaks a rule.
 
-use sim::{Sabotage, Settings, Tape, Values, draw, run, shrink};
+use sim::{Decisions, Lanes, Sabotage, Settings, draw, run, shrink};
 
 const RUNS: u64 = 100_000;
 
@@ -9,7 +9,7 @@ fn broken_rule(sabotage: Sabotage) -> Option<(u64, &'static str)> {
         sabotage,
         ..Settings::default()
     };
-    (0..RUNS).find_map(|seed| Some((seed, run(Tape::of_seed(seed), settings).violation?.rule)))
+    (0..RUNS).find_map(|seed| Some((seed, run(Lanes::of_seed(seed), settings).violation?.rule)))
 }
 
 #[test]
@@ -56,20 +56,21 @@ fn a_failing_run_becomes_simpler_and_fails_alike() {
         ..Settings::default()
     };
     let (seed, rule) = broken_rule(settings.sabotage).unwrap();
-    let tape = run(Tape::of_seed(seed), settings).tape;
-    let decided = |tape: &Values| {
-        let lanes = tape.calls.iter().map(|(_, lane)| lane).chain([&tape.run]);
-        lanes.flatten().filter(|value| **value > 0).count()
-    };
-    let simpler = shrink(tape.clone(), settings);
+    let decisions = run(Lanes::of_seed(seed), settings).decisions;
+    let decided = |decisions: &Decisions| decisions.lanes.values().flatten().filter(|value| **value > 0).count();
+    let simpler = shrink(decisions.clone(), settings);
     assert!(
-        decided(&simpler) * 2 < decided(&tape),
+        decided(&simpler) * 2 < decided(&decisions),
         "{} of {}",
         decided(&simpler),
-        decided(&tape)
+        decided(&decisions)
+    );
+    assert!(
+        simpler.parts.families.len() <= 1 && simpler.parts.calls.len() == 1,
+        "{simpler:?}"
     );
 
-    let drawn = draw(Tape::replay(simpler), settings);
+    let drawn = draw(Lanes::replay(simpler), settings);
     assert_eq!(drawn.violation.unwrap().rule, rule);
     for line in ["onhook", "INVITE 1", "DisconnectPhoneCall", "NoError"] {
         assert!(drawn.ladder.contains(line), "no {line} in\n{}", drawn.ladder);

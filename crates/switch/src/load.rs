@@ -21,7 +21,7 @@ pub struct Load {
     pub requests: usize,
     /// Calls whose next request waits for a way, 32 requests each.
     pub waiting: usize,
-    /// INVITEs that nothing has come back to, 24 a next hop, and calls that wait for a place among them, one each.
+    /// INVITEs that nothing has come back to, `invites_per_hop` a next hop, and calls that wait for a place among them, one each.
     pub windows: usize,
     /// INVITEs of peers inside calls whose 2xx waits for its ACK: one for each server transaction.
     pub unacked: usize,
@@ -55,7 +55,7 @@ impl Switch {
             windows: self.windows.len(),
             unacked: self.asked.unacked(),
             connections: self.ways.connections(),
-            names: self.ways.names.len(),
+            names: self.ways.names(),
             hosts: self.admission.hosts(),
             writing: self.writing(),
             wakes: self.schedule.len(),

@@ -63,7 +63,7 @@ impl Switch {
             return self.hear_later(key, path, bytes);
         }
         match message.start() {
-            Start::Response(_) => self.handle_response(&message, call),
+            Start::Response(_) => self.handle_response(path, &message, call),
             Start::Request(_) => self.handle_request(path, (&message, bytes), call),
         }
         self.transactions_told();
@@ -74,7 +74,7 @@ impl Switch {
         self.turn_away("a message that is too long", path);
     }
 
-    fn handle_response(&mut self, message: &Message<'_>, call: Option<CallKey>) {
+    fn handle_response(&mut self, path: Path, message: &Message<'_>, call: Option<CallKey>) {
         if message.vias() > 1 || message.fault().is_some() {
             return; // it was meant for somebody behind us, and nobody is (RFC 3261 §8.1.3.3)
         }
@@ -100,7 +100,7 @@ impl Switch {
                     self.heard_of_trunk(key);
                     self.with(key, |live, now| live.call.handle_answer(&response, now));
                 } else {
-                    self.end_stray(&response);
+                    self.end_stray(path, &response);
                 }
             }
             ForClient::Absorbed | ForClient::Stray => {}

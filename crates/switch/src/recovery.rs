@@ -43,6 +43,8 @@ pub(crate) struct Recovery {
     uncounted: BTreeMap<CallKey, Intent>,
     /// Whose turn it is: they are taken up in the next turn of the switch, when it is written that they are.
     next: Vec<CallKey>,
+    /// Whether it is, because somebody speaks of these, and not because it would have come.
+    is_out_of_turn: bool,
     /// Who comes next, out of turn.
     hurried: Vec<CallKey>,
     /// Who wants one of those ended that wait.
@@ -192,6 +194,7 @@ impl Switch {
         self.settle_leftovers();
         let mut next = std::mem::take(&mut self.recovery.hurried);
         let t1 = self.settings.timers.t1;
+        self.recovery.is_out_of_turn = !next.is_empty();
         let is_pause = self.recovery.retry_at.is_some_and(|at| at > self.now);
         if !is_pause {
             self.recovery.retry_at = None;
@@ -247,10 +250,9 @@ impl Switch {
             .copied()
             .filter(|key| self.recovery.waiting.contains_key(key))
             .collect();
-        // While others get there, they are not waited for.
-        if without_a_way.len() == batch.len() {
+        // While others get there, they are not waited for; nor do others wait because a phone that there is no way to goes on speaking.
+        if without_a_way.len() == batch.len() && !self.recovery.is_out_of_turn {
             self.recovery.retry_at = Some(self.now + RETRY);
-            self.ask_for_trunks();
         }
         self.recovery.turns.again(without_a_way);
         self.put(Output::TakenUp(batch));
@@ -354,11 +356,21 @@ impl Switch {
     /// A 2xx for a call that nobody remembers: a phone is off-hook, and only we can know. It is ended as a leftover is.
     ///
     /// With too many under way it waits: the phone repeats its 2xx until it is ACKed.
-    pub(crate) fn end_stray(&mut self, response: &Response) {
+    pub(crate) fn end_stray(&mut self, path: Path, response: &Response) {
         if self.recovery.turns.is_full() {
             return;
         }
-        let found = (0..self.trunks.len()).find_map(|trunk| Some((trunk, self.around(trunk)?)));
+        // By the trunk that it came by: it knows the phone, and asks for its own password. Of several at one host, by that of its port.
+        let is_at = |trunk: &usize| {
+            self.trunks[*trunk]
+                .addresses
+                .iter()
+                .any(|found| found.remote == path.remote.ip())
+        };
+        let is_its_port = |trunk: &usize| self.settings.trunks[*trunk].first_hop.port == path.remote.port();
+        let mut trunks: Vec<usize> = (0..self.trunks.len()).collect();
+        trunks.sort_by_key(|trunk| (!is_at(trunk), !is_its_port(trunk)));
+        let found = trunks.into_iter().find_map(|trunk| Some((trunk, self.around(trunk)?)));
         let Some((trunk, around)) = found else { return };
         let name = self.settings.trunks[trunk].name.clone();
         let Some(call) = Call::stray(response, name, around) else {

@@ -34,6 +34,8 @@ pub struct Settings {
     pub user_agent: String,
     /// How long a connection may take to come about, and a name to be found.
     pub connect_limit: Duration,
+    /// INVITEs of one next hop that nothing has come back to; the others wait their turn. At least 1.
+    pub invites_per_hop: usize,
 }
 
 /// Who this node is: nothing of it is made up inside.

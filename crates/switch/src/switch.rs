@@ -97,7 +97,7 @@ impl Switch {
             asked: Asked::default(),
             trunks: settings.trunks.iter().map(Trunk::new).collect(),
             ways: Ways::default(),
-            windows: Windows::default(),
+            windows: Windows::new(settings.invites_per_hop),
             admission: Admission::new(&settings, now),
             caps: Caps::new(settings.caps, settings.counted.clone()),
             recovery: Recovery::default(),

@@ -12,13 +12,12 @@ use sip::{Path, Transport, Tx};
 
 use crate::journal::CallKey;
 
-/// INVITEs of one next hop that nothing has come back to.
-const UNANSWERED: usize = 24;
 /// How many T1 one waits for its turn; then the call is unavailable.
 pub(crate) const T1_TO_WAIT: u32 = 8;
 
-#[derive(Default)]
 pub(crate) struct Windows {
+    /// INVITEs of one next hop that nothing has come back to.
+    most: usize,
     of_hop: BTreeMap<(Transport, SocketAddr), Window>,
     hops: BTreeMap<Tx, (Transport, SocketAddr)>,
 }
@@ -30,12 +29,21 @@ struct Window {
 }
 
 impl Windows {
+    /// With so many places a next hop, at least one.
+    pub(crate) fn new(most: usize) -> Self {
+        Self {
+            most: most.max(1),
+            of_hop: BTreeMap::new(),
+            hops: BTreeMap::new(),
+        }
+    }
+
     /// Takes a place for this INVITE; false when there is none, and then the call is told when one is free.
     pub(crate) fn enter(&mut self, path: &Path, tx: &Tx, key: CallKey) -> bool {
         let hop = (path.transport, path.remote);
         let window = self.of_hop.entry(hop).or_default();
         let others_first = window.waiting.front().is_some_and(|first| *first != key);
-        if window.unanswered.len() >= UNANSWERED || others_first {
+        if window.unanswered.len() >= self.most || others_first {
             if !window.waiting.contains(&key) {
                 window.waiting.push_back(key);
             }
@@ -70,7 +78,7 @@ impl Windows {
 
     fn first_waiting(&self, hop: (Transport, SocketAddr)) -> Option<CallKey> {
         let window = self.of_hop.get(&hop)?;
-        let is_free = window.unanswered.len() < UNANSWERED;
+        let is_free = window.unanswered.len() < self.most;
         window.waiting.front().copied().filter(|_| is_free)
     }
 
@@ -104,13 +112,13 @@ mod tests {
 
     #[test]
     fn a_place_is_free_when_something_has_come_back_and_who_waits_longest_takes_it() {
-        let mut windows = Windows::default();
+        let mut windows = Windows::new(24);
         let path = Path {
             transport: Transport::Udp,
             local: ([192, 0, 2, 1], 5060).into(),
             remote: ([192, 0, 2, 2], 5060).into(),
         };
-        for number in 0..UNANSWERED {
+        for number in 0..24 {
             assert!(windows.enter(&path, &tx(number), CallKey(0)));
         }
         assert!(!windows.enter(&path, &tx(100), CallKey(1)));

@@ -15,6 +15,8 @@ use crate::{
 
 /// How long a connection may take to come about, its handshake included, and a stream to accept one message.
 const CONNECT_LIMIT: Duration = Duration::from_secs(4);
+/// A peer with a small socket buffer loses what comes too fast.
+const INVITES_PER_HOP: usize = 24;
 /// The wait after the first REGISTER that failed.
 const REGISTER_AGAIN: Duration = Duration::from_secs(2);
 
@@ -77,7 +79,7 @@ fn tls_client(tls: &config::SipTls) -> TlsClient {
 pub(super) fn switch(
     config: &config::Config,
     branch_key: BranchKey,
-    (secret, before): ([u8; 32], CallKey),
+    (secret, before): ([u8; 32], journal::CallKey),
     listening: &[Listener],
 ) -> Result<switch::Settings, TrunkError> {
     let (calls, sip) = (&config.calls, &config.sip);
@@ -85,7 +87,7 @@ pub(super) fn switch(
     Ok(switch::Settings {
         identity: Identity {
             branch_key,
-            before,
+            before: CallKey(before.row()),
             secret,
         },
         limits: Limits {
@@ -115,6 +117,7 @@ pub(super) fn switch(
         requests_per_second: Some(sip.requests_per_second),
         user_agent: sip.user_agent.clone(),
         connect_limit: CONNECT_LIMIT,
+        invites_per_hop: INVITES_PER_HOP,
     })
 }
 

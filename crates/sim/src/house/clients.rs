@@ -44,6 +44,10 @@ pub(crate) fn id_of(name: u32) -> IdHash {
     IdHash(id)
 }
 
+fn name_in(id: IdHash) -> u32 {
+    u32::from_le_bytes([id.0[0], id.0[1], id.0[2], id.0[3]])
+}
+
 fn owner_of(name: u32) -> [u8; 32] {
     [name as u8; 32]
 }
@@ -87,7 +91,6 @@ impl World {
         self.house.requests += 1;
         let request = self.house.requests;
         self.house.asked.insert(request, Asked { call, what });
-        self.digest.number(request);
         request
     }
 
@@ -128,7 +131,12 @@ impl World {
         asked.what = What::Place { is_gone: true };
         self.ladder
             .note(self.now, || format!("the client of call {} leaves", call + 1));
-        steps.push(Step::Heard(Heard::Left(call)));
+        // It may have been answered in this very turn: then its INVITE is not held back, and the id is never delivered.
+        let is_answered =
+            |step: &Step| matches!(step, Step::Output(Output::Answer(answered, _)) if answered == request);
+        if !steps.iter().any(is_answered) {
+            steps.push(Step::Heard(Heard::Left(call)));
+        }
         switch.abandon(*request);
     }
 
@@ -166,7 +174,6 @@ impl World {
         if self.settings.sabotage == Sabotage::AnswerNever {
             return;
         }
-        self.digest.number(request);
         let now = self.now;
         let Some(asked) = self.house.asked.remove(&request) else {
             if self.settings.sabotage != Sabotage::EarlyPromise {
@@ -197,7 +204,7 @@ impl World {
 
     /// What can be asked about a call from now on.
     pub(super) fn snapshot_changed(&mut self, id: IdHash, known: Option<Known>) {
-        let call = self.scenario.calls.iter().position(|call| id_of(call.name) == id);
+        let call = self.call_named(name_in(id));
         if let Some(call) = call {
             self.check_told(call, known);
         }

@@ -7,6 +7,7 @@ use switch::journal::{CallKey, CallState, Counted, Ended, Entry, IdHash, Leftove
 
 use super::{Input, holds_ack};
 use crate::{
+    lanes::{Lane, LaneName},
     sabotage::Sabotage,
     scenario::Millis,
     world::{Event, World},
@@ -137,8 +138,8 @@ fn contains(record: &[u8], words: &str) -> bool {
 impl World {
     /// One batch, which is done some time later.
     pub(super) fn write(&mut self, entries: Vec<Entry>) {
-        let disk = self.scenario.disk;
         for entry in &entries {
+            self.digest.number(entry.number);
             self.digest.number(entry.key.0.unsigned_abs());
             match &entry.write {
                 Write::Intent { intent, .. } => self.digest.bytes(intent),
@@ -153,20 +154,36 @@ impl World {
             }
         }
         self.tell_early(&entries);
+        let mut entries = entries;
+        while !entries.is_empty() {
+            let rest = entries.split_off(entries.len().min(self.scenario.bounds.batch));
+            self.begin_batch(entries);
+            entries = rest;
+        }
+    }
+
+    fn begin_batch(&mut self, entries: Vec<Entry>) {
+        let disk = self.scenario.disk;
         let delay = if self.settings.share_nothing {
             disk.delay
         } else {
-            1 + self.tape.run.below(disk.delay)
+            1 + self.lanes.lane(LaneName::run("disk")).below(disk.delay)
         };
         let done = (self.now + delay).max(self.house.disk.busy_until);
         self.house.disk.busy_until = done;
         let fates = entries.into_iter().map(|entry| {
-            let fails = disk.fails > 0 && self.tape.run.chance(disk.fails);
+            let fails = disk.fails > 0 && self.lane_of("refused", entry.key).chance(disk.fails);
             (entry, !fails)
         });
         let batch = fates.collect();
         self.house.disk.open.push_back(batch);
         self.after(done - self.now, Event::Journal(self.house.incarnation));
+    }
+
+    fn lane_of(&mut self, what: &'static str, key: CallKey) -> &mut Lane {
+        let call = self.house.keys.get(&key);
+        let name = call.map_or(0, |call| self.scenario.calls[*call].name);
+        self.lanes.lane(LaneName::of(what, name))
     }
 
     fn tell_early(&mut self, entries: &[Entry]) {
@@ -211,8 +228,8 @@ impl World {
         for (entry, _) in open.into_iter().flatten().filter(|(_, durable)| *durable) {
             of_calls.entry(entry.key).or_default().push(entry);
         }
-        for entries in of_calls.into_values() {
-            let reached = self.tape.run.below(entries.len() as u64 + 1) as usize;
+        for (key, entries) in of_calls {
+            let reached = self.lane_of("reached", key).below(entries.len() as u64 + 1) as usize;
             for entry in &entries[..reached] {
                 self.house.disk.take(entry);
             }

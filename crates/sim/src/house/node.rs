@@ -1,4 +1,4 @@
-//! What our node is told when it starts: one UDP trunk, its own address, no bound that the calls of a run could meet.
+//! What our node is told when it starts: its trunks and its own address; and no bound that the calls of a run could meet, but those that are drawn.
 
 use std::time::Duration;
 
@@ -8,25 +8,24 @@ use sip::{BranchKey, Destination, Timers, Transport, digest::Credentials, sdp::C
 use switch::{Identity, Listener, Settings, Srtp, TrunkSettings, journal::CallKey};
 
 use crate::{
-    message::{HOUSE, TRUNK},
+    message::{HOUSE, trunk_address},
     sabotage::Sabotage,
-    scenario::T1,
+    scenario::{T1, TrunkScript},
     world::World,
 };
 
 /// How long an ended call can be asked about.
 const RETENTION: Duration = Duration::from_secs(300);
-const NAME: &str = "pbx.example";
+
+/// What a trunk is called, and its host where that is a name.
+pub(crate) fn host_of(trunk: &TrunkScript) -> String {
+    format!("pbx{}.example", trunk.number)
+}
 
 impl World {
     pub(super) fn switch_settings(&self) -> Settings {
-        let trunk = std::net::SocketAddr::from(TRUNK);
-        let next_hop = match self.scenario.named {
-            Some(_) => format!("sip:{NAME}"),
-            None => format!("sip:{trunk}"),
-        };
         let most = 10_000;
-        let has_credentials = self.settings.sabotage != Sabotage::NoCredentials;
+        let bounds = self.scenario.bounds;
         Settings {
             identity: Identity {
                 branch_key: BranchKey::new([7; 32]),
@@ -44,7 +43,7 @@ impl World {
             caps: CapsSettings {
                 live: most,
                 live_per_mailbox: most,
-                live_per_trunk: most,
+                live_per_trunk: bounds.calls_per_trunk,
                 starts_per_second_per_trunk: most,
                 starts_per_minute_per_mailbox: most,
                 starts_per_hour_per_mailbox: most,
@@ -55,23 +54,12 @@ impl World {
                 time_per_day_to_own_phone: Duration::from_secs(86_400),
             },
             counted: CountedNumbers::new(Plan::new(PlanSettings::default())),
-            trunks: vec![TrunkSettings {
-                name: "pbx".to_owned(),
-                first_hop: Destination::parse(&next_hop).unwrap_or_else(|_| unreachable!("it is a SIP URI")),
-                next_hop,
-                domain: NAME.to_owned(),
-                from: "<sip:onhook@example.org>".to_owned(),
-                outbound_proxy: None,
-                credentials: has_credentials.then(|| Credentials {
-                    username: "onhook".to_owned(),
-                    password: "secret".to_owned(),
-                }),
-                codecs: vec![Codec::Pcma],
-                srtp: Srtp::Off,
-                keepalive: None,
-                register: None,
-                reach: Reach::new(None),
-            }],
+            trunks: self
+                .scenario
+                .trunks
+                .iter()
+                .map(|trunk| self.trunk_settings(trunk))
+                .collect(),
             listeners: vec![Listener {
                 transport: Transport::Udp,
                 address: HOUSE.into(),
@@ -85,7 +73,41 @@ impl World {
             requests_per_second: None,
             user_agent: "onhook".to_owned(),
             connect_limit: Duration::from_secs(4),
+            invites_per_hop: bounds.window,
         }
+    }
+
+    fn trunk_settings(&self, trunk: &TrunkScript) -> TrunkSettings {
+        let next_hop = match trunk.named {
+            Some(_) => format!("sip:{}", host_of(trunk)),
+            None => format!("sip:{}", trunk_address(trunk.number)),
+        };
+        let has_credentials = self.settings.sabotage != Sabotage::NoCredentials;
+        TrunkSettings {
+            name: host_of(trunk),
+            first_hop: Destination::parse(&next_hop).unwrap_or_else(|_| unreachable!("it is a SIP URI")),
+            next_hop,
+            domain: host_of(trunk),
+            from: "<sip:onhook@example.org>".to_owned(),
+            outbound_proxy: None,
+            credentials: has_credentials.then(|| Credentials {
+                username: "onhook".to_owned(),
+                password: "secret".to_owned(),
+            }),
+            codecs: vec![Codec::Pcma],
+            srtp: Srtp::Off,
+            keepalive: None,
+            register: None,
+            reach: Reach::new(None),
+        }
+    }
+
+    /// Which trunk has this name, or this address.
+    pub(crate) fn trunk_called(&self, host: &str) -> Option<usize> {
+        let mut trunks = self.scenario.trunks.iter();
+        trunks.position(|trunk| {
+            host_of(trunk) == host || trunk.named.is_none() && trunk_address(trunk.number).ip().to_string() == host
+        })
     }
 }
 

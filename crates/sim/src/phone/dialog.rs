@@ -45,7 +45,7 @@ impl World {
             name: this.invite.name,
             status: 0,
             via: "".into(),
-            at_trunk: false,
+            path: None,
             branch: format!("z9hG4bK-{}-{}", this.tag, this.number).into(),
             number: this.number,
             from: format!("{};tag={}", this.invite.to, this.tag).into(),

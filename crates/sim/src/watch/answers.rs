@@ -84,7 +84,8 @@ impl World {
         let watched = &self.watch.calls[call];
         let is_durable = watched.keys.iter().any(|key| self.house.disk.is_to_end(*key));
         let ended = watched.ended.as_ref().map(|(end, _)| end);
-        let is_refused = ended.is_some() && watched.end_refused || ended.is_some_and(is_of_journal);
+        let is_refused =
+            (ended.is_some() || watched.had_ended) && watched.end_refused || ended.is_some_and(is_of_journal);
         if !is_durable && !is_refused {
             self.watch
                 .fail("no NoError without a durable wish", || format!("at {now} ms"));

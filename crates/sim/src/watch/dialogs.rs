@@ -74,11 +74,12 @@ impl CallWatch {
 
 impl World {
     /// A peer's message is handed in. One for a call that an earlier process has left and this one has not taken up is passed over,
-    /// and so is one about no call while nobody knows where the trunk is: the peer says it again.
+    /// and so is one about no call while nobody knows where its trunk is: the peer says it again.
     pub(super) fn heard_message(&mut self, call: usize, message: &Message) {
         let Watch { calls, left, .. } = &self.watch;
         let is_left = calls[call].keys.iter().any(|key| left.contains(key));
-        let is_unknown = !self.watch.is_trunk_found && calls[call].known.is_none();
+        let trunk = message.path.and_then(|path| self.trunk_at(path.remote));
+        let is_unknown = !self.watch.is_found(trunk) && calls[call].known.is_none();
         if is_left || is_unknown {
             return;
         }

@@ -4,7 +4,6 @@
 mod admission;
 mod answers;
 mod laws;
-mod names;
 mod order;
 mod path;
 mod recovery;

@@ -8,7 +8,8 @@ use switch::{
 };
 
 use crate::rig::{
-    OWNER, PATIENCE, Rig, Sent, T1, answer, found, from_phone, id, next_process, settings, settings_tcp, trunk, udp,
+    OWNER, PATIENCE, Rig, Sent, T1, answer, answer_with, found, from_phone, id, next_process, settings, settings_tcp,
+    trunk, udp,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -262,6 +263,44 @@ fn a_2xx_of_a_call_that_nobody_remembers_is_acked_once_durable_and_hung_up() {
     rig.trunk_says(&answer(&bye, 200));
     rig.rest(SECOND * 1000);
     assert_eq!(rig.switch.live(), 0);
+}
+
+#[test]
+fn one_that_has_no_way_and_whose_phone_speaks_holds_up_nobody_else() {
+    let hops = |far: &str, near: &str| Settings {
+        trunks: vec![trunk("far", far), trunk("near", near)],
+        caps: dial::CapsSettings {
+            live_per_trunk: 1,
+            ..settings().caps
+        },
+        ..settings()
+    };
+    let mut rig = Rig::with(hops("sip:192.0.2.5", "sip:192.0.2.6"));
+    let (far, near) = (rig.invited(1), rig.invited(2));
+    assert_eq!(near.path, udp("192.0.2.6:5060"));
+    let mut next = rig.crash(hops("sip:far.example", "sip:near.example"));
+    next.turn(|_| {});
+    next.turn(|switch| switch.found("near.example", &[found("192.0.2.6")]));
+    for _ in 0..6 {
+        next.hear(far.path, &answer(&far, 200));
+        next.pass(T1);
+    }
+    assert!(next.count("CANCEL") > 0, "it waits although there is a way");
+    assert_eq!(next.last("CANCEL").path, near.path);
+}
+
+#[test]
+fn and_it_is_hung_up_by_the_trunk_that_it_came_by() {
+    let both = Settings {
+        trunks: vec![trunk("pbx", "sip:192.0.2.5:5060"), trunk("inner", "sip:10.0.0.5:5060")],
+        ..settings()
+    };
+    let invite = Rig::new().invited(1);
+    let mut rig = Rig::with(next_process(both));
+    // Where the outer trunk may not send us.
+    let answer = answer_with(&invite, 200, "phone", &["Contact: <sip:phone@10.0.0.9>"]);
+    rig.hear(udp("10.0.0.5:5060"), &answer);
+    assert_eq!(rig.durable()[..2], ["ACK > 10.0.0.9:5060", "BYE > 10.0.0.9:5060"]);
 }
 
 #[test]

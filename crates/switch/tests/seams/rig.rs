@@ -121,6 +121,7 @@ pub(crate) fn settings() -> Settings {
         requests_per_second: None,
         user_agent: "onhook".to_owned(),
         connect_limit: CONNECT_LIMIT,
+        invites_per_hop: 24,
     }
 }
 

@@ -5,9 +5,10 @@ use std::{
     io,
     sync::{Arc, atomic::Ordering},
     thread,
-    time::Instant,
+    time::{Instant, SystemTime},
 };
 
+use dial::WallTime;
 use sip::Moment;
 use switch::{Answer, Found, Output, Patience, PlaceRefusal, Switch, journal::CallKey};
 use tokio::{
@@ -21,11 +22,13 @@ use super::{
     inbox::{HandedIn, News, Reports, Wish},
     sounds::{Playable, SoundRoom},
     telling,
+    words::{self, Word, Words},
 };
 use crate::{
-    calls::{Sounds, wall_clock},
+    calls::Sounds,
     crash_points,
-    journal::{Batches, History, Journal, TakingUp, Written},
+    gate::wall_time,
+    journal::{History, Journal, TakingUp},
     net::{Arrival, Connect, Names, NetEvent, Streams, TlsOf, Udp},
     panics::{Vital, vital},
 };
@@ -46,9 +49,9 @@ struct Driver {
     handed_in: HandedIn,
     reports: Reports,
     journal: Journal,
-    batches: Batches,
+    words: Words,
     /// What the journal refused at once.
-    refused: Vec<Written>,
+    refused: Vec<Word>,
     taking_up: TakingUp,
     snapshot: Arc<Snapshot>,
     sound: SoundRoom,
@@ -84,8 +87,15 @@ pub(super) fn start(
     let sockets = parts.sockets;
     let started = Instant::now();
     let mut switch = Switch::new(parts.settings, Moment::default(), wall_clock());
-    switch.end_leftovers(parts.recovered.leftovers);
-    let of_the_journal = reports.clone();
+    let taking_up = parts.recovered.taking_up;
+    let leftovers = parts.recovered.leftovers.into_iter();
+    let leftovers = leftovers
+        .map(|leftover| {
+            let deaths = taking_up.deaths(leftover.key);
+            words::leftover(leftover, deaths)
+        })
+        .collect();
+    switch.end_leftovers(leftovers);
     let mut driver = Driver {
         switch,
         udp: sockets.udp,
@@ -96,13 +106,11 @@ pub(super) fn start(
         tls_of_trunks: sockets.tls_of_trunks,
         handed_in,
         sound: SoundRoom::start(sounds, reports.clone(), &runtime),
-        batches: parts
-            .journal
-            .batches(move |batch| of_the_journal.tell_from_a_thread(News::Written(batch))),
+        words: Words::new(&parts.journal, reports.clone()),
         refused: Vec::new(),
         reports,
         journal: parts.journal,
-        taking_up: parts.recovered.taking_up,
+        taking_up,
         snapshot,
         runtime,
         patience: parts.patience,
@@ -177,14 +185,14 @@ impl Driver {
                     tracing::debug!(%path, why, "a connection is closed");
                     self.switch.closed(path);
                 }
-                NetEvent::Found { host, addresses } => {
-                    let addresses = addresses.into_iter().map(|towards| Found {
-                        remote: towards.remote,
-                        local: towards.local,
+                NetEvent::Found(found) => {
+                    let addresses = found.addresses.iter().map(|found| Found {
+                        remote: found.remote,
+                        local: found.local,
                     });
-                    self.switch.found(&host, &addresses.collect::<Vec<_>>());
+                    let addresses: Vec<Found> = addresses.collect();
+                    self.switch.found(&found.host, &addresses);
                 }
-                NetEvent::NotFound { host, why } => self.switch.not_found(&host, &why),
             }
         }
         self.reports.wake_again();
@@ -198,7 +206,7 @@ impl Driver {
                 return;
             };
             match news {
-                News::Written(batch) => self.hear(batch),
+                News::Written(words) => self.hear(words),
                 News::Played(key) => self.switch.played(key),
                 News::SoundFailed(key) => self.switch.sound_failed(key),
                 News::LastDay { calls, counted } => {
@@ -210,26 +218,17 @@ impl Driver {
         self.reports.wake_again();
     }
 
-    /// The journal's word.
-    fn hear(&mut self, batch: Vec<Written>) {
+    fn hear(&mut self, words: Vec<Word>) {
         // An order that nobody waits for any more is not sent.
         let given_up = self.placing.iter().filter(|(_, placing)| placing.reply.is_closed());
         let given_up: Vec<u64> = given_up.map(|(request, _)| *request).collect();
         for request in given_up {
             self.switch.abandon(request);
         }
-        for Written {
-            number,
-            key,
-            save,
-            outcome,
-        } in batch
-        {
-            if let Err(error) = outcome {
-                tracing::error!(call = %key, ?save, %error, "the journal did not take a record");
-            }
-            crash_points::after(save);
-            self.switch.written(number, outcome.is_ok());
+        for word in words {
+            let number = word.0;
+            let durable = self.words.heard(word);
+            self.switch.written(number, durable);
         }
     }
 
@@ -315,10 +314,7 @@ impl Driver {
             Output::Dismiss(host) => self.admitted.dismiss(host),
             Output::Resolve(host) => self.names.look_up(&host),
             Output::Journal(batch) => {
-                for entry in &batch {
-                    crash_points::before(entry.save);
-                }
-                self.refused.extend(self.batches.submit(batch));
+                self.refused = self.words.submit(batch);
                 if !self.refused.is_empty() {
                     self.reports.wake_again();
                 }
@@ -327,12 +323,16 @@ impl Driver {
             Output::Snapshot(id, known) => self.snapshot.set(id, known),
             Output::Sound(key, sound) => self.sound.put(key, sound),
             Output::TakingUp(keys) => {
-                self.taking_up.begin(&keys);
+                let marked: Vec<_> = keys.iter().copied().map(words::row).collect();
+                self.taking_up.begin(&marked);
                 for key in &keys {
                     crash_points::taking_up(key);
                 }
             }
-            Output::TakenUp(keys) => self.taking_up.done(&keys),
+            Output::TakenUp(keys) => {
+                let marked: Vec<_> = keys.into_iter().map(words::row).collect();
+                self.taking_up.done(&marked);
+            }
             Output::Event(event) => {
                 if let switch::Event::Live(live) = event {
                     self.snapshot.live.store(live, Ordering::Relaxed);
@@ -363,6 +363,10 @@ impl Driver {
     }
 }
 
+fn wall_clock() -> WallTime {
+    wall_time(SystemTime::now())
+}
+
 /// Until it has read what calls of the last day count, no new call begins, and nothing else waits: a call that a crash left is not in the
 /// way of its own end.
 async fn read_last_day(history: History, counted: watch::Sender<bool>, reports: Reports) {
@@ -375,5 +379,6 @@ async fn read_last_day(history: History, counted: watch::Sender<bool>, reports: 
             }
         }
     };
+    let calls = calls.into_iter().map(words::counted).collect();
     reports.tell(News::LastDay { calls, counted }).await;
 }

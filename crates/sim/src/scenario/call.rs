@@ -1,0 +1,211 @@
+//! One call: its phones, its proxy, its client.
+
+use std::fmt;
+
+use sip::{Refresher, SHORTEST_INTERVAL, SessionExpires};
+
+use super::{Millis, Odds};
+use crate::{
+    lanes::{Lane, LaneName, Lanes},
+    message::Asks,
+    parts::Family,
+};
+
+/// Moments within a call at which things like to go wrong.
+const SOON_OR_LATER: [Millis; 5] = [1, 300, 3000, 20_000, 120_000];
+
+#[derive(Clone, Debug)]
+pub(crate) struct CallScript {
+    /// What its Call-ID, its tag and its id are made from.
+    pub(crate) name: u32,
+    /// When PlayOnPhone is asked for.
+    pub(crate) placed_at: Millis,
+    pub(crate) phones: Vec<Script>,
+    pub(crate) proxy: Option<ProxyScript>,
+    /// How long after that DisconnectPhoneCall is asked for.
+    pub(crate) hang_ups: Vec<Millis>,
+    /// How long the client of PlayOnPhone waits for its answer, when it does not wait for ever.
+    pub(crate) leaves_after: Option<Millis>,
+    /// How long the message plays.
+    pub(crate) message: Millis,
+    pub(crate) sound_fails: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Answer,
+    Refuse(u16),
+    RingOn,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Script {
+    pub(crate) outcome: Outcome,
+    pub(crate) rings_for: Millis,
+    /// Whether the INVITE is answered with a 100 at once, and how long until the 180.
+    pub(crate) tries: bool,
+    pub(crate) rings_after: Millis,
+    pub(crate) asks_invite: Asks,
+    pub(crate) asks_bye: Asks,
+    pub(crate) hangs_up_after: Option<Millis>,
+    pub(crate) reinvites_after: Option<Millis>,
+    /// What its 2xx says of session timers, if it was asked, and whether it takes and sends UPDATE.
+    pub(crate) session: Option<SessionExpires>,
+    pub(crate) updates: bool,
+    /// How long after the call is placed nothing is heard of it any more.
+    pub(crate) vanishes_after: Option<Millis>,
+    /// BYEs that are refused with a 503 before one is taken.
+    pub(crate) refuses_byes: u64,
+    pub(crate) usable_sdp: bool,
+    /// How it writes: compact names, folded lines, odd case and spaces.
+    pub(crate) hand: Hand,
+}
+
+/// How a peer writes its messages; all of it is valid (RFC 3261 §7.3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hand {
+    Plain,
+    Compact,
+    /// Folded lines, names in capitals, spaces before and after the colon.
+    Baroque,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ProxyScript {
+    pub(crate) asks: Asks,
+    /// Whether the other phones are cancelled when one answers.
+    pub(crate) cancels_others: bool,
+    /// Whether a CANCEL is followed by a 487 before the phones have said theirs.
+    pub(crate) early_487: bool,
+}
+
+impl CallScript {
+    pub(super) fn draw(name: u32, lanes: &mut Lanes, odds: &Odds) -> Self {
+        let of = |what| LaneName::of(what, name);
+        let forks = odds.happens(lanes, Family::Forks, of("forks"), 1000);
+        let (phones, cancels_others, early_487) = match forks {
+            Some(lane) => (1 + lane.between(1, 3), !lane.chance(400), lane.chance(300)),
+            None => (1, true, false),
+        };
+        let forked = phones > 1;
+        let proxy = forked.then(|| ProxyScript {
+            asks: challenge(lanes, odds, of("challenges-by-proxy"), 600),
+            cancels_others,
+            early_487,
+        });
+        let phones = (1..=phones as u32).map(|phone| Script::draw(lanes, odds, (name, phone), forked));
+        let phones = phones.collect();
+        let leaves = odds.happens(lanes, Family::Leaving, of("leaving"), 160);
+        let leaves_after = leaves.map(|lane| lane.wait(&[10, 100, 3000]));
+        let sound_fails = odds.happens(lanes, Family::Sound, of("sound"), 80).is_some();
+        let lane = lanes.lane(of("call"));
+        let placed_at = lane.wait(&[1, 1, 100, 5000, 60_000]);
+        let hang_ups = lane.pick(&[0, 0, 1, 1, 1, 2, 3]);
+        Self {
+            name,
+            placed_at,
+            phones,
+            proxy,
+            message: 1 + lane.wait(&[60_000, 2_000, 20_000, 600_000]),
+            hang_ups: (0..hang_ups)
+                .map(|_| lane.wait(&[20_000, 120_000, 60_000, 3000, 300]))
+                .collect(),
+            leaves_after,
+            sound_fails,
+        }
+    }
+}
+
+impl Script {
+    fn draw(lanes: &mut Lanes, odds: &Odds, (call, phone): (u32, u32), forked: bool) -> Self {
+        let named = |what| LaneName::phone(what, call, phone);
+        let mut when = |family: Family, most| {
+            let lane = odds.happens(lanes, family, named(family.name()), most);
+            lane.map(|lane| lane.wait(&SOON_OR_LATER))
+        };
+        let hangs_up_after = when(Family::HangUps, 600);
+        let reinvites_after = when(Family::Reinvites, 600);
+        let vanishes_after = when(Family::Vanishing, 500);
+        let refuses = odds.happens(lanes, Family::Refusers, named("refusers"), 1000);
+        let outcome = refuses.map_or(Outcome::Answer, |lane| {
+            lane.pick(&[
+                Outcome::RingOn,
+                Outcome::Refuse(486),
+                Outcome::Refuse(603),
+                Outcome::Refuse(302),
+            ])
+        });
+        let asks_invite = if forked {
+            Asks::Nothing
+        } else {
+            challenge(lanes, odds, named("challenges-invite"), 700)
+        };
+        let asks_bye = challenge(lanes, odds, named("challenges-bye"), 700);
+        let sessions = odds.happens(lanes, Family::Sessions, named("sessions"), 1000);
+        let (session, updates) = match sessions {
+            Some(lane) => {
+                let expires = SessionExpires {
+                    interval: lane.pick(&[SHORTEST_INTERVAL, 120]),
+                    refresher: Some(lane.pick(&[Refresher::Uac, Refresher::Uas])),
+                };
+                (Some(expires), !lane.chance(400))
+            }
+            None => (None, true),
+        };
+        let refuses_byes = odds.happens(lanes, Family::BusyByes, named("busy-byes"), 250);
+        let refuses_byes = refuses_byes.map_or(0, |lane| lane.between(1, 3));
+        let usable_sdp = odds.happens(lanes, Family::BadSdp, named("bad-sdp"), 120).is_none();
+        let hand = odds.happens(lanes, Family::Hands, named("hands"), 1000);
+        let hand = hand.map_or(Hand::Plain, |lane| lane.pick(&[Hand::Compact, Hand::Baroque]));
+        let lane = lanes.lane(named("phone"));
+        Self {
+            outcome,
+            rings_for: lane.wait(&[3000, 300, 20_000, 1, 70_000]),
+            tries: !lane.chance(300),
+            rings_after: lane.wait(&[1, 50, 2000]),
+            asks_invite,
+            asks_bye,
+            hangs_up_after,
+            reinvites_after,
+            session,
+            updates,
+            vanishes_after,
+            refuses_byes,
+            usable_sdp,
+            hand,
+        }
+    }
+}
+
+fn challenge(lanes: &mut Lanes, odds: &Odds, name: LaneName, most: u64) -> Asks {
+    let lane = odds.happens(lanes, Family::Challenges, name, most);
+    lane.map_or(Asks::Nothing, |lane: &mut Lane| {
+        lane.pick(&[
+            Asks::Md5,
+            Asks::Sha256,
+            Asks::Both,
+            Asks::Md5,
+            Asks::Sha256,
+            Asks::Both,
+            Asks::Unknown,
+        ])
+    })
+}
+
+impl fmt::Display for CallScript {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fails = if self.sound_fails { ", fails" } else { "" };
+        write!(
+            f,
+            "\n    call {} at {}: hang-ups {:?}, client leaves {:?}, message {}{fails}",
+            self.name, self.placed_at, self.hang_ups, self.leaves_after, self.message,
+        )?;
+        for phone in &self.phones {
+            write!(f, "\n      {phone:?}")?;
+        }
+        if let Some(proxy) = &self.proxy {
+            write!(f, "\n      {proxy:?}")?;
+        }
+        Ok(())
+    }
+}
