@@ -13,6 +13,8 @@
 mod baseline;
 #[path = "../../../sip/tests/torture/catalogue.rs"]
 mod catalogue;
+#[path = "../../../sip/tests/grammar/changes.rs"]
+mod changes;
 #[path = "../../../sip/tests/torture/message.rs"]
 mod message;
 mod mutation;
