@@ -27,7 +27,7 @@ DIAL_TEST = cargo test --locked --package onhook --test dial --config 'profile.d
 STRINGS ?= 10000000
 SEED ?= 1
 
-.PHONY: help setup check advisories test unit interop interop-baseline crash-test client-test speed loss-test demo bench sim dial-strings dial-vectors fuzz clean
+.PHONY: help setup check advisories test unit interop interop-baseline crash-test client-test speed loss-test demo bench sim model dial-strings dial-vectors fuzz clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -105,6 +105,10 @@ sim: ## Calls against lossy networks, odd phones and crashes, on a virtual clock
 	@digest() { $(TARGET)/$$1/sim --seed $(SEED) --runs 100 | sed 's/.*; digest //'; }; \
 		[[ $$(digest debug) == "$$(digest release)" ]] || { echo 'sim: a seed is another run in another build'; exit 1; }
 	$(TARGET)/release/sim --seed $(SEED) --runs $(or $(RUNS),100000)
+
+model: ## The hang-up gone through whole, in larger worlds than `make test` does (4 minutes)
+	@scripts/setup build
+	cargo test --release --locked --package model --test promises_hold -- --include-ignored --nocapture
 
 dial-strings: ## The dial policy against a second opinion, in dial strings (STRINGS=10000000 SEED=1)
 	@scripts/setup build
