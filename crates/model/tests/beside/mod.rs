@@ -6,7 +6,7 @@
 #[path = "../../../call/tests/rig/mod.rs"]
 mod rig;
 
-use std::{collections::VecDeque, time::Duration};
+use std::{borrow::Borrow, collections::VecDeque, time::Duration};
 
 use call::{Call, Silence, Timer};
 use model::{Input, Machine, Output, Phase, Phone, Record, Save};
@@ -312,8 +312,8 @@ fn real_save(said: &str) -> Option<call::Save> {
     })
 }
 
-fn phase(real: &call::Phase) -> Phase {
-    match real {
+fn phase(real: impl Borrow<call::Phase>) -> Phase {
+    match real.borrow() {
         call::Phase::Placing => Phase::Placing,
         call::Phase::Calling { .. } => Phase::Calling,
         call::Phase::Early => Phase::Early,
