@@ -4,9 +4,8 @@
 mod audit;
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
-use dial::{DialPolicy, Dialler, Permit, Refusal, Refused, WallTime};
+use dial::{DialPolicy, Dialler, Permit, Refusal, Refused};
 use thiserror::Error;
 
 use crate::auth::Caller;
@@ -107,9 +106,4 @@ fn with_numbers(name: &UserName, numbers: Numbers) -> Dialler {
         extension: numbers.extension,
         phones: numbers.phones,
     }
-}
-
-/// A time of the system's clock as the gate counts it.
-pub(crate) fn wall_time(at: SystemTime) -> WallTime {
-    WallTime::after_epoch(at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
 }

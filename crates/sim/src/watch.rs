@@ -260,6 +260,8 @@ impl World {
             | Event::TrunkDown { .. }
             | Event::Registered(_)
             | Event::RegisterFailed { .. }
+            | Event::StaleAddresses { .. }
+            | Event::FoundAgain(_)
             | Event::Live(_) => {}
         }
     }

@@ -20,7 +20,7 @@ impl CallKey {
 }
 
 impl fmt::Display for CallKey {
-    /// Which life of the server, and which call in it.
+    /// Which incarnation of the server, and which call of it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.0 >> 40, self.0 & ((1 << 40) - 1))
     }

@@ -4,7 +4,7 @@
 //! handed what happened, turn by turn, and says what is to be done, in order: what is sent which way, what becomes durable, what is
 //! answered. Whoever drives it only moves bytes; so what a simulation drives is what ships (promise 12).
 //!
-//! A [`Switch`] decides whose message something is (`messages`), which way a request takes (`ways`), what waits for one (`held`,
+//! A [`Switch`] decides whose message something is (`messages`), which way a request takes (`ways`, `addresses`), what waits for one (`held`,
 //! `window`), who we are to a peer (`own_address`), who is listened to (`admission`), whether a trunk is there (`trunk`, `registration`), what the journal gets and what waits for it (`act`), and how the
 //! calls that a crash left are ended (`recovery`, `turns`). What a call does is the `call` crate's; what a message says and how it is
 //! repeated, the `sip` crate's; who may call whom and how often, the `dial` crate's.
@@ -73,6 +73,7 @@
 //! ```
 
 mod act;
+mod addresses;
 mod admission;
 mod held;
 mod identity;
@@ -96,6 +97,7 @@ mod turns;
 mod ways;
 mod window;
 
+pub use addresses::Found;
 pub use dial::Reach;
 pub use information::{Information, State};
 pub use load::Load;
@@ -107,4 +109,3 @@ pub use past::information_of;
 pub use place::Order;
 pub use settings::{Identity, Listener, Registration, Settings, Srtp, TrunkSettings};
 pub use switch::Switch;
-pub use ways::Found;

@@ -55,7 +55,7 @@ impl Switch {
             windows: self.windows.len(),
             unacked: self.asked.unacked(),
             connections: self.ways.connections(),
-            names: self.ways.names(),
+            names: self.ways.names.len(),
             hosts: self.admission.hosts(),
             writing: self.writing(),
             wakes: self.schedule.len(),

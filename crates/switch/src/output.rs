@@ -39,7 +39,8 @@ pub enum Output {
     Admit(IpAddr),
     /// It may no longer.
     Dismiss(IpAddr),
-    /// The addresses of a name are wanted: [`Switch::found`](crate::Switch::found).
+    /// The addresses of a name are wanted: [`Switch::found`](crate::Switch::found) or
+    /// [`Switch::not_found`](crate::Switch::not_found).
     Resolve(String),
     /// What is to be durable, in this order, as one batch: the last output of a turn.
     Journal(Vec<Entry>),
@@ -169,6 +170,15 @@ pub enum Event {
     LeftoverLeftAlone(CallKey),
     LeftoverLast(CallKey),
     LeftoverUnreadable(CallKey),
+    /// A name was looked up in vain, and addresses that were found so long ago are used on: told at the first, second, fourth, …
+    /// time.
+    StaleAddresses {
+        host: String,
+        age: Duration,
+        why: String,
+    },
+    /// It was found again.
+    FoundAgain(String),
     TrunkUp(String),
     TrunkDown {
         trunk: String,
@@ -196,8 +206,9 @@ pub enum TrunkSilence {
     TimedOut,
     #[error("unreachable: {0}")]
     Unreachable(String),
-    #[error("its name is not found")]
-    NoAddress,
+    /// And why it was not found.
+    #[error("its name is not found: {0}")]
+    NoAddress(String),
 }
 
 /// Why a place that a peer named is not gone to.
@@ -209,8 +220,8 @@ pub enum NotThere {
     BeyondReach(String),
     #[error("{0} is asked for in clear, and the call came about over TLS")]
     InClear(String),
-    #[error("{0} is not found")]
-    NotFound(String),
+    #[error("{host} is not found: {why}")]
+    NotFound { host: String, why: String },
     #[error("no listener of ours reaches {0}")]
     NoListener(String),
     /// To where, and as far as it is known why.

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use call::Local;
 use sip::{Transport, uri};
 
-use crate::{switch::Switch, ways::Found};
+use crate::{addresses::Found, switch::Switch};
 
 impl Switch {
     /// What we speak from: the first listener of its transport and address family.

@@ -112,6 +112,7 @@ impl Switch {
         if self.draining {
             return Err(PlaceRefusal::Draining);
         }
+        self.refresh_trunks();
         let up: Vec<usize> = (0..self.trunks.len())
             .filter(|trunk| self.trunks[*trunk].is_up() && self.local(*trunk).is_some())
             .collect();

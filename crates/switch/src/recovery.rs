@@ -253,6 +253,7 @@ impl Switch {
         // While others get there, they are not waited for; nor do others wait because a phone that there is no way to goes on speaking.
         if without_a_way.len() == batch.len() && !self.recovery.is_out_of_turn {
             self.recovery.retry_at = Some(self.now + RETRY);
+            self.ask_for_trunks();
         }
         self.recovery.turns.again(without_a_way);
         self.put(Output::TakenUp(batch));

@@ -139,11 +139,20 @@ impl Switch {
         }
     }
 
+    /// What a registration waits for will not come.
+    pub(crate) fn not_registered(&mut self, trunk: usize, why: &str) {
+        let registering = self.trunks[trunk].registering.as_ref();
+        if registering.is_some_and(|registering| matches!(registering.step, Step::Waiting(_))) {
+            self.registration_failed(trunk, why.to_owned());
+            self.schedule_trunk(trunk);
+        }
+    }
+
     /// Registers once, with the password when it was asked for.
     fn register(&mut self, trunk: usize) {
         let until = self.now + self.settings.connect_limit;
         let host = self.settings.trunks[trunk].first_hop.host.clone();
-        self.addresses(&host);
+        self.refresh(&host);
         let way = match self.local(trunk) {
             Some(local) => match self.way_to_trunk(trunk) {
                 Way::Open(path) => Some((local, path)),

@@ -11,13 +11,14 @@ use dial::Reach;
 use sip::{CSeq, CallIdHeader, Message, Method, Moment, Tx};
 
 use crate::{
+    addresses::{Found, NOT_YET},
     journal::CallKey,
     out_of_call::OutOfCall,
     output::{Event, TrunkSilence},
     registration::Registering,
     settings::TrunkSettings,
     switch::{Switch, Wake},
-    ways::{Found, Way},
+    ways::Way,
 };
 
 /// Pauses between two OPTIONS to a trunk that is down; the last one goes on.
@@ -116,30 +117,52 @@ impl Switch {
                 };
                 self.trunk_is_at(trunk, vec![found]);
             }
-            self.addresses(&host);
+            self.refresh(&host);
             self.schedule_trunk(trunk);
         }
     }
 
-    /// A name was looked up; it may be a trunk's.
-    pub(crate) fn trunks_found(&mut self, host: &str) {
+    /// One that nobody asks whether it is there may have moved, too, or have a name by now.
+    pub(crate) fn refresh_trunks(&mut self) {
         for trunk in 0..self.trunks.len() {
-            if !self.settings.trunks[trunk].first_hop.host.eq_ignore_ascii_case(host) {
-                continue;
+            let host = self.settings.trunks[trunk].first_hop.host.clone();
+            self.refresh(&host);
+        }
+    }
+
+    /// A phone waits for its end: trunks that are nowhere are looked up, however fresh what is known is.
+    pub(crate) fn ask_for_trunks(&mut self) {
+        for trunk in 0..self.trunks.len() {
+            if self.trunks[trunk].addresses.is_empty() {
+                let host = self.settings.trunks[trunk].first_hop.host.clone();
+                self.ask_for_addresses(&host);
             }
-            let found = self.addresses(host).unwrap_or_default();
-            let is_found = !found.is_empty();
-            if is_found {
-                self.trunk_is_at(trunk, found);
-            }
+        }
+    }
+
+    fn trunks_at(&self, host: &str) -> Vec<usize> {
+        let is_it = |trunk: &usize| self.settings.trunks[*trunk].first_hop.host.eq_ignore_ascii_case(host);
+        (0..self.trunks.len()).filter(is_it).collect()
+    }
+
+    /// A name was found; it may be a trunk's.
+    pub(crate) fn trunks_found(&mut self, host: &str, found: &[Found]) {
+        for trunk in self.trunks_at(host) {
+            self.trunk_is_at(trunk, found.to_vec());
             if matches!(self.trunks[trunk].probe, Probe::Waiting { .. }) {
-                if is_found {
-                    self.probe(trunk);
-                } else if self.trunks[trunk].addresses.is_empty() {
-                    self.probed(trunk, Err(TrunkSilence::NoAddress));
-                }
+                self.probe(trunk);
             }
             self.register_when_found(trunk);
+        }
+    }
+
+    /// It never was: who waits for it waits in vain.
+    pub(crate) fn trunks_not_found(&mut self, host: &str, why: &str) {
+        for trunk in self.trunks_at(host) {
+            if matches!(self.trunks[trunk].probe, Probe::Waiting { .. }) {
+                self.probed(trunk, Err(TrunkSilence::NoAddress(why.to_owned())));
+            }
+            self.not_registered(trunk, &TrunkSilence::NoAddress(why.to_owned()).to_string());
         }
     }
 
@@ -182,7 +205,7 @@ impl Switch {
             }
             Probe::Waiting { until } if *until <= now => {
                 let why = if self.trunks[trunk].addresses.is_empty() {
-                    TrunkSilence::NoAddress
+                    TrunkSilence::NoAddress(NOT_YET.to_owned())
                 } else {
                     TrunkSilence::TimedOut
                 };
@@ -233,7 +256,7 @@ impl Switch {
             Probe::Never | Probe::At(_) | Probe::Asked { .. } => self.now + self.settings.timers.t1 * T1_TO_ANSWER,
         };
         let host = self.settings.trunks[trunk].first_hop.host.clone();
-        self.addresses(&host);
+        self.refresh(&host);
         if self.trunks[trunk].addresses.is_empty() {
             self.trunks[trunk].probe = Probe::Waiting { until };
             return self.schedule_trunk(trunk);

@@ -11,35 +11,22 @@ use std::{
     time::Duration,
 };
 
-use sip::{Destination, Moment, Outgoing, Path, Transport, Tx};
+use sip::{Destination, Outgoing, Path, Transport, Tx};
 
 use crate::{
+    addresses::{Addresses, NOT_YET, Names},
     held::Waited,
     journal::CallKey,
     output::{Event, NotThere, Output},
     switch::{Switch, Wake},
 };
 
-/// Names that are remembered at most.
-const NAMES: usize = 1024;
 /// Connections that are wanted, open, or have just failed, at most.
 const CONNECTIONS: usize = 1024;
-/// How old what is known of a name may be before it is looked up anew; it is used meanwhile.
-const STALE: Duration = Duration::from_secs(30);
-
-/// One address of a name, and which of our own addresses it would see.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Found {
-    pub remote: IpAddr,
-    /// Nothing when the system knows no way there.
-    pub local: Option<IpAddr>,
-}
-
 /// What is known of ways, and who waits for one.
 #[derive(Default)]
 pub(crate) struct Ways {
-    /// In small letters: a name is the same in capitals (RFC 4343).
-    names: BTreeMap<String, Name>,
+    pub(crate) names: Names,
     connections: BTreeMap<Towards, Connection>,
     /// How many connections were ever wanted.
     wanted: u64,
@@ -66,14 +53,6 @@ enum Whose {
     Trunk(usize),
     /// By the host as its URI calls it, in small letters.
     Peer(String),
-}
-
-struct Name {
-    addresses: Vec<Found>,
-    /// When that was; nothing before the first word.
-    at: Option<Moment>,
-    /// Since when it is being looked up.
-    asked_at: Option<Moment>,
 }
 
 enum Connection {
@@ -106,10 +85,6 @@ impl Ways {
         self.connections.len()
     }
 
-    pub(crate) fn names(&self) -> usize {
-        self.names.len()
-    }
-
     /// Whose request will not be answered.
     pub(crate) fn call_of(&mut self, tx: &Tx) -> Option<CallKey> {
         self.requests.remove(tx)
@@ -117,20 +92,6 @@ impl Ways {
 }
 
 impl Switch {
-    /// What is known of a name now: none, when nobody has found it.
-    pub fn found(&mut self, host: &str, addresses: &[Found]) {
-        if let Some(name) = self.ways.names.get_mut(&host.to_ascii_lowercase()) {
-            name.asked_at = None;
-            // Nobody knows it now: what was known is still the best there is.
-            if !addresses.is_empty() || name.at.is_none() {
-                name.addresses = addresses.to_vec();
-            }
-            name.at = Some(self.now);
-        }
-        self.trunks_found(host);
-        self.flush_all();
-    }
-
     /// The connection that was wanted under this number is open. One that comes too late is not: whoever waited has been told so.
     pub fn connected(&mut self, number: u64, path: Path) {
         let Some((_, connection)) = self.connection(number) else {
@@ -224,29 +185,26 @@ impl Switch {
     }
 
     fn way_within_reach(&mut self, trunk: usize, place: &Destination) -> Way {
-        let addresses = match place.ip() {
+        let not_found = |why| NotThere::NotFound {
+            host: place.host.clone(),
+            why,
+        };
+        let addresses: Vec<IpAddr> = match place.ip() {
             Some(ip) => vec![ip],
             None => match self.addresses(&place.host) {
-                Some(found) => found.iter().map(|found| found.remote).collect(),
+                Addresses::Found(found) => found.iter().map(|found| found.remote).collect(),
+                Addresses::NotFound(why) => return Way::None(not_found(why)),
                 // No longer than its peer waits to hear more: the trunk knows the way, too. All that wait for a name have waited
                 // for it since it is being looked up.
-                None => {
-                    let asked_at = self
-                        .ways
-                        .names
-                        .get(&place.host.to_ascii_lowercase())
-                        .and_then(|name| name.asked_at);
-                    let waited = self.now.since(asked_at.unwrap_or_default());
+                Addresses::Asked(since) => {
+                    let waited = self.now.since(since);
                     return match self.settings.timers.t1.saturating_sub(waited) {
-                        Duration::ZERO => Way::None(NotThere::NotFound(place.host.clone())),
+                        Duration::ZERO => Way::None(not_found(NOT_YET.to_owned())),
                         left => Way::Wait(left),
                     };
                 }
             },
         };
-        if addresses.is_empty() {
-            return Way::None(NotThere::NotFound(place.host.clone()));
-        }
         let reach = &self.trunks[trunk].reach;
         let permitted: Vec<IpAddr> = addresses.into_iter().filter(|ip| reach.permits(*ip)).collect();
         if permitted.is_empty() {
@@ -267,7 +225,11 @@ impl Switch {
         let place = self.settings.trunks[trunk].first_hop.clone();
         let addresses: Vec<IpAddr> = self.trunks[trunk].addresses.iter().map(|found| found.remote).collect();
         if addresses.is_empty() {
-            return Way::None(NotThere::NotFound(place.host));
+            let why = match self.addresses(&place.host) {
+                Addresses::NotFound(why) => why,
+                Addresses::Found(_) | Addresses::Asked(_) => NOT_YET.to_owned(),
+            };
+            return Way::None(NotThere::NotFound { host: place.host, why });
         }
         self.first_way(&place, &addresses, Some(trunk))
     }
@@ -334,44 +296,6 @@ impl Switch {
         if let Some((Towards { remote, .. }, _)) = self.connection(number) {
             let limit = self.settings.connect_limit;
             self.connect_failed(number, &format!("{remote}: nothing was reached within {limit:?}"));
-        }
-    }
-
-    /// What is known of a name, however old; nothing when it is being asked for the first time.
-    pub(crate) fn addresses(&mut self, host: &str) -> Option<Vec<Found>> {
-        let now = self.now;
-        let host = host.to_ascii_lowercase();
-        if !self.ways.names.contains_key(&host) && self.ways.names.len() >= NAMES {
-            // Whose addresses nobody needs now is looked up again when somebody does.
-            let trunks = &self.settings.trunks;
-            self.ways.names.retain(|name, _| {
-                trunks
-                    .iter()
-                    .any(|trunk| trunk.first_hop.host.eq_ignore_ascii_case(name))
-            });
-        }
-        let name = self.ways.names.entry(host.clone()).or_insert(Name {
-            addresses: Vec::new(),
-            at: None,
-            asked_at: None,
-        });
-        let is_fresh = name.at.is_some_and(|at| now.since(at) < STALE);
-        let known = name.at.map(|_| name.addresses.clone());
-        if !is_fresh {
-            self.ask_for_addresses(&host);
-        }
-        known
-    }
-
-    /// Looks a name up, however fresh what is known of it.
-    pub(crate) fn ask_for_addresses(&mut self, host: &str) {
-        let now = self.now;
-        let host = host.to_ascii_lowercase();
-        if let Some(name) = self.ways.names.get_mut(&host)
-            && name.asked_at.is_none()
-        {
-            name.asked_at = Some(now);
-            self.put(Output::Resolve(host));
         }
     }
 

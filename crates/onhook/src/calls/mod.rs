@@ -16,7 +16,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use dial::{Capped, Permit};
+use dial::{Capped, Permit, WallTime};
 use sip::sdp::Codec;
 use switch::journal::IdHash;
 
@@ -140,7 +140,7 @@ impl Calls {
     async fn past(&self, caller: &Caller, id: &str) -> Result<Option<Information>, StoreError> {
         let ended = self.history.ended(caller.key, IdHash::of(id)).await?;
         Ok(ended.and_then(|ended| {
-            let age = SystemTime::now().duration_since(ended.ended).unwrap_or_default();
+            let age = wall_clock().since(ended.ended);
             switch::information_of(&ended.record).filter(|_| age < self.ended_retention)
         }))
     }
@@ -193,4 +193,10 @@ impl Calls {
     pub async fn leave(&self) {
         self.switch.leave().await;
     }
+}
+
+/// What time it is by the system's clock.
+fn wall_clock() -> WallTime {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    WallTime::after_epoch(since_1970.unwrap_or_default())
 }

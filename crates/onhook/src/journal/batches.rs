@@ -1,26 +1,27 @@
-//! The journal's face for the one who owns all calls: what one turn wants durable goes in together and comes back together.
+//! The way in: what one turn of the switch wants durable is handed in together, and what became of it comes back together.
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use switch::journal::{Entry, Write};
 use tokio::sync::mpsc::{self, error::TrySendError};
 
-use super::entry::{Entry, Write};
-use super::gate::Gate;
-use super::{KEPT_FOR_LIVE_CALLS, MAX_RECORD, QUEUE, WriteError};
+use super::queue::{Batch, Command, Done, Written, is_intent};
+use super::status::Status;
+use super::{QUEUE, WriteError};
 
-/// What became of the writes of one batch, in its order, by the numbers they were given.
-pub type Outcomes = Vec<(u64, Result<(), WriteError>)>;
+/// What of the queue is kept for calls that exist already: a new call's intent is refused before a hang-up is.
+const KEPT_FOR_LIVE_CALLS: usize = QUEUE / 4;
+/// The longest intent, dialog or record, in bytes.
+const MAX_RECORD: usize = 64 * 1024;
 
-type Done = Arc<dyn Fn(Outcomes) + Send + Sync>;
-
-/// Writes batches. They are durable in the order they were submitted, each in one transaction or with others in one; one flush
-/// serves all that are in it. Entries of [`Journal`](super::Journal)'s other face keep an order of their own.
+/// Writes batches. They are durable in the order in which they were handed in, each in one transaction or several in one; one
+/// flush serves all that are in it.
 pub struct Batches {
-    queue: mpsc::Sender<Entry>,
-    gate: Gate,
-    /// Writes that wait for the disk.
+    queue: mpsc::Sender<Command>,
+    status: Status,
+    /// Entries that wait for the disk.
     waiting: Arc<AtomicUsize>,
     done: Done,
 }
@@ -34,10 +35,10 @@ impl fmt::Debug for Batches {
 }
 
 impl Batches {
-    pub(super) fn new(queue: mpsc::Sender<Entry>, gate: Gate, done: Done) -> Self {
+    pub(super) fn new(queue: mpsc::Sender<Command>, status: Status, done: Done) -> Self {
         Self {
             queue,
-            gate,
+            status,
             waiting: Arc::default(),
             done,
         }
@@ -46,53 +47,49 @@ impl Batches {
     /// Hands a batch to the disk, without waiting, and gives back what is refused at once. Everything else is told by the callback,
     /// once for the batch; its intents may be refused there while the rest of it is durable (a full disk).
     ///
-    /// At most 16 384 writes wait; from three quarters of that on intents are refused, so that running calls can end.
+    /// At most 16 384 entries wait; from three quarters of that on intents are refused, so that running calls can end. An intent,
+    /// dialog or record has 64 KiB at most.
     #[must_use = "what is refused here is not told again"]
-    pub fn submit(&mut self, batch: Vec<(u64, Write)>) -> Vec<(u64, WriteError)> {
+    pub fn submit(&mut self, batch: Vec<Entry>) -> Vec<Written> {
         let mut refused = Vec::new();
         let mut taken = Vec::with_capacity(batch.len());
-        let closed = self.queue.is_closed().then_some(WriteError::Closed);
-        let shut = self.gate.refusal();
+        let no_new_calls = self.status.refusal();
         // Only this adds to it.
         let mut waiting = self.waiting.load(Ordering::Acquire);
-        for (number, write) in batch {
-            match closed.or_else(|| refusal(&write, shut, waiting)) {
-                Some(error) => refused.push((number, error)),
+        for entry in batch {
+            match refusal(&entry, no_new_calls, waiting) {
+                Some(error) => refused.push(Written::new(&entry, Err(error))),
                 None => {
                     waiting += 1;
-                    taken.push((number, write));
+                    taken.push(entry);
                 }
             }
         }
         if taken.is_empty() {
             return refused;
         }
-        self.waiting.fetch_add(taken.len(), Ordering::AcqRel);
-        let batch = Batch {
-            writes: taken,
-            waiting: self.waiting.clone(),
-            done: self.done.clone(),
-        };
-        let (batch, error) = match self.queue.try_send(Entry::Batch(batch)) {
+        let batch = Batch::new(taken, self.waiting.clone(), self.done.clone());
+        let (command, error) = match self.queue.try_send(Command::Write(batch)) {
             Ok(()) => return refused,
-            Err(TrySendError::Full(batch)) => (batch, WriteError::QueueFull),
-            Err(TrySendError::Closed(batch)) => (batch, WriteError::Closed),
+            Err(TrySendError::Full(command)) => (command, WriteError::QueueFull),
+            Err(TrySendError::Closed(command)) => (command, WriteError::Closed),
         };
-        if let Entry::Batch(batch) = batch {
-            refused.extend(batch.take_back().into_iter().map(|(number, _)| (number, error)));
+        if let Command::Write(batch) = command {
+            let entries = batch.take_back();
+            refused.extend(entries.iter().map(|entry| Written::new(entry, Err(error))));
         }
         refused
     }
 }
 
-/// Why a write is not tried.
-fn refusal(write: &Write, shut: Option<WriteError>, waiting: usize) -> Option<WriteError> {
-    if write.length() > MAX_RECORD {
+/// Why an entry is not tried.
+fn refusal(entry: &Entry, no_new_calls: Option<WriteError>, waiting: usize) -> Option<WriteError> {
+    if length(&entry.write) > MAX_RECORD {
         return Some(WriteError::TooLong);
     }
-    let most = if write.is_intent() {
-        if shut.is_some() {
-            return shut;
+    let most = if is_intent(entry) {
+        if no_new_calls.is_some() {
+            return no_new_calls;
         }
         QUEUE - KEPT_FOR_LIVE_CALLS
     } else {
@@ -101,32 +98,11 @@ fn refusal(write: &Write, shut: Option<WriteError>, waiting: usize) -> Option<Wr
     (waiting >= most).then_some(WriteError::QueueFull)
 }
 
-/// A batch on its way to the disk.
-pub(super) struct Batch {
-    writes: Vec<(u64, Write)>,
-    waiting: Arc<AtomicUsize>,
-    done: Done,
-}
-
-impl Batch {
-    pub(super) fn writes(&self) -> &[(u64, Write)] {
-        &self.writes
-    }
-
-    fn take_back(self) -> Vec<(u64, Write)> {
-        self.waiting.fetch_sub(self.writes.len(), Ordering::AcqRel);
-        self.writes
-    }
-
-    pub(super) fn answer(self, intents: Result<(), WriteError>, others: Result<(), WriteError>) {
-        let done = self.done.clone();
-        let outcome = |write: &Write| if write.is_intent() { intents } else { others };
-        let written = self.take_back();
-        done(
-            written
-                .iter()
-                .map(|(number, write)| (*number, outcome(write)))
-                .collect(),
-        );
+/// Bytes of the intent, dialog or record.
+fn length(write: &Write) -> usize {
+    match write {
+        Write::Intent { intent, .. } => intent.len(),
+        Write::State(state) => state.dialog.len(),
+        Write::Ended(ended) => ended.record.len(),
     }
 }

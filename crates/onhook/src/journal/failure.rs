@@ -4,11 +4,11 @@ use rusqlite::{Connection, ErrorCode, ffi};
 use tracing::error;
 
 use super::WriteError;
-use super::gate::Gate;
+use super::status::Status;
 
 /// What failed once is not tried again: after a flush that went wrong the system holds for written what is not.
-pub(super) fn fail(gate: &Gate, connection: &Connection, cause: &rusqlite::Error) {
-    if gate.fail() {
+pub(super) fn fail(status: &Status, connection: &Connection, cause: &rusqlite::Error) {
+    if status.fail() {
         error!(%cause, store = connection.path(),
             "the journal has failed, and nothing is written any more: new calls are refused, running ones can still be hung up; check the disk and the system's log, then restart onhook");
     }

@@ -1,12 +1,13 @@
 //! Calls that have ended: looked up when somebody asks, and counted after a start. Each query goes by an index, and none is
 //! waited for by the calls that are to be ended.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use switch::journal::{CallKey, Counted, Ended, IdHash};
 
-use super::{CallKey, Ended, IdHash};
-use crate::store::{Reader, StoreError, milliseconds, system_time};
+use super::rows::{ago, from_column, to_column};
+use crate::store::{Reader, StoreError};
 
 const BY_ID: &str =
     "SELECT k, id_hash, owner, started, ended, cause, record, own_phone FROM cdr WHERE id_hash = ?1 AND owner = ?2";
@@ -16,20 +17,6 @@ const COUNTED: &str = "SELECT k, owner, started, ended, own_phone, CASE WHEN end
 
 /// How far back calls are counted.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// What a call that has ended counts for a day.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Counted {
-    pub key: CallKey,
-    /// The key of the caller whose call it was.
-    pub owner: [u8; 32],
-    pub started: SystemTime,
-    pub ended: SystemTime,
-    /// Whether it was for a phone of the caller's own.
-    pub own_phone: bool,
-    /// Of one that ended a short time ago, its record.
-    pub record: Option<Vec<u8>>,
-}
 
 /// The ended calls of a store.
 #[derive(Clone, Debug)]
@@ -60,15 +47,14 @@ impl History {
     /// # Errors
     /// When the store cannot be read, or not in time.
     pub async fn last_day(&self, recent: Duration) -> Result<Vec<Counted>, StoreError> {
-        let since = |span| SystemTime::now().checked_sub(span).map_or(0, milliseconds);
-        let (recent, mut after) = (since(recent), (since(DAY), i64::MIN));
+        let (recent, mut after) = (ago(recent), (ago(DAY), i64::MIN));
         let mut counted = Vec::new();
         loop {
             // A part at a time, so that others who read need not wait for all.
             let part = self.reader.read(move |connection| Ok(part(connection, after, recent)?));
             let part = part.await?;
             let Some(last) = part.last() else { break };
-            after = (milliseconds(last.ended), last.key.0);
+            after = (to_column(last.ended), last.key.0);
             counted.extend(part.into_iter().filter(|call| call.key <= self.before));
         }
         Ok(counted)
@@ -86,8 +72,8 @@ fn part(connection: &Connection, (ended, k): (i64, i64), recent: i64) -> rusqlit
         Ok(Counted {
             key: CallKey(row.get(0)?),
             owner: row.get(1)?,
-            started: system_time(row.get(2)?),
-            ended: system_time(row.get(3)?),
+            started: from_column(row.get(2)?),
+            ended: from_column(row.get(3)?),
             own_phone: row.get(4)?,
             record: row.get(5)?,
         })
@@ -99,8 +85,8 @@ fn ended(row: &Row<'_>) -> rusqlite::Result<Ended> {
     Ok(Ended {
         id_hash: IdHash(row.get(1)?),
         owner: row.get(2)?,
-        started: system_time(row.get(3)?),
-        ended: system_time(row.get(4)?),
+        started: from_column(row.get(3)?),
+        ended: from_column(row.get(4)?),
         cause: row.get::<_, String>(5)?.into(),
         record: row.get(6)?,
         own_phone: row.get(7)?,
@@ -148,10 +134,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_last_day_is_read_in_parts_and_without_calls_of_this_life() {
+    async fn the_last_day_is_read_in_parts_and_without_calls_of_this_incarnation() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("onhook.db")).unwrap();
-        let now = milliseconds(SystemTime::now());
+        let now = ago(Duration::ZERO);
         // Three a second, and one that is too old; many end at the same moment.
         Connection::open(store.path())
             .unwrap()

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use rusqlite::Connection;
+use switch::journal::{CallKey, CallState, IdHash, Leftover};
 
-use super::{CallKey, CallState, IdHash, TakingUp};
+use super::TakingUp;
 
 /// What is found when the journal is opened, in the order the calls were placed.
 #[derive(Debug)]
@@ -13,18 +14,6 @@ pub struct Recovered {
     pub leftovers: Vec<Leftover>,
     /// Where it is written which of them are being taken up.
     pub taking_up: TakingUp,
-}
-
-/// A call without an end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Leftover {
-    pub key: CallKey,
-    pub id_hash: IdHash,
-    pub intent: Vec<u8>,
-    /// `None` when nothing was heard of it after its intent: its INVITE may or may not have left.
-    pub state: Option<CallState>,
-    /// In how many starts in a row, up to this one, the process died while it took this call up.
-    pub deaths: u32,
 }
 
 pub(super) const LEFTOVERS: &str =

@@ -14,27 +14,26 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
+use switch::journal::CallKey;
 use tracing::warn;
 
-use super::CallKey;
-
-/// How long a mark is waited for. A disk that is slower than that gets no more of them until the next start.
+/// How long the file is waited for. On a disk that is slower than that it is left alone until the next start.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// What is written. Whoever drops it has nothing left to take up.
+/// The file. Whoever drops it has nothing left to take up.
 #[derive(Debug)]
 pub struct TakingUp {
     path: PathBuf,
     /// In how many starts in a row the process died while it took this call up.
     deaths: BTreeMap<CallKey, u32>,
-    /// Begun with the first mark.
-    thread: Option<Marks>,
-    /// Nothing can be written in time.
+    /// Who writes the file; begun when there is something to write.
+    thread: Option<FileThread>,
+    /// The file cannot be written, or not in time.
     is_off: bool,
 }
 
 #[derive(Debug)]
-struct Marks {
+struct FileThread {
     /// What the file is to hold.
     texts: SyncSender<String>,
     written: Receiver<io::Result<()>>,
@@ -64,7 +63,7 @@ impl TakingUp {
     }
 
     /// In how many starts in a row, up to this one, the process died while it took this call up.
-    pub fn deaths(&self, key: CallKey) -> u32 {
+    pub(super) fn deaths(&self, key: CallKey) -> u32 {
         self.deaths.get(&key).copied().unwrap_or(0)
     }
 
@@ -73,68 +72,61 @@ impl TakingUp {
         &self.path
     }
 
-    /// Says that these are being taken up from now on.
+    /// Writes that these are being taken up from now on. It waits for the file, for 50 ms at most, and once that was not enough
+    /// never again.
     pub fn begin(&mut self, keys: &[CallKey]) {
-        self.go_on(&[], keys);
+        self.write(keys);
     }
 
-    /// Says that these have been taken up, and nobody died of it.
+    /// Writes that these have been taken up, and the process did not die of it. It waits as [`Self::begin`] does.
     pub fn done(&mut self, keys: &[CallKey]) {
-        self.go_on(keys, &[]);
+        self.deaths.retain(|key, _| !keys.contains(key));
+        self.write(&[]);
     }
 
-    /// Both at once: these have been taken up, and those are next. It waits for one mark, for 50 ms at most, and once that was not
-    /// enough for none any more.
-    pub fn go_on(&mut self, done: &[CallKey], next: &[CallKey]) {
-        if !(done.is_empty() && next.is_empty()) {
-            self.deaths.retain(|key, _| !done.contains(key));
-            self.mark(next);
-        }
-    }
-
-    fn mark(&mut self, now: &[CallKey]) {
+    fn write(&mut self, now: &[CallKey]) {
         if self.is_off {
             return;
         }
         let text = text(&self.deaths, now);
-        let marked = self.thread().and_then(|marks| {
+        let written = self.thread().and_then(|thread| {
             let gone = |_| io::Error::other("its thread has ended");
-            marks.texts.send(text).map_err(gone)?;
-            match marks.written.recv_timeout(PATIENCE) {
+            thread.texts.send(text).map_err(gone)?;
+            match thread.written.recv_timeout(PATIENCE) {
                 Ok(written) => written,
                 Err(_) => Err(io::ErrorKind::TimedOut.into()),
             }
         });
-        if let Err(error) = marked {
+        if let Err(error) = written {
             warn!(%error, file = %self.path.display(),
                 "it cannot be written which calls are being taken up: should onhook die of one, the next start does not know which");
             (self.is_off, self.thread) = (true, None);
         }
     }
 
-    fn thread(&mut self) -> io::Result<&Marks> {
+    fn thread(&mut self) -> io::Result<&FileThread> {
         match &mut self.thread {
-            Some(marks) => Ok(marks),
-            none => Ok(none.insert(write_at(self.path.clone())?)),
+            Some(thread) => Ok(thread),
+            none => Ok(none.insert(start_thread(self.path.clone())?)),
         }
     }
 }
 
-fn write_at(path: PathBuf) -> io::Result<Marks> {
+fn start_thread(path: PathBuf) -> io::Result<FileThread> {
     let (texts, asked) = sync_channel::<String>(1);
     let (answer, written) = sync_channel(1);
     thread::Builder::new().name("taking-up".to_owned()).spawn(move || {
         let mut file = None;
         for text in asked {
-            if answer.send(write(&path, &mut file, &text)).is_err() {
+            if answer.send(overwrite(&path, &mut file, &text)).is_err() {
                 return;
             }
         }
     })?;
-    Ok(Marks { texts, written })
+    Ok(FileThread { texts, written })
 }
 
-fn write(path: &Path, file: &mut Option<File>, text: &str) -> io::Result<()> {
+fn overwrite(path: &Path, file: &mut Option<File>, text: &str) -> io::Result<()> {
     let file = match file {
         Some(file) => file,
         none => none.insert(
@@ -178,7 +170,7 @@ fn entries(text: &str) -> impl Iterator<Item = (CallKey, u32)> {
 mod tests {
     use super::*;
 
-    fn start(folder: &tempfile::TempDir) -> TakingUp {
+    fn next_start(folder: &tempfile::TempDir) -> TakingUp {
         TakingUp::read(&folder.path().join("onhook.db"), |key| key.0 < 100)
     }
 
@@ -189,41 +181,28 @@ mod tests {
     #[test]
     fn whoever_was_being_taken_up_at_the_end_is_known_to_the_next_start() {
         let folder = tempfile::tempdir().unwrap();
-        let mut first = start(&folder);
+        let mut first = next_start(&folder);
         first.begin(&[CallKey(1), CallKey(2), CallKey(3)]);
         drop(first);
-        let mut second = start(&folder);
+        let mut second = next_start(&folder);
         assert_eq!(deaths(&second), [1, 1, 1]);
         second.begin(&[CallKey(1)]);
         second.done(&[CallKey(1)]);
         second.begin(&[CallKey(2)]);
         drop(second);
-        let mut third = start(&folder);
+        let mut third = next_start(&folder);
         assert_eq!(deaths(&third), [0, 2, 1]);
         third.begin(&[CallKey(2), CallKey(3)]);
         third.done(&[CallKey(2), CallKey(3)]);
-        assert_eq!(deaths(&start(&folder)), [0, 0, 0]);
-    }
-
-    #[test]
-    fn one_mark_tells_of_those_that_are_done_and_of_those_that_are_next() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut first = start(&folder);
-        first.begin(&[CallKey(1), CallKey(2)]);
-        let mut second = start(&folder);
-        second.begin(&[CallKey(1)]);
-        second.go_on(&[CallKey(1)], &[CallKey(3)]);
-        assert_eq!(deaths(&start(&folder)), [0, 1, 1]);
-        second.go_on(&[CallKey(3)], &[]);
-        assert_eq!(deaths(&start(&folder)), [0, 1, 0]);
+        assert_eq!(deaths(&next_start(&folder)), [0, 0, 0]);
     }
 
     #[test]
     fn calls_that_are_over_are_forgotten() {
         let folder = tempfile::tempdir().unwrap();
-        let mut first = start(&folder);
+        let mut first = next_start(&folder);
         first.begin(&[CallKey(1), CallKey(100)]);
-        assert_eq!(start(&folder).deaths(CallKey(100)), 0);
+        assert_eq!(next_start(&folder).deaths(CallKey(100)), 0);
     }
 
     #[test]

@@ -8,18 +8,17 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::mpsc::WeakSender;
-use tokio::sync::oneshot;
 use tracing::{info, warn};
 
-use super::Entry;
 use super::ballast::Ballast;
 use super::checkpoint::checkpoint;
-use super::gate::Gate;
+use super::queue::Command;
+use super::status::Status;
 use crate::panics::Vital;
 
 /// How often each thing is done.
 #[derive(Clone, Copy, Debug)]
-struct Rhythm {
+struct Intervals {
     /// Between two checkpoints, at least.
     pause: Duration,
     /// Between two looks at the clock and at the disk, at most.
@@ -29,7 +28,7 @@ struct Rhythm {
     ballast_again: Duration,
 }
 
-const RHYTHM: Rhythm = Rhythm {
+const INTERVALS: Intervals = Intervals {
     pause: Duration::from_millis(50),
     look: Duration::from_secs(1),
     sweep: Duration::from_secs(60),
@@ -61,46 +60,46 @@ impl Upkeep {
 
 pub(super) fn start(
     connection: Connection,
-    queue: WeakSender<Entry>,
+    queue: WeakSender<Command>,
     ballast: Ballast,
-    gate: Gate,
+    status: Status,
 ) -> io::Result<Upkeep> {
-    start_with(RHYTHM, connection, queue, ballast, gate)
+    start_with(INTERVALS, connection, queue, ballast, status)
 }
 
 fn start_with(
-    rhythm: Rhythm,
+    intervals: Intervals,
     connection: Connection,
-    queue: WeakSender<Entry>,
+    queue: WeakSender<Command>,
     ballast: Ballast,
-    gate: Gate,
+    status: Status,
 ) -> io::Result<Upkeep> {
     let (written, has_written) = mpsc::sync_channel::<()>(1);
     let (alive, is_alive) = mpsc::sync_channel::<()>(0);
-    let mut next_sweep = Instant::now() + rhythm.sweep;
+    let mut next_sweep = Instant::now() + intervals.sweep;
     let mut next_look = Instant::now();
     let thread = thread::Builder::new().name("upkeep".to_owned()).spawn(move || {
         let _held = Vital("the journal's upkeep");
         loop {
-            match has_written.recv_timeout(rhythm.look) {
-                Ok(()) => checkpoint(&connection, &gate),
+            match has_written.recv_timeout(intervals.look) {
+                Ok(()) => checkpoint(&connection, &status),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             let now = Instant::now();
             if next_sweep <= now {
-                next_sweep = now + rhythm.sweep;
+                next_sweep = now + intervals.sweep;
                 sweep(&queue);
             }
             if next_look <= now {
-                let wait = if renew(&ballast, &gate) {
-                    rhythm.look
+                let wait = if make_ballast_again(&ballast, &status) {
+                    intervals.look
                 } else {
-                    rhythm.ballast_again
+                    intervals.ballast_again
                 };
                 next_look = now + wait;
             }
-            if is_alive.recv_timeout(rhythm.pause) == Err(RecvTimeoutError::Disconnected) {
+            if is_alive.recv_timeout(intervals.pause) == Err(RecvTimeoutError::Disconnected) {
                 return;
             }
         }
@@ -109,23 +108,22 @@ fn start_with(
 }
 
 /// Asks the writer to remove some old records; a queue that is full sweeps at the end of every call anyway.
-fn sweep(queue: &WeakSender<Entry>) {
+fn sweep(queue: &WeakSender<Command>) {
     if let Some(queue) = queue.upgrade() {
-        let (answer, _) = oneshot::channel();
-        let _ = queue.try_send(Entry::Sweep(answer));
+        let _ = queue.try_send(Command::Sweep);
     }
 }
 
 /// Makes the ballast again when there is room, and lets new calls in. False when that went wrong.
-fn renew(ballast: &Ballast, gate: &Gate) -> bool {
-    if gate.has_failed() || ballast.is_kept() || !ballast.has_room() {
+fn make_ballast_again(ballast: &Ballast, status: &Status) -> bool {
+    if status.has_failed() || ballast.is_kept() || !ballast.has_room() {
         return true;
     }
     if let Err(error) = ballast.keep() {
         warn!(%error, file = %ballast.path().display(), "the ballast cannot be made, though there is room for it");
         return false;
     }
-    if gate.reopen() {
+    if status.disk_has_room() {
         info!(file = %ballast.path().display(), "there is room on the disk again: the ballast is back, and new calls are taken");
     } else {
         info!(file = %ballast.path().display(), "the ballast is there now");
@@ -139,7 +137,7 @@ mod tests {
     use super::*;
     use crate::store::{Store, connect};
 
-    const FAST: Rhythm = Rhythm {
+    const FAST: Intervals = Intervals {
         pause: Duration::from_millis(1),
         look: Duration::from_millis(1),
         sweep: Duration::from_millis(5),
@@ -151,35 +149,38 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("onhook.db");
         let _store = Store::open(&path).unwrap();
-        let (queue, mut entries) = tokio::sync::mpsc::channel(1);
-        let (ballast, gate) = (Ballast::beside(&path, 4096), Gate::default());
-        gate.shut();
+        let (queue, mut commands) = tokio::sync::mpsc::channel(1);
+        let (ballast, status) = (Ballast::beside(&path, 4096), Status::default());
+        status.disk_is_full();
         let upkeep = start_with(
             FAST,
             connect(&path).unwrap(),
             queue.downgrade(),
             ballast.clone(),
-            gate.clone(),
+            status.clone(),
         )
         .unwrap();
 
         for _ in 0..2 {
-            assert!(matches!(entries.blocking_recv().unwrap(), Entry::Sweep(_)));
+            assert!(matches!(commands.blocking_recv().unwrap(), Command::Sweep));
         }
         // The first look comes before the second sweep.
         assert!(ballast.is_kept());
-        assert_eq!(gate.refusal(), None);
+        assert_eq!(status.refusal(), None);
         drop(queue);
-        assert!(entries.blocking_recv().is_none(), "it does not keep the journal open");
+        assert!(commands.blocking_recv().is_none(), "it does not keep the journal open");
         upkeep.stop();
     }
 
     #[test]
     fn nothing_lets_calls_in_again_after_a_failure() {
         let folder = tempfile::tempdir().unwrap();
-        let (ballast, gate) = (Ballast::beside(&folder.path().join("onhook.db"), 4096), Gate::default());
-        gate.fail();
-        assert!(renew(&ballast, &gate));
-        assert_eq!(gate.refusal(), Some(WriteError::Failed));
+        let (ballast, status) = (
+            Ballast::beside(&folder.path().join("onhook.db"), 4096),
+            Status::default(),
+        );
+        status.fail();
+        assert!(make_ballast_again(&ballast, &status));
+        assert_eq!(status.refusal(), Some(WriteError::Failed));
     }
 }

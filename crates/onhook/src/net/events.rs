@@ -1,6 +1,6 @@
 //! What tasks of the runtime tell the owner of the calls: by one queue with a bound, and a wake-up.
 
-use std::{net::IpAddr, time::Duration};
+use std::net::IpAddr;
 
 use sip::Path;
 use tokio::sync::mpsc;
@@ -21,21 +21,10 @@ pub enum NetEvent {
     Message { path: Path, bytes: Vec<u8> },
     /// Nothing can be sent this way any more.
     Closed { path: Path, why: String },
-    /// A name was looked up.
-    Found(Found),
-}
-
-/// What is known of a name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
-    pub host: String,
-    /// In the order of the resolver, IPv4 and IPv6 alike; those of an earlier look-up when this one failed. Empty when
-    /// nothing was ever found.
-    pub addresses: Vec<Towards>,
-    /// How long ago that was found.
-    pub age: Duration,
-    /// Why nothing newer is known.
-    pub failure: Option<String>,
+    /// A name was looked up and has these addresses, in the order of the resolver, IPv4 and IPv6 alike; none, if it has none.
+    Found { host: String, addresses: Vec<Towards> },
+    /// A name was looked up in vain: the resolver has failed, or has not answered in time. What it says later comes later.
+    NotFound { host: String, why: String },
 }
 
 /// An address of a peer, and the one of ours that the system would speak from; none when there is no way there.

@@ -22,9 +22,9 @@ pub(crate) mod tls;
 mod udp;
 
 pub use bind::BindError;
-pub use events::{Events, Found, NetEvent, Towards};
+pub use events::{Events, NetEvent, Towards};
 pub use listener::{Listener, ListenerError, TlsClient, TlsServer};
-pub use names::{FRESH, LOOK_UP, Names, Resolver, local_towards};
+pub use names::{LOOK_UP, Names, Resolver, local_towards};
 pub use streams::{Admits, Connect, StreamSettings, Streams, TlsOf};
 pub use tls::TlsError;
 pub use udp::{Arrival, SendError, Udp, Wake};

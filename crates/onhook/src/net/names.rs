@@ -1,7 +1,8 @@
 //! Addresses of host names, looked up outside of the core.
 //!
 //! The system's resolver blocks, and may block for minutes: it has threads of its own here, a few. Who waits is told after a
-//! while what was known before; what comes later is told later. No SRV or NAPTR records.
+//! while that it does not answer; what comes later is told later. Nothing is remembered: that is the switch's. No SRV or NAPTR
+//! records.
 
 use std::{
     collections::HashMap,
@@ -18,15 +19,13 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::events::{Events, Found, NetEvent, Towards};
+use super::events::{Events, NetEvent, Towards};
 
-/// How long a look-up may take before it is told what was known before.
+/// How long a look-up may take before it is told that there is no answer.
 pub const LOOK_UP: Duration = Duration::from_secs(4);
-/// How long what was found is told without looking again.
-pub const FRESH: Duration = Duration::from_secs(30);
 /// Look-ups at once, each with a thread.
 const AT_ONCE: usize = 8;
-/// Names in mind; of more, the one found longest ago is forgotten.
+/// Names that are being looked up.
 const NAMES: usize = 256;
 
 const LATE: &str = "the resolver does not answer";
@@ -34,7 +33,7 @@ const LATE: &str = "the resolver does not answer";
 /// Where names are looked up: all addresses of one, in order. May block.
 pub type Resolver = dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync;
 
-/// Looks names up. Clones share what was found.
+/// Looks names up. Clones share what is under way.
 #[derive(Clone)]
 pub struct Names(Arc<Shared>);
 
@@ -43,26 +42,20 @@ struct Shared {
     events: Events,
     resolver: Arc<Resolver>,
     threads: Arc<Semaphore>,
-    known: Mutex<HashMap<String, Known>>,
+    /// At most one of each name.
+    under_way: Mutex<HashMap<String, LookUp>>,
 }
 
-/// What is known of one name.
-#[derive(Default)]
-struct Known {
-    found: Option<(Vec<IpAddr>, Instant)>,
-    look_up: LookUp,
-}
-
-/// At most one of each name.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum LookUp {
-    #[default]
-    None,
     /// Whoever asks is told when it has ended.
     InTime,
     /// The resolver still owes an answer, for which nobody waits any more.
     Late,
 }
+
+/// Addresses, or why there are none.
+type Answer = Result<Vec<IpAddr>, String>;
 
 impl Names {
     /// Asks the system.
@@ -78,18 +71,18 @@ impl Names {
             events,
             resolver,
             threads: Arc::new(Semaphore::new(AT_ONCE)),
-            known: Mutex::default(),
+            under_way: Mutex::default(),
         }))
     }
 
-    /// Says by [`NetEvent::Found`] what addresses `host` has: at once what was found within [`FRESH`], else after [`LOOK_UP`]
+    /// Says by [`NetEvent::Found`] what addresses `host` has, or by [`NetEvent::NotFound`] why that is not known, after [`LOOK_UP`]
     /// at the latest. A name that is being looked up is not looked up twice; the one answer is for all. Never waits.
     pub fn look_up(&self, host: &str) {
         let (host, names) = (host.to_ascii_lowercase(), self.clone());
         let Some(begun) = self.begin(&host) else { return };
         self.0.runtime.spawn(async move {
             match begun {
-                Begun::Known(known) => names.tell(host, known).await,
+                Begun::Answered(answer) => names.tell(host, answer).await,
                 Begun::Asked => names.ask(host).await,
             }
         });
@@ -98,20 +91,17 @@ impl Names {
     /// `None` when somebody else is about to be told.
     fn begin(&self, host: &str) -> Option<Begun> {
         if let Ok(address) = host.parse() {
-            return Some(Begun::Known((vec![address], Duration::ZERO, None)));
+            return Some(Begun::Answered(Ok(vec![address])));
         }
-        let mut names = self.known();
-        if !names.contains_key(host) && names.len() >= NAMES && !forget_one(&mut names) {
-            let failure = format!("{NAMES} names are being looked up");
-            return Some(Begun::Known((Vec::new(), Duration::ZERO, Some(failure))));
-        }
-        let known = names.entry(host.to_owned()).or_default();
-        match known.look_up {
-            LookUp::InTime => None,
-            LookUp::Late => Some(Begun::Known(known.looked_up(Some(LATE.to_owned())))),
-            LookUp::None if known.is_fresh() => Some(Begun::Known(known.looked_up(None))),
-            LookUp::None => {
-                known.look_up = LookUp::InTime;
+        let mut under_way = self.under_way();
+        match under_way.get(host) {
+            Some(LookUp::InTime) => None,
+            Some(LookUp::Late) => Some(Begun::Answered(Err(LATE.to_owned()))),
+            None if under_way.len() >= NAMES => {
+                Some(Begun::Answered(Err(format!("{NAMES} names are being looked up"))))
+            }
+            None => {
+                under_way.insert(host.to_owned(), LookUp::InTime);
                 Some(Begun::Asked)
             }
         }
@@ -120,9 +110,8 @@ impl Names {
     /// One look-up, which may be told twice: when its time is up, and when it has ended after all.
     async fn ask(&self, host: String) {
         let deadline = Instant::now() + LOOK_UP;
-        let late = || Err(io::Error::new(io::ErrorKind::TimedOut, LATE));
         let Ok(Ok(thread)) = timeout_at(deadline, self.0.threads.clone().acquire_owned()).await else {
-            return self.answered(host, late(), LookUp::None).await;
+            return self.answered(host, Err(LATE.to_owned())).await;
         };
         let (answer, mut answered) = oneshot::channel();
         let (resolver, name) = (self.0.resolver.clone(), host.clone());
@@ -132,89 +121,54 @@ impl Names {
             let _ = answer.send(found);
         });
         if let Err(error) = started {
-            return self.answered(host, Err(error), LookUp::None).await;
+            return self.answered(host, Err(error.to_string())).await;
         }
         let answer = match timeout_at(deadline, &mut answered).await {
             Ok(answer) => answer,
             Err(_) => {
-                self.answered(host.clone(), late(), LookUp::Late).await;
+                self.under_way().insert(host.clone(), LookUp::Late);
+                self.tell(host.clone(), Err(LATE.to_owned())).await;
                 answered.await
             }
         };
-        let answer = answer.unwrap_or_else(|_| Err(io::Error::other("the resolver has failed")));
-        self.answered(host, answer, LookUp::None).await;
-    }
-
-    async fn answered(&self, host: String, answer: io::Result<Vec<IpAddr>>, look_up: LookUp) {
-        let told = {
-            let mut names = self.known();
-            let known = names.entry(host.clone()).or_default();
-            known.look_up = look_up;
-            let failure = match answer {
-                Ok(addresses) if addresses.is_empty() => Some(format!("{host} has no address")),
-                Ok(addresses) => {
-                    known.found = Some((addresses, Instant::now()));
-                    None
-                }
-                Err(error) => Some(error.to_string()),
-            };
-            known.looked_up(failure)
+        let answer = match answer {
+            Ok(Ok(addresses)) => Ok(addresses),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("the resolver has failed".to_owned()),
         };
-        self.tell(host, told).await;
+        self.answered(host, answer).await;
     }
 
-    async fn tell(&self, host: String, (addresses, age, failure): LookedUp) {
+    async fn answered(&self, host: String, answer: Answer) {
+        self.under_way().remove(&host);
+        self.tell(host, answer).await;
+    }
+
+    async fn tell(&self, host: String, answer: Answer) {
         let towards = |remote| Towards {
             remote,
             local: local_towards(remote),
         };
-        let found = Found {
-            host,
-            addresses: addresses.into_iter().map(towards).collect(),
-            age,
-            failure,
+        let event = match answer {
+            Ok(addresses) => NetEvent::Found {
+                host,
+                addresses: addresses.into_iter().map(towards).collect(),
+            },
+            Err(why) => NetEvent::NotFound { host, why },
         };
-        self.0.events.send(NetEvent::Found(found)).await;
+        self.0.events.send(event).await;
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<String, Known>> {
-        self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn under_way(&self) -> MutexGuard<'_, HashMap<String, LookUp>> {
+        self.0.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-/// Addresses, their age, and why there is nothing newer.
-type LookedUp = (Vec<IpAddr>, Duration, Option<String>);
 
 /// What follows a wish for a name.
 enum Begun {
-    /// What is known.
-    Known(LookedUp),
+    Answered(Answer),
     /// A look-up.
     Asked,
-}
-
-impl Known {
-    fn is_fresh(&self) -> bool {
-        self.found.as_ref().is_some_and(|(_, at)| at.elapsed() < FRESH)
-    }
-
-    fn looked_up(&self, failure: Option<String>) -> LookedUp {
-        match &self.found {
-            Some((addresses, at)) => (addresses.clone(), at.elapsed(), failure),
-            None => (Vec::new(), Duration::ZERO, failure),
-        }
-    }
-}
-
-/// Makes room for a name. False when all are being looked up.
-fn forget_one(names: &mut HashMap<String, Known>) -> bool {
-    let idle = names.iter().filter(|(_, known)| known.look_up == LookUp::None);
-    let oldest = idle.min_by_key(|(_, known)| known.found.as_ref().map(|(_, at)| *at));
-    let Some(host) = oldest.map(|(host, _)| host.clone()) else {
-        return false;
-    };
-    names.remove(&host);
-    true
 }
 
 fn system(host: &str) -> io::Result<Vec<IpAddr>> {

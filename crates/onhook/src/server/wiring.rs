@@ -79,7 +79,7 @@ fn tls_client(tls: &config::SipTls) -> TlsClient {
 pub(super) fn switch(
     config: &config::Config,
     branch_key: BranchKey,
-    (secret, before): ([u8; 32], journal::CallKey),
+    (secret, before): ([u8; 32], CallKey),
     listening: &[Listener],
 ) -> Result<switch::Settings, TrunkError> {
     let (calls, sip) = (&config.calls, &config.sip);
@@ -87,7 +87,7 @@ pub(super) fn switch(
     Ok(switch::Settings {
         identity: Identity {
             branch_key,
-            before: CallKey(before.row()),
+            before,
             secret,
         },
         limits: Limits {

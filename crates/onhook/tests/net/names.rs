@@ -1,4 +1,4 @@
-//! Names: looked up once for all who ask, remembered, and in nobody's way.
+//! Names: looked up once for all who ask, and in nobody's way.
 
 use std::{
     collections::BTreeSet,
@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use onhook::net::{Events, FRESH, Found, LOOK_UP, Names, NetEvent, Resolver, Udp, local_towards};
+use onhook::net::{Events, LOOK_UP, Names, NetEvent, Resolver, Towards, Udp, local_towards};
 use tokio::{runtime::Handle, sync::mpsc::Receiver, time};
 
 use crate::rig::pass;
@@ -53,11 +53,25 @@ impl Rig {
         (Self::asking(Arc::new(resolver)), Script { asked })
     }
 
-    async fn found(&mut self) -> Found {
+    /// What is told next, and of which host.
+    async fn told(&mut self) -> (String, Result<Vec<Towards>, String>) {
         match time::timeout(Duration::from_secs(30), self.events.recv()).await {
-            Ok(Some(NetEvent::Found(found))) => found,
+            Ok(Some(NetEvent::Found { host, addresses })) => (host, Ok(addresses)),
+            Ok(Some(NetEvent::NotFound { host, why })) => (host, Err(why)),
             other => panic!("{other:?}"),
         }
+    }
+
+    async fn found(&mut self, wanted: &str) -> Vec<Towards> {
+        let (host, told) = self.told().await;
+        assert_eq!(host, wanted);
+        told.unwrap()
+    }
+
+    async fn not_found(&mut self, wanted: &str) -> String {
+        let (host, told) = self.told().await;
+        assert_eq!(host, wanted);
+        told.unwrap_err()
     }
 }
 
@@ -77,69 +91,39 @@ fn ips(texts: &[&str]) -> Vec<IpAddr> {
     texts.iter().map(|text| text.parse().unwrap()).collect()
 }
 
-fn remotes(found: &Found) -> Vec<IpAddr> {
-    found.addresses.iter().map(|towards| towards.remote).collect()
+fn remotes(found: &[Towards]) -> Vec<IpAddr> {
+    found.iter().map(|towards| towards.remote).collect()
 }
 
 #[tokio::test]
-async fn one_look_up_serves_all_who_ask_and_is_remembered_for_a_while() {
+async fn one_look_up_serves_all_who_ask_meanwhile_and_who_asks_later_gets_another() {
     let (mut rig, mut script) = Rig::scripted();
     for host in ["pbx.test", "PBX.test", "pbx.test"] {
         rig.names.look_up(host);
     }
     let addresses = ips(&["::1", "127.0.0.1", "::2"]);
     script.asked("pbx.test").await.send(Ok(addresses.clone())).unwrap();
-    let found = rig.found().await;
-    assert_eq!((found.host.as_str(), remotes(&found)), ("pbx.test", addresses.clone()));
-    assert_eq!(found.failure, None);
-    assert_eq!(found.addresses[1].local, Some("127.0.0.1".parse().unwrap()));
-
-    pass(FRESH / 2).await;
-    rig.names.look_up("pbx.test");
-    let found = rig.found().await;
-    assert_eq!((remotes(&found), found.failure), (addresses, None));
-    assert!(found.age >= FRESH / 2);
+    let found = rig.found("pbx.test").await;
+    assert_eq!(remotes(&found), addresses);
+    assert_eq!(found[1].local, Some("127.0.0.1".parse().unwrap()));
     assert!(script.is_idle(), "it was asked once");
 
-    pass(FRESH).await;
     rig.names.look_up("pbx.test");
     script.asked("pbx.test").await.send(Ok(ips(&["127.0.0.2"]))).unwrap();
-    assert_eq!(remotes(&rig.found().await), ips(&["127.0.0.2"]));
+    assert_eq!(remotes(&rig.found("pbx.test").await), ips(&["127.0.0.2"]));
 }
 
 #[tokio::test]
-async fn what_was_found_before_is_told_with_its_age_while_the_resolver_is_away() {
-    let (mut rig, mut script) = Rig::scripted();
-    rig.names.look_up("pbx.test");
-    script.asked("pbx.test").await.send(Ok(ips(&["127.0.0.1"]))).unwrap();
-    rig.found().await;
-
-    for failure in [Err(io::Error::other("away")), Ok(Vec::new())] {
-        pass(FRESH * 100).await;
-        rig.names.look_up("pbx.test");
-        script.asked("pbx.test").await.send(failure).unwrap();
-        let found = rig.found().await;
-        assert_eq!(remotes(&found), ips(&["127.0.0.1"]));
-        assert!(found.age >= FRESH * 100, "{:?}", found.age);
-        let why = found.failure.unwrap();
-        assert!(why == "away" || why == "pbx.test has no address", "{why}");
-    }
-}
-
-#[tokio::test]
-async fn a_name_that_was_never_found_has_no_addresses_and_a_reason() {
+async fn a_name_that_is_not_found_is_told_at_once_with_the_reason() {
     let (mut rig, mut script) = Rig::scripted();
     rig.names.look_up("gone.test");
-    script
-        .asked("gone.test")
-        .await
-        .send(Err(io::Error::other("no such name")))
-        .unwrap();
-    let found = rig.found().await;
-    assert_eq!(
-        (found.addresses, found.failure.as_deref()),
-        (vec![], Some("no such name"))
-    );
+    let gone = Err(io::Error::other("no such name"));
+    script.asked("gone.test").await.send(gone).unwrap();
+    assert_eq!(rig.not_found("gone.test").await, "no such name");
+
+    rig.names.look_up("empty.test");
+    script.asked("empty.test").await.send(Ok(Vec::new())).unwrap();
+    assert_eq!(rig.found("empty.test").await, []);
 }
 
 #[tokio::test]
@@ -149,22 +133,19 @@ async fn a_look_up_without_an_answer_holds_up_no_other_and_is_told_in_time() {
     let stuck = script.asked("stuck.test").await;
     rig.names.look_up("pbx.test");
     script.asked("pbx.test").await.send(Ok(ips(&["127.0.0.1"]))).unwrap();
-    assert_eq!(rig.found().await.host, "pbx.test");
+    rig.found("pbx.test").await;
 
     pass(LOOK_UP).await;
     for _ in 0..2 {
-        let found = rig.found().await;
-        assert_eq!((found.host.as_str(), remotes(&found)), ("stuck.test", vec![]));
-        assert_eq!(found.failure.as_deref(), Some("the resolver does not answer"));
+        assert_eq!(rig.not_found("stuck.test").await, "the resolver does not answer");
         // Who asks again is told the same, and nothing is begun for it.
         rig.names.look_up("stuck.test");
     }
-    rig.found().await;
+    rig.not_found("stuck.test").await;
     assert!(script.is_idle());
 
     stuck.send(Ok(ips(&["127.0.0.9"]))).unwrap();
-    let found = rig.found().await;
-    assert_eq!((remotes(&found), found.failure), (ips(&["127.0.0.9"]), None));
+    assert_eq!(remotes(&rig.found("stuck.test").await), ips(&["127.0.0.9"]));
 }
 
 #[tokio::test]
@@ -176,14 +157,12 @@ async fn look_ups_without_an_answer_take_a_bounded_number_of_threads_and_names()
         rig.names.look_up(&host(number));
     }
     rig.names.look_up("one-more.test");
-    let found = rig.found().await;
-    assert_eq!(found.host, "one-more.test");
-    assert_eq!(found.failure.as_deref(), Some("256 names are being looked up"));
+    assert_eq!(rig.not_found("one-more.test").await, "256 names are being looked up");
 
     pass(LOOK_UP).await;
     let mut told = BTreeSet::new();
     while told.len() < NAMES {
-        told.insert(rig.found().await.host);
+        told.insert(rig.told().await.0);
     }
     let mut waiting = Vec::new();
     for _ in 0..8 {
@@ -199,11 +178,12 @@ async fn look_ups_without_an_answer_take_a_bounded_number_of_threads_and_names()
         .await
         .send(Ok(ips(&["127.0.0.2"])))
         .unwrap();
-    let both = [rig.found().await, rig.found().await];
-    assert!(
-        both.iter().any(|found| remotes(found) == ips(&["127.0.0.2"])),
-        "{both:?}"
-    );
+    let both = [rig.told().await, rig.told().await];
+    let is_it = |(_, told): &(_, Result<Vec<Towards>, _>)| {
+        let found = told.as_ref().map(|found| remotes(found));
+        found == Ok(ips(&["127.0.0.2"]))
+    };
+    assert!(both.iter().any(is_it), "{both:?}");
 }
 
 #[tokio::test]
@@ -211,8 +191,7 @@ async fn an_address_needs_no_resolver_and_the_system_knows_localhost() {
     let (mut rig, mut script) = Rig::scripted();
     for address in ["192.0.2.1", "2001:db8::1"] {
         rig.names.look_up(address);
-        let found = rig.found().await;
-        assert_eq!((remotes(&found), found.failure), (ips(&[address]), None));
+        assert_eq!(remotes(&rig.found(address).await), ips(&[address]));
     }
     assert!(script.is_idle());
 
@@ -224,14 +203,9 @@ async fn an_address_needs_no_resolver_and_the_system_knows_localhost() {
         _udp: udp,
     };
     rig.names.look_up("localhost");
-    let found = rig.found().await;
-    assert!(remotes(&found).iter().all(IpAddr::is_loopback) && !found.addresses.is_empty());
-    assert!(
-        found
-            .addresses
-            .iter()
-            .all(|towards| towards.local == Some(towards.remote))
-    );
+    let found = rig.found("localhost").await;
+    assert!(remotes(&found).iter().all(IpAddr::is_loopback) && !found.is_empty());
+    assert!(found.iter().all(|towards| towards.local == Some(towards.remote)));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod admission;
 mod answers;
 mod laws;
+mod names;
 mod order;
 mod path;
 mod recovery;

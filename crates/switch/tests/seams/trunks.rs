@@ -242,7 +242,7 @@ fn a_trunk_whose_name_is_not_found_is_down_at_once_and_looked_up_at_each_probe()
     settings.trunks[0] = trunk("pbx", "sip:pbx.example");
     let mut rig = Rig::with(asked_every(SECOND * 30, settings));
     rig.turn(|switch| switch.found("pbx.example", &[]));
-    assert_eq!(downs(&rig), [TrunkSilence::NoAddress]);
+    assert_eq!(downs(&rig), [TrunkSilence::NoAddress("it has no address".to_owned())]);
     for pause in [1, 2, 3, 3] {
         assert_eq!(rig.pass(SECOND * pause), ["resolve pbx.example"]);
         rig.turn(|switch| switch.found("pbx.example", &[]));

@@ -8,8 +8,8 @@ use switch::{
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{sounds::Playable, words::Word};
-use crate::net::Wake;
+use super::sounds::Playable;
+use crate::{journal::Written, net::Wake};
 
 /// Wishes that may wait for the thread; a further one waits at its sender.
 const WISHES: usize = 1024;
@@ -43,7 +43,7 @@ pub(super) enum Wish {
 /// What comes back.
 pub(super) enum News {
     /// The journal's word about a batch.
-    Written(Vec<Word>),
+    Written(Vec<Written>),
     Played(CallKey),
     SoundFailed(CallKey),
     /// What calls of earlier servers count for the caps.

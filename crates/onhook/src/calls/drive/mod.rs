@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! mod      what operations reach it by        thread   the whole I/O of the core on one screen
-//! inbox    what others hand in                words    the journal's batches and their outcomes
-//! sounds   what is played for which call      telling  events of the switch, for the log and for metrics
-//! sockets  opened before anything begins      admitted who may open a connection to us
+//! inbox    what others hand in                telling  events of the switch, for the log and for metrics
+//! sounds   what is played for which call      admitted who may open a connection to us
+//! sockets  opened before anything begins
 //! ```
 
 mod admitted;
@@ -13,7 +13,6 @@ mod sockets;
 mod sounds;
 mod telling;
 mod thread;
-mod words;
 
 use std::{
     collections::HashMap,

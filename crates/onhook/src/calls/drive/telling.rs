@@ -57,6 +57,16 @@ pub(super) fn tell(event: &Event) {
         Event::LeftoverUnreadable(key) => {
             tracing::error!(call = %key, "a leftover call cannot be read, or there is no trunk: its phone may be off-hook");
         }
+        Event::StaleAddresses { host, age, why } => {
+            let age = age.as_secs();
+            tracing::warn!(
+                host,
+                age,
+                why,
+                "a name is not found; the addresses that it had so many seconds ago are used"
+            );
+        }
+        Event::FoundAgain(host) => tracing::info!(host, "a name is found again"),
         Event::TrunkUp(trunk) => tracing::info!(trunk, "trunk up"),
         Event::TrunkDown { trunk, why } => tracing::warn!(trunk, %why, "trunk down"),
         Event::Registered(trunk) => tracing::info!(trunk, "registered"),

@@ -5,10 +5,9 @@ use std::{
     io,
     sync::{Arc, atomic::Ordering},
     thread,
-    time::{Instant, SystemTime},
+    time::Instant,
 };
 
-use dial::WallTime;
 use sip::Moment;
 use switch::{Answer, Found, Output, Patience, PlaceRefusal, Switch, journal::CallKey};
 use tokio::{
@@ -22,13 +21,11 @@ use super::{
     inbox::{HandedIn, News, Reports, Wish},
     sounds::{Playable, SoundRoom},
     telling,
-    words::{self, Word, Words},
 };
 use crate::{
-    calls::Sounds,
+    calls::{Sounds, wall_clock},
     crash_points,
-    gate::wall_time,
-    journal::{History, Journal, TakingUp},
+    journal::{Batches, History, Journal, TakingUp, Written},
     net::{Arrival, Connect, Names, NetEvent, Streams, TlsOf, Udp},
     panics::{Vital, vital},
 };
@@ -49,9 +46,9 @@ struct Driver {
     handed_in: HandedIn,
     reports: Reports,
     journal: Journal,
-    words: Words,
+    batches: Batches,
     /// What the journal refused at once.
-    refused: Vec<Word>,
+    refused: Vec<Written>,
     taking_up: TakingUp,
     snapshot: Arc<Snapshot>,
     sound: SoundRoom,
@@ -87,15 +84,8 @@ pub(super) fn start(
     let sockets = parts.sockets;
     let started = Instant::now();
     let mut switch = Switch::new(parts.settings, Moment::default(), wall_clock());
-    let taking_up = parts.recovered.taking_up;
-    let leftovers = parts.recovered.leftovers.into_iter();
-    let leftovers = leftovers
-        .map(|leftover| {
-            let deaths = taking_up.deaths(leftover.key);
-            words::leftover(leftover, deaths)
-        })
-        .collect();
-    switch.end_leftovers(leftovers);
+    switch.end_leftovers(parts.recovered.leftovers);
+    let of_the_journal = reports.clone();
     let mut driver = Driver {
         switch,
         udp: sockets.udp,
@@ -106,11 +96,13 @@ pub(super) fn start(
         tls_of_trunks: sockets.tls_of_trunks,
         handed_in,
         sound: SoundRoom::start(sounds, reports.clone(), &runtime),
-        words: Words::new(&parts.journal, reports.clone()),
+        batches: parts
+            .journal
+            .batches(move |batch| of_the_journal.tell_from_a_thread(News::Written(batch))),
         refused: Vec::new(),
         reports,
         journal: parts.journal,
-        taking_up,
+        taking_up: parts.recovered.taking_up,
         snapshot,
         runtime,
         patience: parts.patience,
@@ -185,14 +177,14 @@ impl Driver {
                     tracing::debug!(%path, why, "a connection is closed");
                     self.switch.closed(path);
                 }
-                NetEvent::Found(found) => {
-                    let addresses = found.addresses.iter().map(|found| Found {
-                        remote: found.remote,
-                        local: found.local,
+                NetEvent::Found { host, addresses } => {
+                    let addresses = addresses.into_iter().map(|towards| Found {
+                        remote: towards.remote,
+                        local: towards.local,
                     });
-                    let addresses: Vec<Found> = addresses.collect();
-                    self.switch.found(&found.host, &addresses);
+                    self.switch.found(&host, &addresses.collect::<Vec<_>>());
                 }
+                NetEvent::NotFound { host, why } => self.switch.not_found(&host, &why),
             }
         }
         self.reports.wake_again();
@@ -206,7 +198,7 @@ impl Driver {
                 return;
             };
             match news {
-                News::Written(words) => self.hear(words),
+                News::Written(batch) => self.hear(batch),
                 News::Played(key) => self.switch.played(key),
                 News::SoundFailed(key) => self.switch.sound_failed(key),
                 News::LastDay { calls, counted } => {
@@ -218,17 +210,26 @@ impl Driver {
         self.reports.wake_again();
     }
 
-    fn hear(&mut self, words: Vec<Word>) {
+    /// The journal's word.
+    fn hear(&mut self, batch: Vec<Written>) {
         // An order that nobody waits for any more is not sent.
         let given_up = self.placing.iter().filter(|(_, placing)| placing.reply.is_closed());
         let given_up: Vec<u64> = given_up.map(|(request, _)| *request).collect();
         for request in given_up {
             self.switch.abandon(request);
         }
-        for word in words {
-            let number = word.0;
-            let durable = self.words.heard(word);
-            self.switch.written(number, durable);
+        for Written {
+            number,
+            key,
+            save,
+            outcome,
+        } in batch
+        {
+            if let Err(error) = outcome {
+                tracing::error!(call = %key, ?save, %error, "the journal did not take a record");
+            }
+            crash_points::after(save);
+            self.switch.written(number, outcome.is_ok());
         }
     }
 
@@ -314,7 +315,10 @@ impl Driver {
             Output::Dismiss(host) => self.admitted.dismiss(host),
             Output::Resolve(host) => self.names.look_up(&host),
             Output::Journal(batch) => {
-                self.refused = self.words.submit(batch);
+                for entry in &batch {
+                    crash_points::before(entry.save);
+                }
+                self.refused.extend(self.batches.submit(batch));
                 if !self.refused.is_empty() {
                     self.reports.wake_again();
                 }
@@ -323,16 +327,12 @@ impl Driver {
             Output::Snapshot(id, known) => self.snapshot.set(id, known),
             Output::Sound(key, sound) => self.sound.put(key, sound),
             Output::TakingUp(keys) => {
-                let marked: Vec<_> = keys.iter().copied().map(words::row).collect();
-                self.taking_up.begin(&marked);
+                self.taking_up.begin(&keys);
                 for key in &keys {
                     crash_points::taking_up(key);
                 }
             }
-            Output::TakenUp(keys) => {
-                let marked: Vec<_> = keys.into_iter().map(words::row).collect();
-                self.taking_up.done(&marked);
-            }
+            Output::TakenUp(keys) => self.taking_up.done(&keys),
             Output::Event(event) => {
                 if let switch::Event::Live(live) = event {
                     self.snapshot.live.store(live, Ordering::Relaxed);
@@ -363,10 +363,6 @@ impl Driver {
     }
 }
 
-fn wall_clock() -> WallTime {
-    wall_time(SystemTime::now())
-}
-
 /// Until it has read what calls of the last day count, no new call begins, and nothing else waits: a call that a crash left is not in the
 /// way of its own end.
 async fn read_last_day(history: History, counted: watch::Sender<bool>, reports: Reports) {
@@ -379,6 +375,5 @@ async fn read_last_day(history: History, counted: watch::Sender<bool>, reports: 
             }
         }
     };
-    let calls = calls.into_iter().map(words::counted).collect();
     reports.tell(News::LastDay { calls, counted }).await;
 }

@@ -121,10 +121,14 @@ impl Thread {
                 self.ways.closed(&path);
                 self.transactions.unreachable(self.now(), &path);
             }
-            NetEvent::Found(found) => {
-                for ask in self.ways.found(&found) {
+            NetEvent::Found { host, addresses } => {
+                for ask in self.ways.found(&host, &addresses) {
                     self.send(Some(ask));
                 }
+            }
+            NetEvent::NotFound { host, why } => {
+                tracing::debug!(host, why, "a name that the phone needs is not found");
+                self.ways.found(&host, &[]);
             }
         }
     }

@@ -8,7 +8,7 @@ use std::{
 use sip::{Destination, Path, Transport};
 
 use super::Ask;
-use crate::net::{Connect, Found, Listener, Names, Streams, TlsOf, Udp};
+use crate::net::{Connect, Listener, Names, Streams, TlsOf, Towards, Udp};
 
 /// Requests that wait for a name or a connection; more do not leave.
 const WAITING: usize = 4096;
@@ -55,22 +55,19 @@ impl Ways {
     }
 
     /// A name was looked up: what can leave now.
-    pub(super) fn found(&mut self, found: &Found) -> Vec<(Path, Ask)> {
-        let is_it = |(destination, _): &mut (Destination, Ask)| destination.host.eq_ignore_ascii_case(&found.host);
+    pub(super) fn found(&mut self, host: &str, addresses: &[Towards]) -> Vec<(Path, Ask)> {
+        let is_it = |(destination, _): &mut (Destination, Ask)| destination.host.eq_ignore_ascii_case(host);
         let waited: Vec<_> = self.unnamed.extract_if(.., is_it).collect();
         let mut leaving = Vec::new();
         for (destination, ask) in waited {
             let udp = &self.udp;
             let is_reached = |remote: &SocketAddr| destination.transport.is_stream() || from(udp, *remote).is_some();
-            let mut addresses = found
-                .addresses
+            let mut remotes = addresses
                 .iter()
                 .map(|address| SocketAddr::new(address.remote, destination.port));
-            match addresses.find(is_reached) {
+            match remotes.find(is_reached) {
                 Some(remote) => leaving.extend(self.towards(destination.transport, remote, ask)),
-                None => {
-                    tracing::debug!(host = %found.host, "a request of the phone has no way: its host has no address")
-                }
+                None => tracing::debug!(host, "a request of the phone has no way: its host has no address"),
             }
         }
         leaving

@@ -1,25 +1,15 @@
 //! A power cut, emulated: what is left of the files is what had been flushed, and any part of what was written after.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
-
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use onhook::journal::{CallKey, CallState, IdHash, Journal, Recovered, Settings};
-use onhook::store::Store;
 use rusqlite::Connection;
+use switch::journal::{CallKey, CallState, Write};
 
-const SETTINGS: Settings = Settings {
-    keep_records: Duration::from_secs(86_400),
-    ballast: 0,
-};
-
-fn open(path: &Path) -> (Journal, Recovered) {
-    Journal::open(&Store::open(path).unwrap(), SETTINGS).unwrap()
-}
+use crate::rig::{Submitter, intent, nth_key, open, state};
 
 /// Copies the files as they are at this moment, the log only up to a length.
 fn copy(from: &Path, to: &Path, log: Option<u64>) {
@@ -36,21 +26,22 @@ fn copy(from: &Path, to: &Path, log: Option<u64>) {
     }
 }
 
-#[tokio::test]
-async fn whatever_was_acknowledged_is_found_at_every_moment() {
+#[test]
+fn whatever_was_acknowledged_is_found_at_every_moment() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("onhook.db");
     let (journal, _) = open(&path);
+    let mut submitter = Submitter::of(&journal);
     let mut acknowledged = Vec::new();
     for n in 0..100_u8 {
-        let key = journal.next_key();
-        journal.intent(key, IdHash::of("id"), vec![n; 3000]).await.unwrap();
+        let key = nth_key(&journal, i64::from(n) + 1);
+        assert_eq!(submitter.write(key, intent("id", vec![n; 3000])), Ok(()));
         let state = CallState {
             phase: n,
             wish: true,
             dialog: vec![n; 500],
         };
-        journal.state(key, state.clone()).await.unwrap();
+        assert_eq!(submitter.write(key, Write::State(state.clone())), Ok(()));
         acknowledged.push((key, Some(state)));
         if n % 5 == 4 {
             // The log may be moved into the file meanwhile: whatever is moved has been flushed before. So the file is
@@ -91,20 +82,23 @@ fn keep_the_log(path: &Path) -> Connection {
     }
 }
 
-#[tokio::test]
-async fn a_log_cut_anywhere_holds_what_was_flushed_before_and_nothing_by_halves() {
+#[test]
+fn a_log_cut_anywhere_holds_what_was_flushed_before_and_nothing_by_halves() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("onhook.db");
     let (journal, _) = open(&path);
-    journal.sweep().await.unwrap(); // as it does on opening: nothing else is written beside the intents
+    let mut submitter = Submitter::of(&journal);
+    // What is written on opening is written then: nothing else is beside the intents. Of no call, it is not found either.
+    let nobodys = Write::State(state(0, false));
+    assert_eq!(submitter.write(nth_key(&journal, 1000), nobodys), Ok(()));
     let _reader = keep_the_log(&path);
     let log = path.with_file_name("onhook.db-wal");
     // What the reader sees may be moved into the file at any time: of that, the log is not needed, nor cut, any more.
     let moved = fs::metadata(&log).unwrap().len();
     let mut acknowledged: Vec<(CallKey, u64)> = Vec::new();
     for n in 0..60_u8 {
-        let key = journal.next_key();
-        journal.intent(key, IdHash::of("id"), vec![n; 5000]).await.unwrap();
+        let key = nth_key(&journal, i64::from(n) + 1);
+        assert_eq!(submitter.write(key, intent("id", vec![n; 5000])), Ok(()));
         acknowledged.push((key, fs::metadata(&log).unwrap().len()));
     }
 
@@ -147,16 +141,17 @@ async fn a_log_cut_anywhere_holds_what_was_flushed_before_and_nothing_by_halves(
 /// How many entries [`entries_one_after_the_other`] writes.
 const TRACED: usize = 30;
 
-#[tokio::test]
+#[test]
 #[ignore = "is run by the next one, under strace"]
-async fn entries_one_after_the_other() {
+fn entries_one_after_the_other() {
     let folder = tempfile::tempdir().unwrap();
     let (journal, _) = open(&folder.path().join("onhook.db"));
-    for _ in 0..TRACED {
-        let key = journal.next_key();
-        journal.intent(key, IdHash::of("id"), vec![7; 500]).await.unwrap();
-        // A system call of its own, to be seen between the others.
-        std::io::stderr().write_all(b"acknowledged\n").unwrap();
+    // A system call of its own, to be seen between the others.
+    let seen = || std::io::stderr().write_all(b"acknowledged\n").unwrap();
+    let mut submitter = Submitter::seeing(&journal, seen);
+    for n in 1..=TRACED {
+        let key = nth_key(&journal, n as i64);
+        assert_eq!(submitter.write(key, intent("id", vec![7; 500])), Ok(()));
     }
 }
 
@@ -167,7 +162,7 @@ fn nothing_is_acknowledged_before_it_was_flushed() {
         .args(["-f", "-y", "-e", "trace=pwrite64,fsync,fdatasync,write", "-o"])
         .arg(trace.path())
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "entries_one_after_the_other", "--ignored"])
+        .args(["--exact", "power_loss::entries_one_after_the_other", "--ignored"])
         .output()
         .expect("strace (`make setup` installs it)");
     let told = String::from_utf8(traced.stderr).unwrap();
