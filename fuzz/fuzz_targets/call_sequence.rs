@@ -42,7 +42,7 @@ impl Fuzzed {
                     );
                     self.sent.push(outgoing);
                 }
-                Output::Resume(_) | Output::Stop(_) | Output::Reply(..) | Output::Media(_) => {}
+                Output::Resume(_) | Output::Stop(_) | Output::Media(_) | Output::Event(_) => {}
             }
         }
         assert!(
@@ -54,12 +54,13 @@ impl Fuzzed {
     fn response(&self, which: u8, status: u16, phone: u8) -> Option<Response> {
         let asked: Vec<_> = self.sent.iter().filter(|sent| sent.tx.method != Method::Ack).collect();
         let request = asked.get(usize::from(which) % asked.len().max(1))?;
-        let to = header(&request.text, "To");
+        let text = std::str::from_utf8(&request.bytes).expect("text");
+        let to = header(text, "To");
         let to = match uri::tag(to) {
             Some(_) => to.to_owned(),
             None => format!("{to};tag=phone{}", phone % 3),
         };
-        let number = header(&request.text, "CSeq").split(' ').next()?.parse().ok()?;
+        let number = header(text, "CSeq").split(' ').next()?.parse().ok()?;
         let challenge = |value: &str| Challenge {
             proxy: status == 407,
             value: value.into(),
@@ -69,7 +70,7 @@ impl Fuzzed {
             reason: "Fuzzed".into(),
             branch: request.tx.branch.clone(),
             call_id: CallIdHeader::new("call@onhook"),
-            from: header(&request.text, "From").into(),
+            from: header(text, "From").into(),
             to_tag: uri::tag(&to).map(Tag::new),
             to,
             cseq: CSeq {
@@ -112,10 +113,10 @@ impl Fuzzed {
                 }
             }
             4 => {
-                let silence = if detail < 128 {
-                    Silence::TimedOut
-                } else {
-                    Silence::Unreachable
+                let silence = match detail % 3 {
+                    0 => Silence::TimedOut,
+                    1 => Silence::NobodyThere,
+                    _ => Silence::Unreachable,
                 };
                 let request = self.sent.get(usize::from(which) % self.sent.len().max(1));
                 if let Some(tx) = request.map(|request| request.tx.clone()) {
@@ -145,7 +146,7 @@ impl Fuzzed {
                 };
                 match request.method {
                     Method::Ack => self.call.handle_ack(&request),
-                    _ => self.call.handle_request(which.into(), &request, self.now),
+                    _ => drop(self.call.handle_request(&request, self.now)),
                 }
             }
             6 => match detail % 6 {

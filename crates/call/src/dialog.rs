@@ -5,7 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use sip::{APPLICATION_SDP, BranchKey, CSeq, CallIdHeader, Method, Outgoing, Request, Response, Tag, Tx, uri};
+use sip::{APPLICATION_SDP, BranchKey, CSeq, CallIdHeader, Method, Outgoing, Request, Response, Tag, Tx, Writer, uri};
+
+/// Name and value of a header line.
+pub type Header<'a> = (&'static str, &'a str);
 
 /// Where we speak from: what goes into `Via` and `Contact`. Given by the SIP room, never recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,7 +116,7 @@ impl Dialog {
     pub fn request(
         &self,
         cseq: CSeq,
-        headers: &[(&str, &str)],
+        headers: &[Header<'_>],
         body: Option<&str>,
         local: &Local,
         key: &BranchKey,
@@ -123,7 +126,7 @@ impl Dialog {
         Outgoing {
             destination: uri::with_transport(self.next_hop(), &local.transport),
             path: None,
-            text: self.print(&cseq, &via, headers, body),
+            bytes: self.print(&cseq, &via, headers, body),
             tx: Tx {
                 branch,
                 method: cseq.method,
@@ -132,43 +135,38 @@ impl Dialog {
     }
 
     /// Prints a request with a given top Via.
-    pub(crate) fn print(&self, cseq: &CSeq, via: &str, headers: &[(&str, &str)], body: Option<&str>) -> String {
-        let (request_uri, routes) = self.route();
-        let mut text = format!("{} {request_uri} SIP/2.0\r\n", cseq.method);
-        let mut line = |name: &str, value: &str| {
-            text.push_str(name);
-            text.push_str(": ");
-            text.push_str(&one_line(value));
-            text.push_str("\r\n");
-        };
-        line("Via", via);
-        line("Max-Forwards", "70");
-        for route in &routes {
-            line("Route", route);
+    pub(crate) fn print(&self, cseq: &CSeq, via: &str, headers: &[Header<'_>], body: Option<&str>) -> Vec<u8> {
+        // What a request of ours takes, with a session description; more is no harm.
+        let mut bytes = Vec::with_capacity(1024);
+        let mut writer = Writer::request(&mut bytes, &cseq.method, &self.request_uri());
+        writer.header("Via", via);
+        writer.header("Max-Forwards", 70);
+        let is_strict = self.strict_router().is_some();
+        for route in self.route_set.iter().skip(usize::from(is_strict)) {
+            writer.header("Route", route);
         }
-        line("From", &format!("{};tag={}", self.local, self.local_tag));
+        if is_strict {
+            // The target travels as the last one (RFC 3261 §12.2.1.1).
+            writer.header("Route", format_args!("<{}>", self.remote_target));
+        }
+        writer.header("From", format_args!("{};tag={}", self.local, self.local_tag));
         match &self.remote_tag {
-            Some(tag) => line("To", &format!("{};tag={tag}", self.remote)),
-            None => line("To", &self.remote),
+            Some(tag) => writer.header("To", format_args!("{};tag={tag}", self.remote)),
+            None => writer.header("To", &self.remote),
         }
-        line("Call-ID", self.call_id.as_str());
-        line("CSeq", &format!("{} {}", cseq.number, cseq.method));
+        writer.header("Call-ID", &self.call_id);
+        writer.header("CSeq", format_args!("{} {}", cseq.number, cseq.method));
         for (name, value) in headers {
-            line(name, value);
+            writer.header(name, value);
         }
-        if body.is_some() {
-            line("Content-Type", APPLICATION_SDP);
-        }
-        line("Content-Length", &body.map_or(0, str::len).to_string());
-        text.push_str("\r\n");
-        text.push_str(body.unwrap_or_default());
-        text
+        writer.end(body.map(|body| (APPLICATION_SDP, body.as_bytes())));
+        bytes
     }
 
     /// The Request-URI of requests in this dialog: what a digest is computed over.
     #[must_use]
     pub fn request_uri(&self) -> String {
-        self.route().0
+        one_word(self.strict_router().unwrap_or(&self.remote_target))
     }
 
     /// The URI that says where requests are sent (RFC 3261 §8.1.2).
@@ -178,26 +176,14 @@ impl Dialog {
             .map_or(self.remote_target.as_str(), |route| uri::addr_spec(route))
     }
 
-    /// The Request-URI and the `Route` values of a request (RFC 3261 §12.2.1.1).
-    fn route(&self) -> (String, Vec<String>) {
-        match self.route_set.split_first() {
-            // A strict router takes the Request-URI, and the target travels as the last Route.
-            Some((first, rest)) if !uri::has_parameter(uri::addr_spec(first), "lr") => {
-                let mut routes = rest.to_vec();
-                routes.push(format!("<{}>", self.remote_target));
-                (one_word(uri::addr_spec(first)), routes)
-            }
-            Some(_) | None => (one_word(&self.remote_target), self.route_set.clone()),
-        }
+    /// A first hop that takes the Request-URI (RFC 3261 §12.2.1.1).
+    fn strict_router(&self) -> Option<&str> {
+        let first = self.route_set.first().map(|route| uri::addr_spec(route))?;
+        (!uri::has_parameter(first, "lr")).then_some(first)
     }
 }
 
-/// What a peer wrote into a Contact or Record-Route must not become a header line of ours.
-fn one_line(value: &str) -> String {
-    value.chars().filter(|character| !character.is_control()).collect()
-}
-
-/// The same for a Request-URI, which ends at the first blank (RFC 3261 §7.1).
+/// A Request-URI ends at the first blank (RFC 3261 §7.1), and a peer's must not begin a header line of ours.
 fn one_word(value: &str) -> String {
     value
         .chars()

@@ -11,7 +11,7 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use call::{Call, Limits, Local, Output, Phase, Placement, Save, Surroundings};
+//! use call::{Call, Event, Limits, Local, Output, Phase, Placement, Save, Surroundings, Wish};
 //! use sip::{BranchKey, CallIdHeader, Moment, Tag, sdp::{Codec, LocalMedia}};
 //!
 //! let placement = Placement {
@@ -52,19 +52,24 @@
 //!
 //! call.handle_saved(Save::Intent, now);
 //! let Some(Output::Send(invite)) = call.poll_output() else { panic!("no INVITE") };
-//! assert!(invite.text.starts_with("INVITE sip:4711@pbx.example SIP/2.0\r\n"));
+//! assert!(invite.bytes.starts_with(b"INVITE sip:4711@pbx.example SIP/2.0\r\n"));
 //!
 //! call.disconnect(now); // no response has come, so a CANCEL may not leave yet (RFC 3261 §9.1)
-//! assert_eq!(*call.phase(), Phase::Cancelling { sent: false });
+//! assert_eq!(call.phase(), Phase::Cancelling { sent: false });
+//! assert_eq!(call.poll_output(), Some(Output::Event(Event::Ending(Wish::Hangup))));
 //! assert_eq!(call.poll_output(), Some(Output::Save(Save::Wish)));
 //! ```
 
 mod call;
 mod dialog;
+mod output;
+mod placement;
 mod record;
 mod timer;
 
-pub use call::{Call, Limits, MediaCommand, Output, Placement, Save, Silence, Surroundings};
-pub use dialog::{Dialog, Local};
+pub use call::{Call, Silence};
+pub use dialog::{Dialog, Header, Local};
+pub use output::{Event, MediaCommand, Output, Save};
+pub use placement::{Limits, Placement, Surroundings};
 pub use record::{End, EndCause, ForkRecord, Phase, RECORD_VERSION, Record, Wish};
 pub use timer::Timer;

@@ -34,7 +34,7 @@ enum Event {
     },
     Silence {
         of: usize,
-        timed_out: bool,
+        silence: Silence,
     },
     Request {
         method: u8,
@@ -51,6 +51,7 @@ enum Event {
 }
 
 fn event() -> impl Strategy<Value = Event> {
+    let silence = prop::sample::select(vec![Silence::TimedOut, Silence::NobodyThere, Silence::Unreachable]);
     let status = prop::sample::select(vec![
         100, 180, 183, 200, 302, 401, 405, 407, 408, 422, 481, 486, 487, 491, 500, 503, 603,
     ]);
@@ -61,7 +62,7 @@ fn event() -> impl Strategy<Value = Event> {
             .prop_map(|(to, status, phone, helpful, session)| Event::Response { to, status, phone, helpful, session }),
         3 => (which.clone(), 0..3_u8, prop::bool::weighted(0.8), 0..6_u8)
             .prop_map(|(to, phone, usable, session)| Event::Answer { to, phone, usable, session }),
-        1 => (which, any::<bool>()).prop_map(|(of, timed_out)| Event::Silence { of, timed_out }),
+        1 => (which, silence).prop_map(|(of, silence)| Event::Silence { of, silence }),
         2 => (0..8_u8, 0..3_u8, any::<bool>(), 0..6_u8)
             .prop_map(|(method, phone, body, session)| Event::Request { method, phone, body, session }),
         1 => any::<bool>().prop_map(|body| Event::Ack { body }),
@@ -200,15 +201,10 @@ impl World {
                     assert_eq!(self.acks.get(&tag), Some(&(acks + 1)), "each 2xx has its ACK");
                 }
             }
-            Event::Silence { of, timed_out } => {
+            Event::Silence { of, silence } => {
                 let Some(sent) = self.sent(of, None) else { return };
-                let silence = if timed_out {
-                    Silence::TimedOut
-                } else {
-                    Silence::Unreachable
-                };
                 self.over(&sent.tx);
-                self.invite_lost |= timed_out && sent.method == "INVITE";
+                self.invite_lost |= silence == Silence::TimedOut && sent.method == "INVITE";
                 self.rig.call.handle_silence(&sent.tx, silence, now);
             }
             Event::Request {
@@ -423,7 +419,7 @@ fn name(phone: u8) -> String {
 fn a_cancel_that_is_answered_after_all_is_not_sent_again_beside_the_next() {
     let unreachable = Event::Silence {
         of: 0,
-        timed_out: false,
+        silence: Silence::Unreachable,
     };
     let unknown = Event::Response {
         to: 0,
@@ -472,7 +468,7 @@ proptest! {
         ] {
             world.happen(&event);
         }
-        prop_assert_eq!(world.rig.call.phase(), &Phase::Confirmed);
+        prop_assert_eq!(world.rig.call.phase(), Phase::Confirmed);
         for event in &events {
             world.happen(event);
         }

@@ -20,7 +20,7 @@ fn a_refused_bye_is_sent_again_with_the_next_cseq() {
     for status in [302, 403, 404, 480, 491, 500, 503, 603] {
         let mut rig = Rig::terminating();
         rig.response_to("BYE", status).gives([]);
-        assert_eq!(*rig.call.phase(), Phase::Terminating);
+        assert_eq!(rig.call.phase(), Phase::Terminating);
         rig.pass(T1 * 8).gives(["BYE 3 phone"]);
         rig.response_to("BYE", 200).gives(["save End"]);
         rig.ends(EndCause::Wished(Wish::Hangup), true);

@@ -3,7 +3,7 @@
 mod rig;
 
 use call::{EndCause, Phase, Silence, Wish};
-use rig::{Rig, TRANSACTION};
+use rig::{RING, Rig, TRANSACTION};
 
 #[test]
 fn a_refusal_is_the_cause() {
@@ -13,7 +13,7 @@ fn a_refusal_is_the_cause() {
         let reason = format!("Reason {status}");
         assert_eq!(rig.call.refusal(), Some((status, reason.as_str())));
         rig.ends(EndCause::Rejected { status, reason }, true);
-        rig.pass(rig::RING * 4).gives([]);
+        rig.pass(RING * 4).gives([]);
         assert!(rig.call.is_drained());
     }
 }
@@ -43,6 +43,22 @@ fn nobody_answers_the_invite() {
     rig.ends(EndCause::Wished(Wish::TimedOut), true);
 }
 
+/// There is no phone to be told; should one answer after all, it is hung up.
+#[test]
+fn nobody_is_there() {
+    for wish in [None, Some(Wish::Hangup)] {
+        let mut rig = if wish.is_some() { Rig::held() } else { Rig::calling() };
+        rig.silence("INVITE", Silence::NobodyThere).gives(["save End"]);
+        rig.ends(EndCause::Wished(wish.unwrap_or(Wish::TimedOut)), false);
+        rig.fork("late").gives(["ACK 1 late", "BYE 2 late"]);
+    }
+    // It had rung long enough, as it seemed.
+    let mut rig = Rig::calling();
+    rig.pass(RING).gives(["save Wish"]);
+    rig.silence("INVITE", Silence::NobodyThere).gives(["save End"]);
+    rig.ends(EndCause::Wished(Wish::TimedOut), false);
+}
+
 #[test]
 fn the_invite_cannot_be_sent() {
     let mut rig = Rig::calling();
@@ -55,5 +71,5 @@ fn a_refusal_after_the_answer_changes_nothing() {
     let mut rig = Rig::confirmed();
     rig.response_to("INVITE", 486).gives([]);
     rig.silence("INVITE", Silence::TimedOut).gives([]);
-    assert_eq!(*rig.call.phase(), Phase::Confirmed);
+    assert_eq!(rig.call.phase(), Phase::Confirmed);
 }

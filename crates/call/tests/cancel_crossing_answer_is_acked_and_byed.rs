@@ -21,7 +21,7 @@ fn the_200_is_acked_and_then_byed() {
 fn its_ack_waits_for_the_disk_although_the_call_is_to_end() {
     let mut rig = Rig::cancelling();
     rig.answer("phone").gives(["save Answer"]);
-    assert_eq!(*rig.call.phase(), Phase::Answered);
+    assert_eq!(rig.call.phase(), Phase::Answered);
     assert_eq!(rig.call.record().wish, Some(Wish::Hangup));
     rig.answer("phone").gives([]);
     rig.saved(Save::Wish).gives([]);
@@ -40,7 +40,7 @@ fn giving_the_invite_up_is_off_once_it_is_answered() {
     let mut rig = Rig::cancelling();
     rig.answer("phone").gives(["save Answer"]);
     rig.pass(rig::TRANSACTION * 3).gives([]);
-    assert_eq!(*rig.call.phase(), Phase::Answered);
+    assert_eq!(rig.call.phase(), Phase::Answered);
 }
 
 /// Its session description does not matter any more.

@@ -11,7 +11,7 @@ use sip::Challenge;
 fn the_invite_with_credentials_waits_for_its_intent() {
     let mut rig = Rig::trying();
     rig.challenge("INVITE", 401, &[www(MD5)]).gives(["save Intent"]);
-    assert_eq!(*rig.call.phase(), Phase::Placing);
+    assert_eq!(rig.call.phase(), Phase::Placing);
     assert_eq!(rig.call.record().invite_cseq, 2);
     rig.saved(Save::Intent).gives(["INVITE 2"]);
     let (first, second) = (&rig.sent[0], &rig.sent[1]);

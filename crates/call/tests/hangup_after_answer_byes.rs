@@ -20,7 +20,7 @@ fn answered_but_not_saved() {
 fn confirmed() {
     let mut rig = Rig::confirmed();
     rig.disconnect().gives(["media stop", "BYE 2 phone", "save Wish"]);
-    assert_eq!(*rig.call.phase(), Phase::Terminating);
+    assert_eq!(rig.call.phase(), Phase::Terminating);
     let bye = rig.last("BYE");
     assert_eq!(bye.request_uri, "sip:phone@192.0.2.9:5070");
     assert_eq!(bye.destination, "sip:phone@192.0.2.9:5070");

@@ -8,7 +8,7 @@ use rig::{RING, Rig, TRANSACTION};
 #[test]
 fn the_cancel_is_held_and_leaves_with_the_late_100() {
     let mut rig = Rig::held();
-    assert_eq!(*rig.call.phase(), Phase::Cancelling { sent: false });
+    assert_eq!(rig.call.phase(), Phase::Cancelling { sent: false });
     rig.provisional(100).gives(["CANCEL 1"]);
     rig.response_to("CANCEL", 200).gives([]);
     rig.response_to("INVITE", 487).gives(["save End"]);

@@ -37,7 +37,7 @@ fn the_cancel_carries_the_routes_of_the_invite() {
 fn the_487_ends_the_call() {
     let mut rig = Rig::cancelling();
     rig.response_to("CANCEL", 200).gives([]);
-    assert_eq!(*rig.call.phase(), Phase::Cancelling { sent: true });
+    assert_eq!(rig.call.phase(), Phase::Cancelling { sent: true });
     rig.response_to("INVITE", 487).gives(["save End"]);
     rig.ends(EndCause::Wished(Wish::Hangup), true);
     assert_eq!(rig.call.refusal(), Some((487, "Reason 487")));

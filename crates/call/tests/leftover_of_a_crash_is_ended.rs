@@ -12,7 +12,7 @@ fn after_crash(crashed: &Rig, saved: &Record) -> Rig {
     rig.drain();
     rig.sent.clone_from(&crashed.sent);
     rig.now = Moment::default();
-    rig.call = Call::take_up(saved.clone(), surroundings(), rig.now);
+    rig.replace(Call::take_up(saved.clone(), surroundings(), rig.now));
     rig
 }
 
@@ -125,7 +125,8 @@ fn the_phone_hangs_up_after_the_restart() {
 #[test]
 fn an_ended_call_stays_so() {
     let mut rig = restarted(&Rig::ended());
-    rig.gives([]);
+    // What is written down as left is not left any more.
+    rig.gives(["save End"]);
     rig.ends(EndCause::Wished(Wish::Hangup), true);
     rig.fork("late").gives(["ACK 1 late", "BYE 13 late"]);
 }

@@ -86,7 +86,7 @@ proptest! {
             return Ok(());
         };
         let mut rig = Rig::placing();
-        rig.call = call;
+        rig.replace(call);
         rig.saved(Save::Answer).drain();
         for outgoing in &rig.sent {
             for line in outgoing.text.trim_end().split("\r\n") {

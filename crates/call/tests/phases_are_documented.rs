@@ -65,7 +65,7 @@ const PHASES: [(&str, &str, Start); 13] = [
     ("Terminating", "BYE sent.", Rig::terminating),
 ];
 
-const INPUTS: [(&str, Input); 61] = [
+const INPUTS: [(&str, Input); 62] = [
     ("hang-up", |rig| done(rig.disconnect())),
     ("message finished", |rig| command(rig, Call::media_finished)),
     ("no sound for it", |rig| command(rig, Call::media_failed)),
@@ -110,6 +110,9 @@ const INPUTS: [(&str, Input); 61] = [
     ("INVITE: 422, no use", |rig| too_small(rig, "INVITE", 90)),
     ("INVITE: 491", |rig| response(rig, "INVITE", 491)),
     ("INVITE: timer B", |rig| silence(rig, "INVITE", Silence::TimedOut)),
+    ("INVITE: timer B, and nobody there", |rig| {
+        silence(rig, "INVITE", Silence::NobodyThere)
+    }),
     ("INVITE: not sendable", |rig| {
         silence(rig, "INVITE", Silence::Unreachable)
     }),
@@ -186,7 +189,7 @@ fn awaits_answer(phase: &Phase) -> bool {
 
 /// Another phone than the call's own has answered.
 fn forked(rig: &mut Rig) -> bool {
-    let own = rig.count("INVITE") == 0 || rig.last("INVITE").to_tag().is_some() || awaits_answer(rig.call.phase());
+    let own = rig.count("INVITE") == 0 || rig.last("INVITE").to_tag().is_some() || awaits_answer(&rig.call.phase());
     !own && {
         answer(rig, "fork");
         rig.drain();
@@ -249,7 +252,7 @@ fn phase(rig: &Rig) -> String {
                     format!("{cause:?}")
                 }
             };
-            format!("Ended: {cause}{}", if *confirmed { "" } else { ", unconfirmed" })
+            format!("Ended: {cause}{}", if confirmed { "" } else { ", unconfirmed" })
         }
     }
 }

@@ -54,7 +54,7 @@ fn the_bye_printed_from_the_record_is_the_bye_of_the_call() {
         method: Method::Bye,
     };
     let bye = record.dialog.request(cseq, &[], None, &surroundings().local, &key());
-    assert_eq!(bye.text, rig.last("BYE").text);
+    assert_eq!(bye.bytes, rig.last("BYE").text.as_bytes());
     assert_eq!(bye.destination, rig.last("BYE").destination);
 }
 

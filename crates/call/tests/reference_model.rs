@@ -251,7 +251,7 @@ proptest! {
                 Stands::Invited { heard } => Stands::Invited { heard: heard || model.cancelled },
                 other => other,
             };
-            prop_assert_eq!(stands(rig.call.phase()), heard_or_cancelled, "{:?}", event);
+            prop_assert_eq!(stands(&rig.call.phase()), heard_or_cancelled, "{:?}", event);
             let sent = ["INVITE", "CANCEL", "ACK", "BYE"].map(|method| rig.count(method));
             prop_assert_eq!(sent, [model.invites, model.cancels, model.acks, model.byes], "{:?}", event);
         }

@@ -67,7 +67,7 @@ fn a_422_is_honoured() {
     let mut rig = Rig::trying();
     too_small(&mut rig, "INVITE", Some(600));
     rig.gives(["save Intent"]);
-    assert_eq!(*rig.call.phase(), Phase::Placing);
+    assert_eq!(rig.call.phase(), Phase::Placing);
     rig.saved(Save::Intent).gives(["INVITE 2"]);
     let invite = rig.last("INVITE");
     assert_eq!(invite.header("Session-Expires"), "600");

@@ -8,7 +8,7 @@ use sip::{Branch, BranchKey, CallIdHeader, Method, Response};
 
 fn stray(answer: &Response) -> Option<Rig> {
     let mut rig = Rig::placing();
-    rig.call = Call::stray(answer, "pbx".to_owned(), surroundings())?;
+    rig.replace(Call::stray(answer, "pbx".to_owned(), surroundings())?);
     Some(rig)
 }
 

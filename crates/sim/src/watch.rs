@@ -254,6 +254,7 @@ impl World {
             | Event::NotSaved { .. }
             | Event::Unreachable { .. }
             | Event::Redirected { .. }
+            | Event::UnusableAnswer { .. }
             | Event::LeftoversFound(_)
             | Event::LeftoverLast(_)
             | Event::TrunkUp(_)

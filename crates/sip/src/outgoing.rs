@@ -2,7 +2,7 @@
 
 use crate::{fields::Tx, transport::Path};
 
-/// A request of ours on its way out: the text and where it goes.
+/// A request of ours on its way out: the message and where it goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
     /// Names the client transaction. An ACK has a branch too, but is no transaction (RFC 3261 §13.2.2.4).
@@ -12,7 +12,7 @@ pub struct Outgoing {
     /// The way it has to go, whatever `destination` says by now: that of the INVITE that it takes back or repeats.
     pub path: Option<Path>,
     /// The whole message.
-    pub text: String,
+    pub bytes: Vec<u8>,
 }
 
 /// What to answer to a request of a peer. The SIP room copies Via, From, To, Call-ID and CSeq from the request.

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use call::{MediaCommand, Output as Wanted, Phase, Record, Save};
+use call::{End, Event as Happened, MediaCommand, Output as Wanted, Phase, Record, Save};
 use dial::WallTime;
 use serde::{Deserialize, Serialize};
 use sip::Moment;
@@ -30,34 +30,36 @@ impl Switch {
 
     /// Takes every output of a call's machine, then notes when it wants to be woken.
     pub(crate) fn act(&mut self, key: CallKey) {
-        self.follow(key);
-        let wished = |live: &Live| live.call.record().wish.is_some() && !live.held.is_empty();
-        if self.live.get(&key).is_some_and(wished) {
-            // An INVITE that waits for its way is not to leave any more.
-            self.flush(key);
-            self.follow(key);
-        }
-        let Some(live) = self.live.get_mut(&key) else { return };
-        if live.ended_at.is_none() && live.call.end().is_some() {
-            live.ended_at = Some((self.now, self.clock));
-            self.ended(key);
-        }
-        self.keep_place(key);
-        self.publish(key);
-        self.settle(key);
-        self.schedule_call(key);
-    }
-
-    fn follow(&mut self, key: CallKey) {
         while let Some(wanted) = self.live.get_mut(&key).and_then(|live| live.call.poll_output()) {
             match wanted {
                 Wanted::Send(outgoing) => self.send(key, outgoing),
                 Wanted::Save(save) => self.save(key, save),
                 Wanted::Resume(invite) => self.resume(key, invite),
                 Wanted::Stop(tx) => self.stop(key, &tx),
-                Wanted::Reply(id, reply) => self.reply_in_call(id, &reply),
                 Wanted::Media(command) => self.change_sound(key, command),
+                Wanted::Event(event) => self.happened(key, event),
             }
+        }
+        self.settle(key);
+        self.schedule_call(key);
+    }
+
+    fn happened(&mut self, key: CallKey, event: Happened) {
+        match event {
+            Happened::Ringing | Happened::Reconnecting | Happened::Answered | Happened::Unconfirmed => {
+                self.publish(key)
+            }
+            Happened::UnusableAnswer(why) => {
+                if let Some(live) = self.live.get(&key) {
+                    let trunk = live.call.record().trunk.clone();
+                    self.tell(Event::UnusableAnswer { key, trunk, why });
+                }
+            }
+            // An INVITE that waits for its way is not to leave any more.
+            Happened::Ending(_) => self.flush(key),
+            Happened::Ended(end) => self.ended(key, end),
+            Happened::Drained => self.give_back_place(key),
+            Happened::LateFork => self.take_place(key),
         }
     }
 
@@ -88,14 +90,12 @@ impl Switch {
 
     /// What can be asked about a call is told before anything that follows from it.
     pub(crate) fn publish(&mut self, key: CallKey) {
-        let Some(live) = self.live.get_mut(&key) else { return };
-        let information = Information::of(&live.call);
-        if live.published.as_ref() == Some(&information) {
-            return;
-        }
-        live.published = Some(information.clone());
-        let (id, owner) = (live.id, live.owner);
-        self.put(Output::Snapshot(id, Some(Known { owner, information })));
+        let Some(live) = self.live.get(&key) else { return };
+        let known = Known {
+            owner: live.owner,
+            information: Information::of(&live.call),
+        };
+        self.put(Output::Snapshot(live.id, Some(known)));
     }
 
     /// The journal's word about a record of this call.
@@ -144,41 +144,34 @@ impl Switch {
         }
     }
 
-    /// What the end of a call means here: once for each call.
-    fn ended(&mut self, key: CallKey) {
+    /// What the end of a call means here.
+    fn ended(&mut self, key: CallKey, end: End) {
+        let Some(live) = self.live.get_mut(&key) else { return };
+        live.ended_at = Some((self.now, self.clock));
         self.put(Output::Sound(key, Sound::Stop));
-        let event = self.live.get(&key).and_then(|live| {
-            let end = live.call.end()?;
-            Some(Event::Ended {
-                key,
-                cause: cause(end),
-                end: end.clone(),
-                trunk: live.call.record().trunk.clone(),
-                unusable: live.call.unusable_answer(),
-            })
+        self.publish(key);
+        self.tell(Event::Ended {
+            key,
+            cause: cause(&end),
+            end,
         });
-        if let Some(event) = event {
-            self.tell(event);
-        }
         self.recovery.over(key);
     }
 
     /// A call holds its place until the phones of all its forks are on-hook, and again when one of them answers later.
-    fn keep_place(&mut self, key: CallKey) {
+    pub(crate) fn take_place(&mut self, key: CallKey) {
         let longest = self.longest();
         let Some(live) = self.live.get_mut(&key) else { return };
-        match (live.hold.take(), live.call.is_drained()) {
-            (Some(hold), true) => self.caps.give_back(hold, self.clock),
-            (None, false) => {
-                let trunk = &live.call.record().trunk;
-                live.hold = Some(self.caps.hold(live.owner, trunk, self.clock, longest, live.own_phone));
-            }
-            (held, _) => {
-                live.hold = held;
-                return;
-            }
-        }
+        let trunk = &live.call.record().trunk;
+        live.hold = Some(self.caps.hold(live.owner, trunk, self.clock, longest, live.own_phone));
         self.tell(Event::Live(self.caps.live()));
+    }
+
+    fn give_back_place(&mut self, key: CallKey) {
+        if let Some(hold) = self.live.get_mut(&key).and_then(|live| live.hold.take()) {
+            self.caps.give_back(hold, self.clock);
+            self.tell(Event::Live(self.caps.live()));
+        }
     }
 
     /// The row that a save makes of a call: a detail record at its end; else, while there is none that a crash would leave, a

@@ -90,7 +90,7 @@ impl Switch {
             }
             let held = front.clone();
             // After a hang-up no INVITE leaves, also none that was ready to (promise 5).
-            let is_unwanted = held.is_invite() && live.call.record().wish.is_some();
+            let is_unwanted = held.is_invite() && live.call.is_unwanted();
             let way = if is_unwanted {
                 Way::None(NotThere::Unwanted)
             } else {
@@ -185,7 +185,7 @@ impl Switch {
         }
         let is_invite = held.is_invite();
         let Held { outgoing, leaves, .. } = held;
-        let (tx, bytes) = (outgoing.tx, outgoing.text.into_bytes());
+        let (tx, bytes) = (outgoing.tx, outgoing.bytes);
         if tx.method == Method::Ack {
             return self.put(Output::Transmit(sip::Transmit { path, bytes }));
         }

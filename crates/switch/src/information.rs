@@ -30,7 +30,7 @@ impl Information {
     #[must_use]
     pub fn of(call: &Call) -> Self {
         Self {
-            state: state(call.phase(), call.has_rung()),
+            state: state(&call.phase(), call.has_rung()),
             end: call.end().cloned(),
             refusal: call.refusal().map(|(status, reason)| (status, reason.to_owned())),
         }

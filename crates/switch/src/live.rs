@@ -8,7 +8,6 @@ use sip::Moment;
 
 use crate::{
     held::Held,
-    information::Information,
     journal::IdHash,
     output::{DisconnectRefusal, Patience},
 };
@@ -41,8 +40,6 @@ pub(crate) struct Live {
     /// Requests that wait for a name or a connection, in order; and until when they do.
     pub(crate) held: VecDeque<Held>,
     pub(crate) held_until: Option<Moment>,
-    /// What could be asked about it last.
-    pub(crate) published: Option<Information>,
 }
 
 /// How a call stands in the journal.
@@ -103,7 +100,6 @@ impl Live {
             places: Vec::new(),
             held: VecDeque::new(),
             held_until: None,
-            published: None,
         }
     }
 

@@ -53,7 +53,7 @@ impl Switch {
             requests: self.ways.requests.len(),
             waiting: self.ways.waiting.len(),
             windows: self.windows.len(),
-            unacked: self.asked.unacked(),
+            unacked: self.unacked.len(),
             connections: self.ways.connections(),
             names: self.ways.names.len(),
             hosts: self.admission.hosts(),

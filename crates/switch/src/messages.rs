@@ -1,7 +1,5 @@
 //! What came from the network, and whose it is.
 
-use std::collections::BTreeMap;
-
 use call::Silence;
 use sip::{ForClient, ForServer, Message, Method, Path, Reply, ServerId, Start, Tag, TransactionEvent, Transmit, Tx};
 
@@ -13,30 +11,6 @@ use crate::{
 
 /// The longest message that is looked at, in bytes.
 pub const LONGEST_MESSAGE: usize = 65_000;
-
-/// Requests of peers that wait for their answer, or for what becomes of it.
-#[derive(Default)]
-pub(crate) struct Asked {
-    /// The one that its call is answering now.
-    answering: Option<Answering>,
-    answers: u64,
-    /// INVITEs inside a call whose 2xx waits for its ACK.
-    invites: BTreeMap<ServerId, CallKey>,
-}
-
-impl Asked {
-    pub(crate) fn unacked(&self) -> usize {
-        self.invites.len()
-    }
-}
-
-struct Answering {
-    id: u64,
-    server: ServerId,
-    path: Path,
-    bytes: Vec<u8>,
-    key: CallKey,
-}
 
 impl Switch {
     /// A datagram that came this way, or one message that was cut from a stream.
@@ -64,7 +38,7 @@ impl Switch {
         }
         match message.start() {
             Start::Response(_) => self.handle_response(path, &message, call),
-            Start::Request(_) => self.handle_request(path, (&message, bytes), call),
+            Start::Request(_) => self.handle_request(path, &message, call),
         }
         self.transactions_told();
     }
@@ -107,10 +81,10 @@ impl Switch {
         }
     }
 
-    fn handle_request(&mut self, path: Path, (message, bytes): (&Message<'_>, &[u8]), call: Option<CallKey>) {
+    fn handle_request(&mut self, path: Path, message: &Message<'_>, call: Option<CallKey>) {
         match self.transactions.handle_request(self.now, path, message) {
             ForServer::Absorbed | ForServer::StrayAck => {}
-            ForServer::New => self.handle_new_request(path, (message, bytes), call),
+            ForServer::New => self.handle_new_request(path, message, call),
             ForServer::Cancelled(server) => {
                 self.answer_without_call(path, message, &Reply::status(200));
                 // No INVITE of a peer waits: those inside a call are answered at once, and the others refused.
@@ -118,7 +92,7 @@ impl Switch {
             }
             ForServer::UnknownCancel => self.answer_without_call(path, message, &Reply::status(481)),
             ForServer::Acked(server) => {
-                if let Some(key) = self.asked.invites.remove(&server) {
+                if let Some(key) = self.unacked.remove(&server) {
                     let request = message.request();
                     self.with(key, |live, _| live.call.handle_ack(&request));
                 }
@@ -126,7 +100,7 @@ impl Switch {
         }
     }
 
-    fn handle_new_request(&mut self, path: Path, (message, bytes): (&Message<'_>, &[u8]), call: Option<CallKey>) {
+    fn handle_new_request(&mut self, path: Path, message: &Message<'_>, call: Option<CallKey>) {
         if call.is_none() && !self.admission.spend(self.now) {
             return self.turn_away("a request too many", path);
         }
@@ -142,37 +116,19 @@ impl Switch {
         let Some(server) = self.transactions.accept(self.now, path, message) else {
             return; // too many are being answered: the peer repeats it
         };
-        self.asked.answers += 1;
-        let id = self.asked.answers;
         if request.method == Method::Invite {
             self.reply_to(server, path, message, &Reply::status(100)); // RFC 3261 §17.2.1
         }
-        self.asked.answering = Some(Answering {
-            id,
-            server,
-            path,
-            bytes: bytes.to_vec(),
-            key,
-        });
-        self.with(key, |live, now| live.call.handle_request(id, &request, now));
-        if let Some(unanswered) = self.asked.answering.take() {
-            // A machine answers everything but ACK and CANCEL; what it does not is answered all the same.
-            self.reply_to(unanswered.server, path, message, &Reply::status(500));
+        self.heard_of_trunk(key);
+        let Some(live) = self.live.get_mut(&key) else { return };
+        let reply = live.call.handle_request(&request, self.now);
+        self.act(key);
+        // A machine answers everything but ACK and CANCEL, which are no requests of their own below.
+        let reply = reply.unwrap_or_else(|| Reply::status(500));
+        if request.method == Method::Invite && (200..300).contains(&reply.status) {
+            self.unacked.insert(server, key);
         }
-    }
-
-    /// The machine's answer to the request that it was just handed.
-    pub(crate) fn reply_in_call(&mut self, id: u64, reply: &Reply) {
-        let Some(answering) = self.asked.answering.take_if(|answering| answering.id == id) else {
-            return;
-        };
-        let Ok(message) = Message::parse(&answering.bytes) else {
-            return;
-        };
-        if *message.method() == Method::Invite && (200..300).contains(&reply.status) {
-            self.asked.invites.insert(answering.server, answering.key);
-        }
-        self.reply_to(answering.server, answering.path, &message, reply);
+        self.reply_to(server, path, message, &reply);
     }
 
     /// A request that belongs to no call; until voice mail exists, nothing else can be had from us. An INVITE is refused each
@@ -231,12 +187,12 @@ impl Switch {
                 TransactionEvent::TimedOut(tx) => self.unanswered(&tx, Silence::TimedOut),
                 TransactionEvent::Unreachable(tx) => self.unanswered(&tx, Silence::Unreachable),
                 TransactionEvent::NeverAcked(server) => {
-                    if let Some(key) = self.asked.invites.remove(&server) {
+                    if let Some(key) = self.unacked.remove(&server) {
                         self.with(key, |live, now| live.call.handle_never_acked(now));
                     }
                 }
                 TransactionEvent::Over(server) => {
-                    self.asked.invites.remove(&server);
+                    self.unacked.remove(&server);
                 }
             }
         }
@@ -248,6 +204,10 @@ impl Switch {
         }
         self.leave_window(tx);
         let Some(key) = self.ways.call_of(tx) else { return };
+        let silence = match silence {
+            Silence::TimedOut if self.is_nobody_there(key) => Silence::NobodyThere,
+            silence => silence,
+        };
         if silence == Silence::Unreachable {
             self.tell(Event::Unreachable { key, why: None });
         }

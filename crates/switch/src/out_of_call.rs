@@ -1,7 +1,7 @@
 //! Requests that belong to a trunk and to no call.
 
 use call::Local;
-use sip::{CSeq, CallIdHeader, Outgoing, Tx, uri};
+use sip::{CSeq, CallIdHeader, Outgoing, Tx, Writer, uri};
 
 use crate::settings::Settings;
 
@@ -21,22 +21,23 @@ impl OutOfCall<'_> {
     pub(crate) fn print(&self, settings: &Settings, trunk: usize, local: &Local) -> Outgoing {
         let (cseq, trunk) = (&self.cseq, &settings.trunks[trunk]);
         let branch = settings.identity.branch_key.branch(self.call_id, cseq, None);
-        let mut lines = vec![
-            format!("{} {} SIP/2.0", cseq.method, self.request_uri),
-            format!("Via: {};branch={branch};rport", local.via),
-            "Max-Forwards: 70".to_owned(),
-            format!("From: {};tag={}", self.from, self.from_tag),
-            format!("To: {}", self.to),
-            format!("Call-ID: {}", self.call_id),
-            format!("CSeq: {} {}", cseq.number, cseq.method),
-            format!("Contact: <{}>", local.contact),
-        ];
+        let mut bytes = Vec::with_capacity(512);
+        let mut writer = Writer::request(&mut bytes, &cseq.method, self.request_uri);
+        writer.header("Via", format_args!("{};branch={branch};rport", local.via));
+        writer.header("Max-Forwards", 70);
+        writer.header("From", format_args!("{};tag={}", self.from, self.from_tag));
+        writer.header("To", self.to);
+        writer.header("Call-ID", self.call_id);
+        writer.header("CSeq", format_args!("{} {}", cseq.number, cseq.method));
+        writer.header("Contact", format_args!("<{}>", local.contact));
         if let Some(proxy) = &trunk.outbound_proxy {
-            lines.push(format!("Route: <{}>", loose(proxy)));
+            writer.header("Route", format_args!("<{}>", loose(proxy)));
         }
-        lines.extend(self.headers.iter().map(|(name, value)| format!("{name}: {value}")));
-        lines.push(format!("User-Agent: {}", settings.user_agent));
-        lines.push("Content-Length: 0\r\n\r\n".to_owned());
+        for (name, value) in self.headers {
+            writer.header(name, value);
+        }
+        writer.header("User-Agent", &settings.user_agent);
+        writer.end(None);
         Outgoing {
             tx: Tx {
                 branch,
@@ -44,7 +45,7 @@ impl OutOfCall<'_> {
             },
             destination: trunk.outbound_proxy.as_ref().unwrap_or(&trunk.next_hop).clone(),
             path: None,
-            text: lines.join("\r\n"),
+            bytes,
         }
     }
 }

@@ -140,8 +140,12 @@ pub enum Event {
         key: CallKey,
         cause: &'static str,
         end: End,
+    },
+    /// The session description in a call's answer cannot be used: it is hung up.
+    UnusableAnswer {
+        key: CallKey,
         trunk: String,
-        unusable: Option<SdpError>,
+        why: SdpError,
     },
     /// Whoever ordered the call is gone: it is not sent.
     Abandoned(CallKey),

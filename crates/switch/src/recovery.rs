@@ -386,6 +386,7 @@ impl Switch {
         self.recovery.turns.begun(key, self.now);
         let clock: WallTime = self.clock;
         self.admit(key, Live::new(NOBODY, id, trunk, call, clock));
+        self.take_place(key);
         self.act(key);
     }
 

@@ -202,14 +202,14 @@ impl Switch {
         // Once it is on its way, the registrar may hold the binding whatever comes back.
         registering.is_bound = true;
         registering.step = Step::Asked(outgoing.tx.clone());
-        self.transactions
-            .send(self.now, path, outgoing.tx, outgoing.text.into_bytes());
+        self.transactions.send(self.now, path, outgoing.tx, outgoing.bytes);
         self.transmit_due();
     }
 
     /// A response to a REGISTER; false when it is to none of ours.
     pub(crate) fn registrar_answered(&mut self, tx: &Tx, message: &Message<'_>) -> bool {
         let Some(trunk) = self.registrar(tx) else { return false };
+        self.trunks[trunk].heard_at = Some(self.now);
         let status = message.status().unwrap_or_default();
         if status < 200 {
             return true;
@@ -260,7 +260,7 @@ impl Switch {
     pub(crate) fn registrar_silent(&mut self, tx: &Tx, silence: Silence) -> bool {
         let Some(trunk) = self.registrar(tx) else { return false };
         let why = match silence {
-            Silence::TimedOut => "registrar: no answer",
+            Silence::TimedOut | Silence::NobodyThere => "registrar: no answer",
             Silence::Unreachable => "registrar: nobody takes what is sent there",
         };
         self.registration_failed(trunk, why.to_owned());

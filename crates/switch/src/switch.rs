@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, VecDeque};
 
 use call::Save;
 use dial::{Caps, WallTime};
-use sip::{CallIdHeader, Moment, Transactions};
+use sip::{CallIdHeader, Moment, ServerId, Transactions};
 
 use crate::{
     admission::Admission,
     identity::Names,
     journal::{CallKey, Entry, IdHash, Write},
     live::Live,
-    messages::Asked,
     output::{Answer, Event, Output},
     past::Past,
     recovery::Recovery,
@@ -45,8 +44,8 @@ pub struct Switch {
     pub(crate) by_id: BTreeMap<IdHash, CallKey>,
     pub(crate) by_call_id: BTreeMap<CallIdHeader, CallKey>,
     pub(crate) transactions: Transactions,
-    /// Requests of peers that are being answered.
-    pub(crate) asked: Asked,
+    /// INVITEs of peers inside a call whose 2xx waits for its ACK.
+    pub(crate) unacked: BTreeMap<ServerId, CallKey>,
     pub(crate) trunks: Vec<Trunk>,
     pub(crate) ways: Ways,
     pub(crate) windows: Windows,
@@ -94,7 +93,7 @@ impl Switch {
             by_id: BTreeMap::new(),
             by_call_id: BTreeMap::new(),
             transactions: Transactions::new(settings.timers),
-            asked: Asked::default(),
+            unacked: BTreeMap::new(),
             trunks: settings.trunks.iter().map(Trunk::new).collect(),
             ways: Ways::default(),
             windows: Windows::new(settings.invites_per_hop),

@@ -38,6 +38,8 @@ pub(crate) struct Trunk {
     probe: Probe,
     /// An INVITE has left, and nothing has come back since; at this moment that is odd.
     doubt_at: Option<Moment>,
+    /// When the last message came from there.
+    pub(crate) heard_at: Option<Moment>,
     probes: u64,
     failures: usize,
     /// The last OPTIONS met nobody.
@@ -78,6 +80,7 @@ impl Trunk {
             reachability: Reachability::Assumed,
             probe: Probe::Never,
             doubt_at: None,
+            heard_at: None,
             probes: 0,
             failures: 0,
             is_refused: false,
@@ -239,13 +242,24 @@ impl Switch {
         }
     }
 
-    /// Something has come back to a call of it.
+    /// Something has come for a call of it.
     pub(crate) fn heard_of_trunk(&mut self, key: CallKey) {
-        if let Some(trunk) = self.live.get(&key).map(|live| live.trunk)
-            && self.trunks[trunk].doubt_at.take().is_some()
-        {
+        let Some(trunk) = self.live.get(&key).map(|live| live.trunk) else {
+            return;
+        };
+        self.trunks[trunk].heard_at = Some(self.now);
+        if self.trunks[trunk].doubt_at.take().is_some() {
             self.schedule_trunk(trunk);
         }
+    }
+
+    /// Whether the trunk of this call, whose INVITE has just timed out, has not said a word since that left: it was asked all
+    /// the while, and is down.
+    pub(crate) fn is_nobody_there(&self, key: CallKey) -> bool {
+        let Some(live) = self.live.get(&key) else { return false };
+        let trunk = &self.trunks[live.trunk];
+        let transaction = self.settings.limits.transaction();
+        !trunk.is_up() && trunk.heard_at.is_none_or(|heard| heard + transaction < self.now)
     }
 
     /// Asks whether a trunk is there.
@@ -283,8 +297,7 @@ impl Switch {
                     tx: outgoing.tx.clone(),
                     until,
                 };
-                self.transactions
-                    .send(self.now, path, outgoing.tx, outgoing.text.into_bytes());
+                self.transactions.send(self.now, path, outgoing.tx, outgoing.bytes);
                 self.transmit_due();
             }
             (Way::Wait(_), _) | (Way::Open(_), None) => self.trunks[trunk].probe = Probe::Waiting { until },
@@ -355,6 +368,7 @@ impl Switch {
             return self.registrar_answered(tx, message);
         }
         let Some(trunk) = self.asking(tx) else { return false };
+        self.trunks[trunk].heard_at = Some(self.now);
         if message.status().is_some_and(|status| status >= 200) {
             self.probed(trunk, Ok(()));
         }
@@ -368,7 +382,7 @@ impl Switch {
         }
         let Some(trunk) = self.asking(tx) else { return false };
         let why = match silence {
-            Silence::TimedOut => TrunkSilence::TimedOut,
+            Silence::TimedOut | Silence::NobodyThere => TrunkSilence::TimedOut,
             Silence::Unreachable => TrunkSilence::Unreachable("nobody takes what is sent there".to_owned()),
         };
         self.probed(trunk, Err(why));

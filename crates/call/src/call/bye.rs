@@ -3,15 +3,18 @@
 //! A BYE that was refused or met silence is sent again as a new transaction, since only a phone that has heard it is
 //! surely on-hook. RFC 3261 §15.1.1 would allow to forget the dialog at once.
 
-use super::{Call, Fork, Limits, Output, Save, Surroundings};
+use sip::{
+    CSeq, Challenge, Method, Moment, Outgoing, Response, Tx,
+    digest::{Authenticator, Subject},
+};
+
+use super::{Call, fork::Forks, state::State};
 use crate::{
-    dialog::{Dialog, Local},
+    dialog::{Dialog, Header},
+    output::{Output, Save},
+    placement::{Limits, Surroundings},
     record::{EndCause, Phase, RECORD_VERSION, Record, Wish},
     timer::Timer,
-};
-use sip::{
-    BranchKey, CSeq, Challenge, Method, Moment, Outgoing, Response, Tx,
-    digest::{Authenticator, Credentials, Subject},
 };
 
 /// Transactions' lengths that BYE is tried for before a call is given up as unconfirmed.
@@ -29,8 +32,15 @@ pub(super) struct Bye {
     again: Moment,
     /// When to stop trying.
     until: Moment,
-    /// Set once it is over: whether the far end has confirmed it.
-    confirmed: Option<bool>,
+}
+
+/// Which phone a BYE is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phone {
+    /// That of the fork at this place.
+    OfFork(usize),
+    /// The call's own.
+    Own,
 }
 
 /// What came back for a BYE.
@@ -48,31 +58,19 @@ impl Bye {
             auth: Authenticator::default(),
             again: now + limits.patience(),
             until: now + limits.transaction() * BYE_TRANSACTIONS,
-            confirmed: None,
         }
     }
 
-    /// Whether the far end has confirmed it, once it is over.
-    pub(super) fn confirmed(&self) -> Option<bool> {
-        self.confirmed
-    }
-
-    fn is_over(&self) -> bool {
-        self.confirmed.is_some()
+    fn is_sent_again(&mut self, tx: Tx, limits: &Limits, now: Moment) {
+        self.tx = tx;
+        self.again = now + limits.patience();
     }
 
     /// The BYE again with credentials, or nothing when that is of no use.
-    fn authorize(
-        &mut self,
-        challenges: &[Challenge],
-        credentials: Option<&Credentials>,
-        dialog: &mut Dialog,
-        local: &Local,
-        key: &BranchKey,
-    ) -> Option<Outgoing> {
-        let credentials = credentials?;
+    fn authorize(&mut self, challenges: &[Challenge], dialog: &mut Dialog, around: &Surroundings) -> Option<Outgoing> {
+        let credentials = around.credentials.as_ref()?;
         self.auth.challenged(challenges).ok()?;
-        let cnonce = key.cnonce(&dialog.call_id, dialog.local_cseq);
+        let cnonce = around.key.cnonce(&dialog.call_id, dialog.local_cseq);
         let subject = Subject {
             method: &Method::Bye,
             uri: &dialog.request_uri(),
@@ -80,11 +78,11 @@ impl Bye {
             cnonce: &cnonce,
         };
         let authorizations = self.auth.authorize(credentials, subject);
-        let headers: Vec<_> = authorizations
+        let headers: Vec<Header<'_>> = authorizations
             .iter()
             .map(|header| (header.name, header.value.as_str()))
             .collect();
-        Some(next_bye(dialog, &headers, local, key))
+        Some(next_bye(dialog, &headers, around))
     }
 }
 
@@ -115,7 +113,7 @@ impl Call {
             wish: Some(Wish::Drain),
             forks: Vec::new(),
         };
-        let mut call = Self::with(record, around);
+        let mut call = Self::with(record, State::Answered(Box::new(response.clone())), around);
         call.save(Save::Answer);
         Some(call)
     }
@@ -126,9 +124,10 @@ impl Call {
         for timer in [Timer::MaxDuration, Timer::Refresh, Timer::SessionExpires] {
             self.timers.stop(timer);
         }
-        self.record.phase = Phase::Terminating;
-        let outgoing = next_bye(&mut self.record.dialog, &[], &self.around.local, &self.around.key);
-        self.bye = Some(Bye::sent(outgoing.tx.clone(), &self.around.limits, now));
+        let refresh = self.refresh_under_way().cloned();
+        let outgoing = next_bye(&mut self.record.dialog, &[], &self.around);
+        let bye = Bye::sent(outgoing.tx.clone(), &self.around.limits, now);
+        self.state = State::Terminating { bye, refresh };
         self.send(outgoing);
         self.schedule_byes();
     }
@@ -150,92 +149,120 @@ impl Call {
     }
 
     fn follow_bye(&mut self, tx: &Tx, fate: Fate<'_>, now: Moment) {
+        let Some(phone) = self.byes().find(|(_, bye)| bye.tx == *tx).map(|(phone, _)| phone) else {
+            return;
+        };
         let Self {
+            state,
             record,
             around,
-            bye,
             forks,
             outputs,
             ..
         } = self;
-        let own = bye.as_mut().map(|bye| (bye, &mut record.dialog));
-        let others = forks.iter_mut().filter_map(Fork::ending_mut);
-        let found = own
-            .into_iter()
-            .chain(others)
-            .find(|(bye, _)| bye.tx == *tx && !bye.is_over());
-        let Some((bye, dialog)) = found else { return };
+        let Some((bye, dialog)) = bye_of(phone, state, &mut record.dialog, forks) else {
+            return;
+        };
         match fate {
-            Fate::Confirmed => bye.confirmed = Some(true),
-            Fate::Challenged(challenges) => {
-                let credentials = around.credentials.as_ref();
-                match bye.authorize(challenges, credentials, dialog, &around.local, &around.key) {
-                    Some(outgoing) => {
-                        bye.tx = outgoing.tx.clone();
-                        bye.again = now + around.limits.patience();
-                        outputs.push_back(Output::Send(outgoing));
-                    }
-                    None => bye.confirmed = Some(false),
+            Fate::Confirmed => self.bye_over(phone, true),
+            Fate::Challenged(challenges) => match bye.authorize(challenges, dialog, around) {
+                Some(outgoing) => {
+                    bye.is_sent_again(outgoing.tx.clone(), &around.limits, now);
+                    outputs.push_back(Output::Send(outgoing));
                 }
-            }
-            Fate::Missed if now >= bye.until => bye.confirmed = Some(false),
+                None => self.bye_over(phone, false),
+            },
+            Fate::Missed if now >= bye.until => self.bye_over(phone, false),
             Fate::Missed => bye.again = now + around.limits.t1 * 8,
-        }
-        self.settle_byes();
-    }
-
-    /// Sends every BYE that is due once more, as a new transaction.
-    pub(super) fn bye_again(&mut self, now: Moment) {
-        let Self {
-            record,
-            around,
-            bye,
-            forks,
-            outputs,
-            ..
-        } = self;
-        let own = bye.as_mut().map(|bye| (bye, &mut record.dialog));
-        let others = forks.iter_mut().filter_map(Fork::ending_mut);
-        let due = |bye: &Bye| bye.again <= now && !bye.is_over();
-        for (bye, dialog) in own.into_iter().chain(others).filter(|(bye, _)| due(bye)) {
-            if now >= bye.until {
-                bye.confirmed = Some(false);
-                continue;
-            }
-            let outgoing = next_bye(dialog, &[], &around.local, &around.key);
-            bye.tx = outgoing.tx.clone();
-            bye.auth = Authenticator::default();
-            bye.again = now + around.limits.patience();
-            outputs.push_back(Output::Send(outgoing));
-        }
-        self.settle_byes();
-    }
-
-    /// The call is over with its own BYE; those of the forks run on.
-    fn settle_byes(&mut self) {
-        self.settle_forks();
-        // Every BYE of the call's own dialog has a wish behind it, which is the cause that `finish` names.
-        if let Some(confirmed) = self.bye.as_ref().and_then(Bye::confirmed) {
-            self.finish(EndCause::RemoteHangup, confirmed);
         }
         self.schedule_byes();
     }
 
+    /// Sends every BYE that is due once more, as a new transaction.
+    pub(super) fn bye_again(&mut self, now: Moment) {
+        let due: Vec<(Phone, Moment)> = self
+            .byes()
+            .filter(|(_, bye)| bye.again <= now)
+            .map(|(phone, bye)| (phone, bye.until))
+            .collect();
+        let (given_up, due): (Vec<_>, Vec<_>) = due.into_iter().partition(|(_, until)| *until <= now);
+        for (phone, _) in due {
+            let Self {
+                state,
+                record,
+                around,
+                forks,
+                outputs,
+                ..
+            } = self;
+            if let Some((bye, dialog)) = bye_of(phone, state, &mut record.dialog, forks) {
+                let outgoing = next_bye(dialog, &[], around);
+                bye.auth = Authenticator::default();
+                bye.is_sent_again(outgoing.tx.clone(), &around.limits, now);
+                outputs.push_back(Output::Send(outgoing));
+            }
+        }
+        // The call's own stands first, and ends with those of its forks that end at the same time.
+        for (phone, _) in given_up.into_iter().rev() {
+            self.bye_over(phone, false);
+        }
+        self.schedule_byes();
+    }
+
+    /// The far end has confirmed a BYE, or never will.
+    fn bye_over(&mut self, phone: Phone, confirmed: bool) {
+        match phone {
+            // Every BYE of the call's own dialog has a wish behind it, which is the cause that `finish` names.
+            Phone::Own => self.finish(EndCause::RemoteHangup, confirmed),
+            Phone::OfFork(at) => self.fork_over(at, confirmed),
+        }
+    }
+
+    /// Every BYE under way: the call's own, then those of its forks.
+    fn byes(&self) -> impl Iterator<Item = (Phone, &Bye)> {
+        let own = match &self.state {
+            State::Terminating { bye, .. } => Some((Phone::Own, bye)),
+            State::Placing
+            | State::Calling { .. }
+            | State::Early
+            | State::Cancelling(_)
+            | State::Answered(_)
+            | State::Confirmed(_)
+            | State::Ended { .. } => None,
+        };
+        own.into_iter()
+            .chain(self.forks.byes().map(|(at, bye)| (Phone::OfFork(at), bye)))
+    }
+
     pub(super) fn schedule_byes(&mut self) {
-        let byes = self.bye.iter().chain(self.forks.iter().filter_map(Fork::ending));
-        match byes.filter(|bye| !bye.is_over()).map(|bye| bye.again).min() {
+        let due = self.byes().map(|(_, bye)| bye.again).min();
+        match due {
             Some(due) => self.timers.set(Timer::AnotherBye, due),
             None => self.timers.stop(Timer::AnotherBye),
         }
     }
 }
 
+/// The BYE that is under way to a phone, and its dialog.
+fn bye_of<'c>(
+    phone: Phone,
+    state: &'c mut State,
+    own: &'c mut Dialog,
+    forks: &'c mut Forks,
+) -> Option<(&'c mut Bye, &'c mut Dialog)> {
+    match (phone, state) {
+        (Phone::Own, State::Terminating { bye, .. }) => Some((bye, own)),
+        (Phone::Own, _) => None,
+        (Phone::OfFork(at), _) => forks.bye_mut(at),
+    }
+}
+
 /// The BYE that is next in a dialog.
-pub(super) fn next_bye(dialog: &mut Dialog, headers: &[(&str, &str)], local: &Local, key: &BranchKey) -> Outgoing {
+pub(super) fn next_bye(dialog: &mut Dialog, headers: &[Header<'_>], around: &Surroundings) -> Outgoing {
     dialog.local_cseq = dialog.local_cseq.saturating_add(1);
     let cseq = CSeq {
         number: dialog.local_cseq,
         method: Method::Bye,
     };
-    dialog.request(cseq, headers, None, local, key)
+    dialog.request(cseq, headers, None, &around.local, &around.key)
 }

@@ -1,11 +1,18 @@
-//! The ways out: the wish to end in every phase, CANCEL, and silence. What follows an answer is in `bye`.
+//! The ways out: the wish to end in every phase, CANCEL, silence, and what an earlier process has left. What follows an answer
+//! is in `bye`.
 
-use super::{Call, Output, Save};
+use sip::{CSeq, Method, Moment, Outgoing, Tx};
+
+use super::{
+    Call,
+    state::{Cancel, State},
+};
 use crate::{
-    record::{EndCause, Phase, Wish},
+    output::{Event, Output, Save},
+    placement::Surroundings,
+    record::{EndCause, Phase, Record, Wish},
     timer::Timer,
 };
-use sip::{CSeq, Method, Moment, Outgoing, Response, Tx};
 
 /// `CSeq` numbers an earlier process may have used after its last record: BYEs repeated and challenged.
 pub(super) const LEFTOVER_CSEQS: u32 = 10;
@@ -15,19 +22,10 @@ pub(super) const LEFTOVER_CSEQS: u32 = 10;
 pub enum Silence {
     /// Timer B or F ran out (RFC 3261 App. A).
     TimedOut,
+    /// The same, and all the while nothing else has come from there either, though it was asked for.
+    NobodyThere,
     /// It could not be sent.
     Unreachable,
-}
-
-/// Whether a CANCEL has overtaken its INVITE. After a crash it cannot wait for a provisional (RFC 3261 §9.1), for nobody
-/// knows whether one has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Overtaken {
-    No,
-    /// It was answered with 481: the far end knew no such INVITE. That may have come since, and have made a phone ring.
-    Perhaps,
-    /// Another one was sent long after.
-    NotAgain,
 }
 
 impl Call {
@@ -52,57 +50,86 @@ impl Call {
     }
 
     pub(super) fn wish(&mut self, wish: Wish, now: Moment) {
-        if self.record.wish.is_some() || self.end().is_some() {
+        if !self.take_wish(wish) {
             return;
+        }
+        match self.state {
+            // Nothing is under way, and now nothing will be.
+            State::Placing => return self.finish(EndCause::Wished(wish), true),
+            State::Calling { trying: false } => self.hold_cancel(now),
+            State::Calling { trying: true } | State::Early => self.send_cancel(Cancel::Sent, now),
+            // The ACK waits for the disk; the BYE follows it.
+            State::Answered(_) => {}
+            State::Confirmed(_) => self.send_bye(now),
+            // A call that is being ended or has ended already carries its wish.
+            State::Cancelling(_) | State::Terminating { .. } | State::Ended { .. } => {}
+        }
+        self.save(Save::Wish);
+    }
+
+    /// Ends a call whose ACK has just left.
+    pub(super) fn end_answered(&mut self, wish: Wish, now: Moment) {
+        if self.take_wish(wish) {
+            self.send_bye(now);
+            self.save(Save::Wish);
+        }
+    }
+
+    /// False when there is one already, or nothing left to end.
+    fn take_wish(&mut self, wish: Wish) -> bool {
+        if self.is_unwanted() || self.end().is_some() {
+            return false;
         }
         self.record.wish = Some(wish);
         self.timers.stop(Timer::NoAnswer);
-        match self.record.phase {
-            // Nothing is under way, and now nothing will be.
-            Phase::Placing => return self.finish(EndCause::Wished(wish), true),
-            Phase::Calling { trying: false } => self.hold_cancel(now),
-            Phase::Calling { trying: true } | Phase::Early => self.send_cancel(now),
-            // The ACK waits for the disk; the BYE follows it.
-            Phase::Answered => {}
-            Phase::Confirmed => self.send_bye(now),
-            // A call that is being ended or has ended already carries its wish.
-            Phase::Cancelling { .. } | Phase::Terminating | Phase::Ended(_) => {}
-        }
-        self.save(Save::Wish);
+        self.tell(Event::Ending(wish));
+        true
     }
 
     /// Without a provisional a CANCEL must wait (RFC 3261 §9.1), but not longer than the INVITE can.
     fn hold_cancel(&mut self, now: Moment) {
-        self.record.phase = Phase::Cancelling { sent: false };
+        self.state = State::Cancelling(Cancel::Held);
         self.timers.set(Timer::GiveUp, now + self.around.limits.patience());
     }
 
-    /// Ends what an earlier process left. Its phase is the one that was saved last; the call itself may have gone on.
-    pub(super) fn end_leftover(&mut self, now: Moment) {
+    /// Takes up a call that an earlier process left behind, in order to end it: `record` is the last one saved.
+    ///
+    /// There is no second way to hang up: the same record prints the same CANCEL, ACK and BYE, and what comes back is
+    /// handled as ever (promise 2). A call that has ended stays so.
+    #[must_use]
+    pub fn take_up(mut record: Record, around: Surroundings, now: Moment) -> Self {
         // What was sent after the last save has used a few numbers; gaps are legal (RFC 3261 §12.2.1.1).
-        self.record.dialog.local_cseq = self.record.dialog.local_cseq.saturating_add(LEFTOVER_CSEQS);
-        match self.record.phase {
-            // Only phones of other forks are left.
-            Phase::Ended(_) => return self.end_left_forks(now),
+        record.dialog.local_cseq = record.dialog.local_cseq.saturating_add(LEFTOVER_CSEQS);
+        let mut call = Self::with(record, State::Placing, around);
+        // The phase is the one that was saved last; the call itself may have gone on.
+        match call.record.phase.clone() {
+            // Only phones of other forks are left, or not even those.
+            Phase::Ended(end) => {
+                call.tell(Event::Ended(end.clone()));
+                call.state = State::Ended { end, refusal: None };
+                call.end_left_forks(now);
+                call.close();
+                return call;
+            }
             // Whether a provisional had come nobody knows: a phone may ring, so the CANCEL does not wait.
             Phase::Placing | Phase::Calling { .. } | Phase::Early | Phase::Cancelling { .. } => {
-                let invite = self.invite();
-                self.outputs.push_back(Output::Resume(invite));
-                self.send_cancel(now);
+                call.resume_invite();
+                call.send_cancel(Cancel::Sent, now);
             }
             // The ACK may not have left; a second one does no harm (RFC 3261 §13.3.1.4).
             Phase::Answered | Phase::Confirmed | Phase::Terminating => {
-                self.acknowledge();
-                self.send_bye(now);
+                call.acknowledge();
+                call.send_bye(now);
             }
         }
-        self.end_left_forks(now);
-        self.record.wish.get_or_insert(Wish::Drain);
-        self.save(Save::Wish);
+        call.end_left_forks(now);
+        call.record.wish.get_or_insert(Wish::Drain);
+        call.save(Save::Wish);
+        call
     }
 
-    pub(super) fn send_cancel(&mut self, now: Moment) {
-        self.record.phase = Phase::Cancelling { sent: true };
+    pub(super) fn send_cancel(&mut self, cancel: Cancel, now: Moment) {
+        self.state = State::Cancelling(cancel);
         // The 487 must come within 64·T1, else the INVITE is given up (RFC 3261 §9.1).
         self.timers.set(Timer::GiveUp, now + self.around.limits.patience());
         let cancel = self.cancel();
@@ -111,7 +138,7 @@ impl Call {
 
     /// The last CANCEL did not leave; the way may be there again.
     pub(super) fn cancel_again(&mut self) {
-        if self.record.phase == (Phase::Cancelling { sent: true }) {
+        if let State::Cancelling(Cancel::Sent | Cancel::SentAgain) = self.state {
             let cancel = self.cancel();
             self.send(cancel);
         }
@@ -130,26 +157,38 @@ impl Call {
             },
             destination: record.destination.clone(),
             path: record.path,
-            text: record.dialog.print(&cseq, &record.invite_via, &[], None),
+            bytes: record.dialog.print(&cseq, &record.invite_via, &[], None),
         }
+    }
+
+    /// What comes back to the INVITE is still listened to, though its transaction is over here, or was another process's.
+    fn resume_invite(&mut self) {
+        let invite = self.invite();
+        self.outputs.push_back(Output::Resume(invite));
     }
 
     /// The INVITE has no final response, and will have none.
     pub(super) fn give_up_invite(&mut self, now: Moment) {
-        if self.record.phase == (Phase::Cancelling { sent: false }) {
+        match self.state {
             // Not one response came. The CANCEL that was held leaves all the same: if only the way back is broken, it
             // stops a phone that rings.
-            self.has_said_nothing();
-            self.send_cancel(now);
-        } else if self.overtaken == Overtaken::Perhaps {
+            State::Cancelling(Cancel::Held) => {
+                self.has_said_nothing();
+                self.send_cancel(Cancel::Sent, now);
+            }
             // Only now: until its own transaction is over over there, a CANCEL would be answered 481 again.
-            self.overtaken = Overtaken::NotAgain;
-            self.send_cancel(now);
-        } else if self.awaits_answer() {
-            let tx = self.invite_tx();
-            self.outputs.push_back(Output::Stop(tx));
-            // Every CANCEL has a wish behind it, which is the cause that `finish` names.
-            self.finish(EndCause::Wished(Wish::TimedOut), false);
+            State::Cancelling(Cancel::Overtaken) => self.send_cancel(Cancel::SentAgain, now),
+            State::Calling { .. } | State::Early | State::Cancelling(Cancel::Sent | Cancel::SentAgain) => {
+                let tx = self.invite_tx();
+                self.outputs.push_back(Output::Stop(tx));
+                // Every CANCEL has a wish behind it, which is the cause that `finish` names.
+                self.finish(EndCause::Wished(Wish::TimedOut), false);
+            }
+            State::Placing
+            | State::Answered(_)
+            | State::Confirmed(_)
+            | State::Terminating { .. }
+            | State::Ended { .. } => {}
         }
     }
 
@@ -160,69 +199,60 @@ impl Call {
         }
     }
 
-    /// A response to a request of this call, other than a 2xx to the INVITE.
-    pub fn handle_response(&mut self, response: &Response, now: Moment) {
-        match response.cseq.method {
-            Method::Invite => self.handle_invite_response(response, now),
-            Method::Update => self.handle_refresh_response(response, now),
-            Method::Bye => self.handle_bye_response(response, now),
-            // Whatever CANCEL is answered with, the INVITE's own final response decides (RFC 3261 §9.1).
-            Method::Cancel => {
-                if response.status == 481 && self.overtaken == Overtaken::No {
-                    self.overtaken = Overtaken::Perhaps;
-                    // It was there after all, and until the INVITE is given up another one would be answered alike.
-                    self.timers.stop(Timer::AnotherCancel);
-                }
-            }
-            Method::Ack | Method::Options | Method::Register | Method::Info | Method::Notify | Method::Other(_) => {}
+    pub(super) fn handle_cancel_response(&mut self, status: u16) {
+        if let (481, State::Cancelling(cancel @ Cancel::Sent)) = (status, &mut self.state) {
+            *cancel = Cancel::Overtaken;
+            // It was there after all, and until the INVITE is given up another one would be answered alike.
+            self.timers.stop(Timer::AnotherCancel);
         }
     }
 
     /// A request of this call will never be answered.
     pub fn handle_silence(&mut self, tx: &Tx, silence: Silence, now: Moment) {
         match tx.method {
-            Method::Invite => self.handle_invite_silence(tx, silence, now),
-            Method::Update => self.handle_refresh_silence(tx, silence, now),
+            Method::Invite if *tx == self.invite_tx() => self.handle_invite_silence(silence, now),
+            Method::Invite | Method::Update => self.handle_refresh_silence(tx, silence, now),
             Method::Bye => self.handle_bye_silence(tx, now),
             Method::Cancel => self.handle_cancel_silence(silence, now),
             Method::Ack | Method::Options | Method::Register | Method::Info | Method::Notify | Method::Other(_) => {}
         }
     }
 
-    fn handle_invite_silence(&mut self, tx: &Tx, silence: Silence, now: Moment) {
-        if *tx != self.invite_tx() {
-            return self.handle_refresh_silence(tx, silence, now);
-        }
-        if !self.awaits_answer() {
-            return;
-        }
-        match (silence, &self.record.phase) {
-            // Not one response came. If only the way back is broken, a phone rings: it is told by a CANCEL all the same, and
-            // what that is answered with is still listened to.
-            (Silence::TimedOut, Phase::Calling { trying: false } | Phase::Cancelling { sent: false }) => {
-                let invite = self.invite();
-                self.outputs.push_back(Output::Resume(invite));
-                self.send_cancel(now);
-                self.has_said_nothing();
-                self.wish(Wish::TimedOut, now);
-            }
-            // It never left.
-            (Silence::Unreachable, Phase::Calling { trying: false } | Phase::Cancelling { sent: false }) => {
-                self.finish(EndCause::Unreachable, true);
-            }
-            // CANCEL is on its way; see `Timer::GiveUp`.
-            (_, Phase::Cancelling { sent: true }) => {}
+    fn handle_invite_silence(&mut self, silence: Silence, now: Moment) {
+        match self.state {
+            State::Calling { trying: false } | State::Cancelling(Cancel::Held) => match silence {
+                // Not one response came. If only the way back is broken, a phone rings: it is told by a CANCEL all the same,
+                // and what that is answered with is still listened to.
+                Silence::TimedOut => {
+                    self.resume_invite();
+                    self.send_cancel(Cancel::Sent, now);
+                    self.has_said_nothing();
+                    self.wish(Wish::TimedOut, now);
+                }
+                // There is no phone that could ring.
+                Silence::NobodyThere => {
+                    self.has_said_nothing();
+                    self.finish(EndCause::Wished(Wish::TimedOut), false);
+                }
+                // It never left.
+                Silence::Unreachable => self.finish(EndCause::Unreachable, true),
+            },
             // The INVITE had arrived, so a phone may ring: it must not ring on because we lost our transaction.
-            (_, Phase::Calling { trying: true } | Phase::Early) => self.wish(Wish::NoAnswer, now),
-            (_, Phase::Placing | Phase::Answered | Phase::Confirmed | Phase::Terminating | Phase::Ended(_)) => {}
+            State::Calling { trying: true } | State::Early => self.wish(Wish::NoAnswer, now),
+            // CANCEL is on its way; see `Timer::GiveUp`.
+            State::Cancelling(Cancel::Sent | Cancel::Overtaken | Cancel::SentAgain) => {}
+            State::Placing
+            | State::Answered(_)
+            | State::Confirmed(_)
+            | State::Terminating { .. }
+            | State::Ended { .. } => {}
         }
     }
 
     /// A CANCEL nobody answered changes nothing while the INVITE may still get its response; see [`Timer::GiveUp`]. One that
     /// could not be sent is tried again until then.
     fn handle_cancel_silence(&mut self, silence: Silence, now: Moment) {
-        let is_sent = self.record.phase == (Phase::Cancelling { sent: true });
-        if silence == Silence::Unreachable && is_sent && self.overtaken != Overtaken::Perhaps {
+        if let (Silence::Unreachable, State::Cancelling(Cancel::Sent | Cancel::SentAgain)) = (silence, &self.state) {
             self.timers.set(Timer::AnotherCancel, now + self.around.limits.t1 * 8);
         }
     }

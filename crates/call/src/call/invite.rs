@@ -1,12 +1,17 @@
 //! From the intent to the answer: INVITE, its responses, its ACK.
 
-use super::{Call, MediaCommand, Output, Save, session::Session};
+use sip::{ALLOW, CSeq, Method, Moment, Outgoing, Response, Tx, digest::Subject, sdp};
+
+use super::{
+    Call, InviteSent,
+    state::{Cancel, State},
+};
 use crate::{
-    dialog::Dialog,
-    record::{EndCause, Phase, Wish},
+    dialog::{Dialog, Header},
+    output::{Event, Save},
+    record::EndCause,
     timer::Timer,
 };
-use sip::{ALLOW, CSeq, Method, Moment, Outgoing, Response, Tx, digest::Subject, sdp};
 
 impl Call {
     /// The transaction of the last INVITE.
@@ -30,10 +35,10 @@ impl Call {
     /// The intent is durable: now, and only now, the INVITE may leave (promise 3).
     pub(super) fn intent_saved(&mut self, now: Moment) {
         // A hang-up that came first has ended the call already, and no INVITE ever leaves (promise 5).
-        if self.record.phase != Phase::Placing {
+        if !matches!(self.state, State::Placing) {
             return;
         }
-        self.record.phase = Phase::Calling { trying: false };
+        self.state = State::Calling { trying: false };
         // Credentials do not buy the phone more time to ring.
         if self.timers.due(Timer::NoAnswer).is_none() {
             self.timers.set(Timer::NoAnswer, now + self.around.limits.ring);
@@ -44,22 +49,19 @@ impl Call {
 
     pub(super) fn invite(&self) -> Outgoing {
         let contact = format!("<{}>", self.around.local.contact);
-        let session = self.session.as_ref().map(Session::headers);
-        let mut headers = vec![("Contact", contact.as_str()), ("Allow", ALLOW)];
+        let session = self.asked.map(|asked| asked.headers(None));
+        let mut headers: Vec<Header<'_>> = vec![("Contact", &contact), ("Allow", ALLOW)];
         headers.extend(session.iter().flatten().map(|(name, value)| (*name, value.as_str())));
-        headers.extend(
-            self.invite_authorizations
-                .iter()
-                .map(|header| (header.name, header.value.as_str())),
-        );
+        headers.extend(self.last_invite.headers(self.record.invite_cseq));
         let record = &self.record;
+        let body = sdp::offer(&self.around.media);
         Outgoing {
             tx: self.invite_tx(),
             destination: record.destination.clone(),
             path: record.path,
-            text: record
+            bytes: record
                 .dialog
-                .print(&record.invite(), &record.invite_via, &headers, Some(&self.description)),
+                .print(&record.invite(), &record.invite_via, &headers, Some(&body)),
         }
     }
 
@@ -70,30 +72,30 @@ impl Call {
         }
         match response.status {
             100..200 => self.handle_provisional(response.status, now),
-            401 | 407 if self.record.wish.is_none() => self.handle_invite_challenge(response),
-            422 if self.record.wish.is_none() => self.handle_too_small(response),
+            401 | 407 if !self.is_unwanted() => self.handle_invite_challenge(response),
+            422 if !self.is_unwanted() => self.handle_too_small(response),
             _ => self.handle_refusal(response),
         }
     }
 
     fn handle_provisional(&mut self, status: u16, now: Moment) {
-        let rings = status > 100;
-        match &mut self.record.phase {
-            Phase::Calling { trying } => {
+        match &mut self.state {
+            State::Calling { trying } => {
                 *trying = true;
-                if rings {
-                    self.record.phase = Phase::Early;
-                    self.ringing = true;
+                if status > 100 {
+                    self.state = State::Early;
+                    self.has_rung = true;
+                    self.tell(Event::Ringing);
                 }
             }
-            Phase::Cancelling { sent: false } => self.send_cancel(now),
-            Phase::Cancelling { sent: true }
-            | Phase::Early
-            | Phase::Placing
-            | Phase::Answered
-            | Phase::Confirmed
-            | Phase::Terminating
-            | Phase::Ended(_) => {}
+            State::Cancelling(Cancel::Held) => self.send_cancel(Cancel::Sent, now),
+            State::Cancelling(_)
+            | State::Early
+            | State::Placing
+            | State::Answered(_)
+            | State::Confirmed(_)
+            | State::Terminating { .. }
+            | State::Ended { .. } => {}
         }
     }
 
@@ -102,7 +104,7 @@ impl Call {
             return;
         }
         let challenges = &response.challenges;
-        if self.around.credentials.is_none() || self.invite_auth.challenged(challenges).is_err() {
+        if self.around.credentials.is_none() || self.challenged.challenged(challenges).is_err() {
             return self.handle_refusal(response);
         }
         self.repeat_invite();
@@ -114,7 +116,7 @@ impl Call {
             return;
         }
         let min_se = response.session.min_se;
-        if self.session.as_mut().is_some_and(|session| session.raise(min_se)) {
+        if self.asked.as_mut().is_some_and(|asked| asked.raise(min_se)) {
             self.repeat_invite();
         } else {
             self.handle_refusal(response);
@@ -124,21 +126,24 @@ impl Call {
     /// The INVITE again, in the form that a refusal has asked for.
     fn repeat_invite(&mut self) {
         self.next_invite();
-        let cnonce = self
-            .around
-            .key
-            .cnonce(&self.record.dialog.call_id, self.record.invite_cseq);
+        let number = self.record.invite_cseq;
+        let cnonce = self.around.key.cnonce(&self.record.dialog.call_id, number);
+        let body = sdp::offer(&self.around.media);
         let subject = Subject {
             method: &Method::Invite,
             uri: &self.record.dialog.request_uri(),
-            body: self.description.as_bytes(),
+            body: body.as_bytes(),
             cnonce: &cnonce,
         };
-        if let Some(credentials) = &self.around.credentials {
-            self.invite_authorizations = self.invite_auth.authorize(credentials, subject);
+        let authorizations = match &self.around.credentials {
+            Some(credentials) => self.challenged.authorize(credentials, subject),
+            None => Vec::new(),
+        };
+        self.last_invite = InviteSent { number, authorizations };
+        if let State::Early = std::mem::replace(&mut self.state, State::Placing) {
+            self.tell(Event::Reconnecting);
         }
         // A new transaction: a crash must find its CSeq and Via, or could not CANCEL it (promise 3).
-        self.record.phase = Phase::Placing;
         self.save(Save::Intent);
     }
 
@@ -148,19 +153,23 @@ impl Call {
             return;
         }
         let (status, reason) = (response.status, response.reason.clone());
-        self.refusal = Some((status, reason.clone()));
+        let refusal = (status, reason.clone());
         let cause = match status {
             401 | 407 => EndCause::Unauthorized { status, reason },
             _ => EndCause::Rejected { status, reason },
         };
-        self.finish(cause, true);
+        self.finish_refused(cause, true, Some(refusal));
     }
 
     /// Whether a final response to the INVITE still decides about this call.
     pub(super) fn awaits_answer(&self) -> bool {
-        match self.record.phase {
-            Phase::Calling { .. } | Phase::Early | Phase::Cancelling { .. } => true,
-            Phase::Placing | Phase::Answered | Phase::Confirmed | Phase::Terminating | Phase::Ended(_) => false,
+        match self.state {
+            State::Calling { .. } | State::Early | State::Cancelling(_) => true,
+            State::Placing
+            | State::Answered(_)
+            | State::Confirmed(_)
+            | State::Terminating { .. }
+            | State::Ended { .. } => false,
         }
     }
 
@@ -186,7 +195,7 @@ impl Call {
             return self.handle_fork(response);
         }
         // Repeated because our ACK was lost, or has not left yet (RFC 3261 §13.2.2.4).
-        if record.phase != Phase::Answered {
+        if !matches!(self.state, State::Answered(_)) {
             let ack = self.ack_of(&record.dialog, response.cseq.number);
             self.send(ack);
         }
@@ -200,36 +209,22 @@ impl Call {
         self.timers.stop(Timer::AnotherCancel);
         self.record.dialog.confirm(response);
         self.adopt_fork();
-        self.record.phase = Phase::Answered;
-        self.answer = Some(response.clone());
+        self.state = State::Answered(Box::new(response.clone()));
+        self.tell(Event::Answered);
         self.save(Save::Answer);
     }
 
     /// The answer is durable: ACK it, and let the sound begin.
     pub(super) fn answer_saved(&mut self, now: Moment) {
-        if self.record.phase != Phase::Answered {
+        if !matches!(self.state, State::Answered(_)) {
             return;
         }
         self.acknowledge();
-        if self.record.wish.is_some() {
+        if self.is_unwanted() {
             // The 200 has crossed our CANCEL, or the wish to send one (RFC 3261 §9.1).
-            return self.send_bye(now);
-        }
-        self.record.phase = Phase::Confirmed;
-        self.timers
-            .set(Timer::MaxDuration, now + self.around.limits.max_duration);
-        let Some(answer) = self.answer.take() else { return };
-        // The interval began when the answer came; what the disk took of it is little beside the lead that a BYE has.
-        self.start_session(&answer, now);
-        match sdp::accept(&self.around.media, &answer.body) {
-            Ok(agreed) => {
-                self.agreed = Some(agreed);
-                self.outputs.push_back(Output::Media(MediaCommand::Start(agreed)));
-            }
-            Err(error) => {
-                self.unusable = Some(error);
-                self.wish(Wish::MediaRefused, now);
-            }
+            self.send_bye(now);
+        } else {
+            self.establish(now);
         }
     }
 
@@ -240,17 +235,20 @@ impl Call {
 
     /// The ACK of a 2xx: the INVITE's CSeq number and credentials, a branch of its own (RFC 3261 §13.2.2.4).
     pub(super) fn ack_of(&self, dialog: &Dialog, number: u32) -> Outgoing {
-        let headers: Vec<_> = self
-            .invite_authorizations
-            .iter()
-            .filter(|_| number == self.record.invite_cseq)
-            .chain(self.refresh_authorizations(number))
-            .map(|header| (header.name, header.value.as_str()))
-            .collect();
+        let headers: Vec<_> = self.last_invite.headers(number).collect();
         let cseq = CSeq {
             number,
             method: Method::Ack,
         };
         dialog.request(cseq, &headers, None, &self.around.local, &self.around.key)
+    }
+}
+
+impl InviteSent {
+    fn headers(&self, number: u32) -> impl Iterator<Item = Header<'_>> {
+        self.authorizations
+            .iter()
+            .filter(move |_| self.number == number)
+            .map(|header| (header.name, header.value.as_str()))
     }
 }

@@ -1,29 +1,25 @@
 //! What the far end asks for inside the dialog.
 
-use super::{Call, MediaCommand, Output, Save};
-use crate::record::{EndCause, Phase, Wish};
 use sip::{
     ALLOW, APPLICATION_SDP, Method, Moment, Reply, Request,
     sdp::{self, LocalMedia},
 };
 
-impl Call {
-    /// Whether a request belongs to this call's dialog, or to one that another fork opened.
-    #[must_use]
-    pub fn owns(&self, request: &Request) -> bool {
-        self.record.dialog.owns(request) || self.forks.iter().any(|fork| fork.owns(request))
-    }
+use super::{Call, state::State};
+use crate::{
+    output::Save,
+    record::{EndCause, Wish},
+};
 
-    /// A request of the peer inside the dialog; `id` comes back with the [`Output::Reply`].
-    pub fn handle_request(&mut self, id: u64, request: &Request, now: Moment) {
+impl Call {
+    /// A request of the peer inside the dialog, and our answer to it; ACK and CANCEL have none here. What the answer says is so
+    /// once the outputs are done that stand before it.
+    pub fn handle_request(&mut self, request: &Request, now: Moment) -> Option<Reply> {
         if matches!(request.method, Method::Ack | Method::Cancel) {
-            return; // ACK ends a transaction below; there is nothing to CANCEL here
+            return None; // ACK ends a transaction below; there is nothing to CANCEL here
         }
-        let reply = match self.reply_in_fork(request) {
-            Some(reply) => reply,
-            None => self.reply_in_dialog(request, now),
-        };
-        self.outputs.push_back(Output::Reply(id, reply));
+        let reply = self.reply_in_fork(request);
+        Some(reply.unwrap_or_else(|| self.reply_in_dialog(request, now)))
     }
 
     fn reply_in_dialog(&mut self, request: &Request, now: Moment) -> Reply {
@@ -49,23 +45,23 @@ impl Call {
 
     /// Our 200 to a re-INVITE was never ACKed: the session should end (RFC 3261 §13.3.1.4).
     pub fn handle_never_acked(&mut self, now: Moment) {
-        if self.record.phase == Phase::Confirmed {
+        if self.established().is_some() {
             self.wish(Wish::NoAck, now);
         }
     }
 
     fn handle_bye(&mut self) -> Reply {
-        match self.record.phase {
+        match self.state {
             // The answer is still on its way to the disk, and the far end has hung up already.
-            Phase::Answered => {
+            State::Answered(_) => {
                 self.acknowledge();
                 self.finish(EndCause::RemoteHangup, true);
             }
             // A BYE of ours may be crossing this one: the far end is on-hook, whatever becomes of ours (RFC 5407 §3.2.1).
-            Phase::Confirmed | Phase::Terminating => self.finish(EndCause::RemoteHangup, true),
+            State::Confirmed(_) | State::Terminating { .. } => self.finish(EndCause::RemoteHangup, true),
             // It has crossed the end: the far end is told that all is well.
-            Phase::Ended(_) => {}
-            Phase::Placing | Phase::Calling { .. } | Phase::Early | Phase::Cancelling { .. } => {
+            State::Ended { .. } => {}
+            State::Placing | State::Calling { .. } | State::Early | State::Cancelling(_) => {
                 return Reply::status(481);
             }
         }
@@ -75,21 +71,22 @@ impl Call {
     /// re-INVITE or UPDATE: moves the stream, holds it, takes it back, or only refreshes the session or the target.
     fn handle_reoffer(&mut self, request: &Request, now: Moment) -> Reply {
         let offers = request.method == Method::Invite || !request.body.is_empty();
-        match self.record.phase {
-            Phase::Confirmed if !(offers && self.is_offering()) => {}
+        let established = match &self.state {
+            State::Confirmed(established) if !(offers && established.is_offering()) => established,
             // An offer of ours is not settled yet (RFC 3261 §14.2, RFC 3311 §5.2).
-            Phase::Confirmed | Phase::Answered => return Reply::status(491),
+            State::Confirmed(_) | State::Answered(_) => return Reply::status(491),
             // A dialog that we have said BYE to takes nothing but BYE.
-            Phase::Terminating
-            | Phase::Ended(_)
-            | Phase::Placing
-            | Phase::Calling { .. }
-            | Phase::Early
-            | Phase::Cancelling { .. } => return Reply::status(481),
-        }
-        let terms = match self.terms(request) {
-            Ok(terms) => terms,
-            Err(too_small) => return too_small,
+            State::Terminating { .. }
+            | State::Ended { .. }
+            | State::Placing
+            | State::Calling { .. }
+            | State::Early
+            | State::Cancelling(_) => return Reply::status(481),
+        };
+        let terms = match established.session.as_ref().map(|session| session.terms(request)) {
+            None => None,
+            Some(Ok(terms)) => terms,
+            Some(Err(too_small)) => return too_small,
         };
         let mut reply = Reply::status(200)
             .with("Contact", format!("<{}>", self.around.local.contact))
@@ -100,27 +97,34 @@ impl Call {
             ..self.around.media.clone()
         };
         if !request.body.is_empty() {
-            let current = self.agreed.map(|agreed| agreed.codec);
-            let Ok((answer, agreed)) = sdp::answer(&media, &request.body, current) else {
+            let Ok((answer, agreed)) = sdp::answer(&media, &request.body, Some(established.agreed.codec)) else {
                 return Reply::status(488); // the session stays as it was (RFC 3261 §14.2)
             };
             self.change_media(agreed);
-            self.description.clone_from(&answer);
-            reply.body = Some((APPLICATION_SDP, answer));
-            self.around.media = media;
+            reply.body = Some((APPLICATION_SDP, self.describe(media, answer)));
         } else if request.method == Method::Invite {
             // An INVITE without an offer asks for ours; the answer comes in its ACK (RFC 3261 §14.2).
-            self.description = sdp::offer(&media);
-            reply.body = Some((APPLICATION_SDP, self.description.clone()));
-            self.around.media = media;
-            self.offered = true;
+            let offer = sdp::offer(&media);
+            reply.body = Some((APPLICATION_SDP, self.describe(media, offer)));
+            if let Some(established) = self.established_mut() {
+                established.offered = true;
+            }
         }
         self.retarget(request.contact.as_deref());
         if let Some(terms) = terms {
             self.agree(terms, now);
-            reply = terms.told(reply);
+            reply = terms.print(reply);
         }
         reply
+    }
+
+    /// What we say of our end of the stream from now on.
+    fn describe(&mut self, media: LocalMedia, description: String) -> String {
+        self.around.media = media;
+        if let Some(established) = self.established_mut() {
+            established.description.clone_from(&description);
+        }
+        description
     }
 
     /// Target refresh (RFC 3261 §12.2): a BYE after a crash must find the peer where it is now.
@@ -136,21 +140,16 @@ impl Call {
     ///
     /// An answer that is missing or cannot be used leaves the session as it was.
     pub fn handle_ack(&mut self, request: &Request) {
-        if self.record.phase == Phase::Confirmed
-            && self.record.dialog.owns(request)
-            && std::mem::take(&mut self.offered)
+        if !self.record.dialog.owns(request) {
+            return;
+        }
+        let Some(established) = self.established_mut() else {
+            return;
+        };
+        if std::mem::take(&mut established.offered)
             && let Ok(agreed) = sdp::accept(&self.around.media, &request.body)
         {
             self.change_media(agreed);
         }
-    }
-
-    pub(super) fn change_media(&mut self, agreed: sdp::Agreed) {
-        let command = match self.agreed.replace(agreed) {
-            Some(before) if before == agreed => return,
-            Some(_) => MediaCommand::Change(agreed),
-            None => MediaCommand::Start(agreed),
-        };
-        self.outputs.push_back(Output::Media(command));
     }
 }

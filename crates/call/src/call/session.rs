@@ -7,16 +7,19 @@
 
 use std::time::Duration;
 
-use super::{Call, Output, Save, Silence};
-use crate::{
-    record::{Phase, Wish},
-    timer::Timer,
-};
 use sip::{
     ALLOW, CSeq, Method, Moment, OPTION_TAG, Refresher, Reply, Request, Response, SHORTEST_INTERVAL, SessionExpires,
     Tx,
-    digest::{Authenticator, Authorization, Subject},
+    digest::{Authenticator, Subject},
     sdp,
+};
+
+use super::{Call, InviteSent, Silence, established::Established, state::State};
+use crate::{
+    dialog::Header,
+    output::{Output, Save},
+    record::Wish,
+    timer::Timer,
 };
 
 /// How often a 422 may raise the interval of one call.
@@ -25,20 +28,25 @@ const MOST_RAISES: u8 = 4;
 /// How long before the end of the interval a call that was not refreshed gets its BYE, at most (RFC 4028 §10).
 const MOST_LEAD: Duration = Duration::from_secs(32);
 
-/// What was asked for, or agreed on.
-#[derive(Debug)]
-pub(super) struct Session {
-    /// In seconds.
-    interval: u32,
-    /// The shortest interval that everybody on the way takes, in seconds.
+/// The interval that our requests ask for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Interval {
+    seconds: u32,
+    /// The shortest that everybody on the way takes, in seconds.
     min_se: u32,
     /// How often a 422 has raised it.
     raised: u8,
+}
+
+/// What an answered call has agreed on.
+#[derive(Debug)]
+pub(super) struct Session {
+    interval: Interval,
     /// Nobody, until a 2xx has said who.
     refresher: Option<Side>,
     /// Whether the peer can be refreshed by UPDATE, which takes no offer; else it is by re-INVITE.
     update: bool,
-    /// Our last refresh.
+    /// Our refresh that waits for its final response.
     refresh: Option<Refresh>,
 }
 
@@ -52,6 +60,7 @@ enum Side {
 /// What one INVITE or UPDATE of a peer settles.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Terms {
+    /// In seconds.
     interval: u32,
     refresher: Side,
 }
@@ -60,35 +69,24 @@ pub(super) struct Terms {
 #[derive(Debug)]
 struct Refresh {
     tx: Tx,
-    number: u32,
     auth: Authenticator,
-    /// What it carried: the ACK of a re-INVITE carries the same (RFC 3261 §22.1).
-    authorizations: Vec<Authorization>,
-    pending: bool,
 }
 
-impl Session {
+impl Interval {
     pub(super) fn asking(interval: Duration) -> Self {
         let seconds = u32::try_from(interval.as_secs()).unwrap_or(u32::MAX);
         Self {
-            interval: seconds.max(SHORTEST_INTERVAL),
+            seconds: seconds.max(SHORTEST_INTERVAL),
             min_se: SHORTEST_INTERVAL,
             raised: 0,
-            refresher: None,
-            update: false,
-            refresh: None,
         }
     }
 
     /// What every INVITE and UPDATE of ours says (RFC 4028 §7.1, §7.4).
-    pub(super) fn headers(&self) -> [(&'static str, String); 3] {
+    pub(super) fn headers(&self, refresher: Option<Refresher>) -> [(&'static str, String); 3] {
         let expires = SessionExpires {
-            interval: self.interval,
-            // The first request leaves the choice to whoever answers it.
-            refresher: self.refresher.map(|side| match side {
-                Side::We => Refresher::Uac,
-                Side::Peer => Refresher::Uas,
-            }),
+            interval: self.seconds,
+            refresher,
         };
         [
             ("Supported", OPTION_TAG.to_owned()),
@@ -99,35 +97,67 @@ impl Session {
 
     /// Takes what a 422 demands (RFC 4028 §7.3); false when asking again would be of no use.
     pub(super) fn raise(&mut self, min_se: Option<u32>) -> bool {
-        let Some(min_se) = min_se.filter(|min_se| *min_se > self.interval && self.raised < MOST_RAISES) else {
+        let Some(min_se) = min_se.filter(|min_se| *min_se > self.seconds && self.raised < MOST_RAISES) else {
             return false;
         };
-        (self.min_se, self.interval) = (min_se, min_se);
+        (self.min_se, self.seconds) = (min_se, min_se);
         self.raised += 1;
         true
     }
+}
 
-    /// The refresh that waits for its final response.
-    fn pending(&self) -> Option<&Refresh> {
-        self.refresh.as_ref().filter(|refresh| refresh.pending)
+impl Session {
+    /// The call was answered: what its 2xx says holds from now on (RFC 4028 §7.2).
+    pub(super) fn begun(interval: Interval, answer: &Response) -> Self {
+        Self {
+            interval,
+            refresher: None,
+            update: answer.session.update,
+            refresh: None,
+        }
+    }
+
+    fn headers(&self) -> [(&'static str, String); 3] {
+        // The first request leaves the choice to whoever answers it.
+        self.interval.headers(self.refresher.map(|side| match side {
+            Side::We => Refresher::Uac,
+            Side::Peer => Refresher::Uas,
+        }))
+    }
+
+    /// What a peer's INVITE or UPDATE makes of the session timers (RFC 4028 §9); nothing while there are none.
+    ///
+    /// # Errors
+    ///
+    /// The 422 for an interval that is too short.
+    pub(super) fn terms(&self, request: &Request) -> Result<Option<Terms>, Reply> {
+        let asked = &request.session;
+        let (interval, named) = match (asked.expires, self.refresher) {
+            (Some(expires), _) if expires.interval < SHORTEST_INTERVAL && asked.timer => {
+                return Err(Reply::status(422).with("Min-SE", SHORTEST_INTERVAL.to_string()));
+            }
+            (Some(expires), _) => (expires.interval, expires.refresher),
+            // What holds is not given up because a request does not speak of it.
+            (None, Some(_)) => (self.interval.seconds.max(asked.min_se.unwrap_or(0)), None),
+            (None, None) => return Ok(None),
+        };
+        let refresher = match (asked.timer, named) {
+            (false, _) | (true, Some(Refresher::Uas)) => Side::We,
+            (true, Some(Refresher::Uac)) => Side::Peer,
+            (true, None) => self.refresher.unwrap_or(Side::Peer),
+        };
+        Ok(Some(Terms {
+            interval: interval.max(SHORTEST_INTERVAL),
+            refresher,
+        }))
     }
 }
 
 impl Call {
-    /// The call was answered: what its 2xx says holds from now on (RFC 4028 §7.2).
-    pub(super) fn start_session(&mut self, response: &Response, now: Moment) {
-        if let Some(session) = &mut self.session {
-            session.update = response.session.update;
-        }
-        if let Some(expires) = response.session.expires {
-            self.agree(Terms::answered(expires), now);
-        }
-    }
-
     /// A new interval begins.
     pub(super) fn agree(&mut self, terms: Terms, now: Moment) {
-        let Some(session) = &mut self.session else { return };
-        session.interval = terms.interval;
+        let Some(session) = self.session_mut() else { return };
+        session.interval.seconds = terms.interval;
         session.refresher = Some(terms.refresher);
         let interval = Duration::from_secs(terms.interval.into());
         let lead = (interval / 3).min(MOST_LEAD);
@@ -140,10 +170,11 @@ impl Call {
 
     /// It is our turn, or time for another try.
     pub(super) fn refresh(&mut self, now: Moment) {
-        let Some(session) = self.session.as_ref().filter(|session| session.pending().is_none()) else {
+        let Some(established) = self.established() else { return };
+        let Some(session) = established.session.as_ref().filter(|session| session.refresh.is_none()) else {
             return;
         };
-        if !session.update && self.offered {
+        if !session.update && established.offered {
             // One INVITE at a time, also when it is the peer's (RFC 3261 §14.1).
             return self.refresh_after(self.glare(), now);
         }
@@ -151,39 +182,45 @@ impl Call {
     }
 
     fn send_refresh(&mut self, mut auth: Authenticator) {
-        let Some(session) = &mut self.session else { return };
-        let (key, local, dialog) = (&self.around.key, &self.around.local, &mut self.record.dialog);
+        let State::Confirmed(established) = &mut self.state else {
+            return;
+        };
+        let Some(session) = &mut established.session else {
+            return;
+        };
+        let (around, dialog) = (&self.around, &mut self.record.dialog);
         dialog.local_cseq = dialog.local_cseq.saturating_add(1);
         let number = dialog.local_cseq;
         let (method, body) = if session.update {
             (Method::Update, None)
         } else {
             // The same description under the same version: the session stays as it is (RFC 4028 §7.4).
-            (Method::Invite, Some(self.description.as_str()))
+            (Method::Invite, Some(established.description.as_str()))
         };
         let subject = Subject {
             method: &method,
             uri: &dialog.request_uri(),
             body: body.unwrap_or_default().as_bytes(),
-            cnonce: &key.cnonce(&dialog.call_id, number),
+            cnonce: &around.key.cnonce(&dialog.call_id, number),
         };
-        let authorizations = match &self.around.credentials {
+        let authorizations = match &around.credentials {
             Some(credentials) => auth.authorize(credentials, subject),
             None => Vec::new(),
         };
-        let contact = format!("<{}>", local.contact);
+        let contact = format!("<{}>", around.local.contact);
         let timer = session.headers();
-        let mut headers = vec![("Contact", contact.as_str()), ("Allow", ALLOW)];
+        let mut headers: Vec<Header<'_>> = vec![("Contact", &contact), ("Allow", ALLOW)];
         headers.extend(timer.iter().map(|(name, value)| (*name, value.as_str())));
         headers.extend(authorizations.iter().map(|header| (header.name, header.value.as_str())));
-        let outgoing = dialog.request(CSeq { number, method }, &headers, body, local, key);
+        let cseq = CSeq { number, method };
+        let outgoing = dialog.request(cseq, &headers, body, &around.local, &around.key);
         session.refresh = Some(Refresh {
             tx: outgoing.tx.clone(),
-            number,
             auth,
-            authorizations,
-            pending: true,
         });
+        if outgoing.tx.method == Method::Invite {
+            self.last_invite = InviteSent { number, authorizations };
+        }
         self.send(outgoing);
         // A BYE after a crash must come with a later CSeq number than the refreshes of a long call.
         self.save(Save::Answer);
@@ -192,22 +229,22 @@ impl Call {
     /// A response to a refresh of ours; one to anything else is passed over.
     pub(super) fn handle_refresh_response(&mut self, response: &Response, now: Moment) {
         let (status, tx) = (response.status, response.tx());
-        let Some(session) = &mut self.session else { return };
-        let Some(refresh) = session.refresh.as_mut().filter(|refresh| refresh.pending) else {
+        if status < 200 {
+            return;
+        }
+        let Some(mut refresh) = self.take_refresh(&tx) else {
             return;
         };
-        if status < 200 || refresh.tx != tx {
+        let State::Confirmed(established) = &mut self.state else {
             return;
-        }
-        refresh.pending = false;
-        if self.record.phase != Phase::Confirmed {
-            return; // it is being ended
-        }
+        };
+        let Some(session) = &mut established.session else {
+            return;
+        };
         match status {
             200..300 => self.refreshed(response, now),
             401 | 407 if self.around.credentials.is_some() && refresh.auth.challenged(&response.challenges).is_ok() => {
-                let auth = std::mem::take(&mut refresh.auth);
-                self.send_refresh(auth);
+                self.send_refresh(refresh.auth);
             }
             // The far end knows the dialog no more (RFC 4028 §10, RFC 5057 §5.1).
             408 | 481 => self.wish(Wish::SessionExpired, now),
@@ -216,7 +253,7 @@ impl Call {
                 session.update = false;
                 self.refresh(now);
             }
-            422 if session.raise(response.session.min_se) => self.refresh(now),
+            422 if session.interval.raise(response.session.min_se) => self.refresh(now),
             491 => self.refresh_after(self.glare(), now),
             _ => self.refresh_refused(response.retry_after, now),
         }
@@ -224,17 +261,12 @@ impl Call {
 
     /// A refresh of ours will never be answered.
     pub(super) fn handle_refresh_silence(&mut self, tx: &Tx, silence: Silence, now: Moment) {
-        let refresh = self.session.as_mut().and_then(|session| session.refresh.as_mut());
-        let Some(refresh) = refresh.filter(|refresh| refresh.pending && refresh.tx == *tx) else {
-            return;
-        };
-        refresh.pending = false;
-        if self.record.phase != Phase::Confirmed {
+        if self.take_refresh(tx).is_none() || self.established().is_none() {
             return;
         }
         match silence {
-            Silence::TimedOut => self.wish(Wish::SessionExpired, now), // RFC 4028 §10
-            Silence::Unreachable => self.refresh_refused(None, now),   // as if 503 had come (RFC 3261 §8.1.3.1)
+            Silence::TimedOut | Silence::NobodyThere => self.wish(Wish::SessionExpired, now), // RFC 4028 §10
+            Silence::Unreachable => self.refresh_refused(None, now), // as if 503 had come (RFC 3261 §8.1.3.1)
         }
     }
 
@@ -252,22 +284,13 @@ impl Call {
         if !key.is_ours_within(&response.branch, &dialog.call_id, &response.cseq, tag) {
             return false;
         }
-        let pending = self.session.as_ref().and_then(Session::pending);
-        if self.record.phase == Phase::Confirmed && pending.is_some_and(|refresh| refresh.tx == response.tx()) {
+        if self.refresh_under_way() == Some(&response.tx()) {
             self.retarget(response.contact.as_deref()); // the ACK goes to the new target already (RFC 3261 §12.2.1.2)
         }
         let ack = self.ack_of(&self.record.dialog, response.cseq.number);
         self.send(ack);
         self.handle_refresh_response(response, now);
         true
-    }
-
-    /// The credentials of a re-INVITE, for its ACK.
-    pub(super) fn refresh_authorizations(&self, number: u32) -> &[Authorization] {
-        let refresh = self.session.as_ref().and_then(|session| session.refresh.as_ref());
-        refresh
-            .filter(|refresh| refresh.number == number)
-            .map_or(&[], |refresh| refresh.authorizations.as_slice())
     }
 
     fn refreshed(&mut self, response: &Response, now: Moment) {
@@ -279,9 +302,8 @@ impl Call {
         }
         // One that names no interval leaves the refreshing to us, who alone want it (RFC 4028 §7.2).
         let interval = self
-            .session
-            .as_ref()
-            .map_or(SHORTEST_INTERVAL, |session| session.interval);
+            .session()
+            .map_or(SHORTEST_INTERVAL, |session| session.interval.seconds);
         let expires = response.session.expires.unwrap_or(SessionExpires {
             interval,
             refresher: Some(Refresher::Uac),
@@ -291,8 +313,8 @@ impl Call {
 
     /// The session is not refreshed, and not over either: there is time for some more tries.
     fn refresh_refused(&mut self, retry_after: Option<u32>, now: Moment) {
-        let Some(session) = &self.session else { return };
-        let wait = Duration::from_secs(session.interval.into()) / 10;
+        let Some(session) = self.session() else { return };
+        let wait = Duration::from_secs(session.interval.seconds.into()) / 10;
         let asked = Duration::from_secs(retry_after.unwrap_or(0).into());
         self.refresh_after(wait.max(asked), now);
     }
@@ -306,54 +328,56 @@ impl Call {
         self.around.key.glare(&dialog.call_id, dialog.local_cseq)
     }
 
-    /// Whether an offer of ours waits for its answer.
-    pub(super) fn is_offering(&self) -> bool {
-        let pending = self.session.as_ref().and_then(Session::pending);
-        self.offered || pending.is_some_and(|refresh| refresh.tx.method == Method::Invite)
+    /// The transaction of a refresh of ours that waits for its final response.
+    pub(super) fn refresh_under_way(&self) -> Option<&Tx> {
+        self.session()?.refresh.as_ref().map(|refresh| &refresh.tx)
     }
 
-    /// What a peer's INVITE or UPDATE makes of the session timers (RFC 4028 §9); nothing when there are none.
-    ///
-    /// # Errors
-    ///
-    /// The 422 for an interval that is too short.
-    pub(super) fn terms(&self, request: &Request) -> Result<Option<Terms>, Reply> {
-        let Some(session) = &self.session else { return Ok(None) };
-        let asked = &request.session;
-        let (interval, named) = match (asked.expires, session.refresher) {
-            (Some(expires), _) if expires.interval < SHORTEST_INTERVAL && asked.timer => {
-                return Err(Reply::status(422).with("Min-SE", SHORTEST_INTERVAL.to_string()));
+    /// The refresh with this transaction: it is no longer under way.
+    fn take_refresh(&mut self, tx: &Tx) -> Option<Refresh> {
+        match &mut self.state {
+            State::Confirmed(established) => {
+                let session = established.session.as_mut()?;
+                session.refresh.take_if(|refresh| refresh.tx == *tx)
             }
-            (Some(expires), _) => (expires.interval, expires.refresher),
-            // What holds is not given up because a request does not speak of it.
-            (None, Some(_)) => (session.interval.max(asked.min_se.unwrap_or(0)), None),
-            (None, None) => return Ok(None),
-        };
-        let refresher = match (asked.timer, named) {
-            (false, _) | (true, Some(Refresher::Uas)) => Side::We,
-            (true, Some(Refresher::Uac)) => Side::Peer,
-            (true, None) => session.refresher.unwrap_or(Side::Peer),
-        };
-        Ok(Some(Terms {
-            interval: interval.max(SHORTEST_INTERVAL),
-            refresher,
-        }))
+            // It is being ended, and nothing follows from it any more.
+            State::Terminating { refresh, .. } => {
+                refresh.take_if(|refresh| refresh == tx);
+                None
+            }
+            State::Placing
+            | State::Calling { .. }
+            | State::Early
+            | State::Cancelling(_)
+            | State::Answered(_)
+            | State::Ended { .. } => None,
+        }
     }
 
     /// The end has come: a refresh under way is of no use any more. Should a refusal of a re-INVITE still come, its ACK is
     /// missed, and the phone repeats it for a while; a transaction that waits for ever is worse.
     pub(super) fn stop_refresh(&mut self) {
-        let refresh = self.session.as_mut().and_then(|session| session.refresh.as_mut());
-        if let Some(refresh) = refresh.filter(|refresh| refresh.pending) {
-            refresh.pending = false;
-            self.outputs.push_back(Output::Stop(refresh.tx.clone()));
+        let under_way = match &self.state {
+            State::Terminating { refresh, .. } => refresh.as_ref(),
+            _ => self.refresh_under_way(),
+        };
+        if let Some(tx) = under_way.cloned() {
+            self.outputs.push_back(Output::Stop(tx));
         }
+    }
+}
+
+impl Established {
+    /// Whether an offer of ours waits for its answer.
+    pub(super) fn is_offering(&self) -> bool {
+        let refresh = self.session.as_ref().and_then(|session| session.refresh.as_ref());
+        self.offered || refresh.is_some_and(|refresh| refresh.tx.method == Method::Invite)
     }
 }
 
 impl Terms {
     /// What a 2xx to a request of ours says. A shorter interval than RFC 4028 §5 allows is taken for the shortest.
-    fn answered(expires: SessionExpires) -> Self {
+    pub(super) fn answered(expires: SessionExpires) -> Self {
         Self {
             interval: expires.interval.max(SHORTEST_INTERVAL),
             refresher: match expires.refresher {
@@ -364,7 +388,7 @@ impl Terms {
     }
 
     /// The same in our 2xx to a request of the peer.
-    pub(super) fn told(self, reply: Reply) -> Reply {
+    pub(super) fn print(self, reply: Reply) -> Reply {
         let (refresher, require) = match self.refresher {
             Side::We => (Refresher::Uas, None),
             // A peer that refreshes must know of it (RFC 4028 §9).

@@ -10,11 +10,12 @@
 )]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
+mod heard;
 mod surroundings;
 
 use std::time::Duration;
 
-use call::{Call, MediaCommand, Output, Phase, Placement, Save, Silence, Surroundings};
+use call::{Call, Event, MediaCommand, Output, Phase, Placement, Save, Silence, Surroundings};
 use sip::{
     Branch, CSeq, CallIdHeader, Challenge, Method, Moment, Outgoing, Reply, Request, Response, SessionExpires,
     SessionHeaders, Tag, Tx, uri,
@@ -53,7 +54,8 @@ pub struct Sent {
 
 impl Sent {
     pub fn new(outgoing: Outgoing) -> Self {
-        let (head, body) = outgoing.text.split_once("\r\n\r\n").expect("an empty line");
+        let text = String::from_utf8(outgoing.bytes).expect("text");
+        let (head, body) = text.split_once("\r\n\r\n").expect("an empty line");
         let mut lines = head.split("\r\n");
         let start: Vec<&str> = lines.next().unwrap().split(' ').collect();
         assert_eq!((start.len(), start[2]), (3, "SIP/2.0"), "request line: {start:?}");
@@ -68,7 +70,7 @@ impl Sent {
             body: body.to_owned(),
             tx: outgoing.tx,
             destination: outgoing.destination,
-            text: outgoing.text.clone(),
+            text: text.clone(),
         };
         sent.check();
         sent
@@ -186,19 +188,29 @@ pub struct Rig {
     pub now: Moment,
     pub sent: Vec<Sent>,
     pub replies: Vec<Reply>,
+    noted: Vec<String>,
+    heard: heard::Heard,
     pub media: Vec<MediaCommand>,
+    pub events: Vec<Event>,
     peer_cseq: u32,
     forks: u32,
 }
 
 impl Rig {
     pub fn new(placement: Placement, surroundings: Surroundings) -> Self {
+        Self::of(Call::place(placement, surroundings))
+    }
+
+    pub fn of(call: Call) -> Self {
         Self {
-            call: Call::place(placement, surroundings),
+            heard: heard::Heard::of(&call),
+            call,
             now: Moment::after_start(Duration::from_secs(1000)),
             sent: Vec::new(),
             replies: Vec::new(),
+            noted: Vec::new(),
             media: Vec::new(),
+            events: Vec::new(),
             peer_cseq: 0,
             forks: 0,
         }
@@ -392,8 +404,12 @@ impl Rig {
     }
 
     pub fn receive(&mut self, request: &Request) -> &mut Self {
-        self.call
-            .handle_request(u64::from(request.cseq.number), request, self.now);
+        let reply = self.call.handle_request(request, self.now);
+        self.note_outputs();
+        if let Some(reply) = reply {
+            self.noted.push(format!("reply {}", reply.status));
+            self.replies.push(reply);
+        }
         self
     }
 
@@ -419,15 +435,27 @@ impl Rig {
     }
 
     pub fn drain(&mut self) -> Vec<String> {
-        std::iter::from_fn(|| self.call.poll_output())
-            .collect::<Vec<_>>()
-            .into_iter()
-            .map(|output| self.note(output))
-            .collect()
+        self.note_outputs();
+        std::mem::take(&mut self.noted)
     }
 
-    fn note(&mut self, output: Output) -> String {
-        match output {
+    fn note_outputs(&mut self) {
+        while let Some(output) = self.call.poll_output() {
+            let label = self.note(output);
+            self.noted.extend(label);
+        }
+        assert_eq!(self.heard, heard::Heard::of(&self.call), "told, and asked");
+    }
+
+    /// The same clock and phones, with another call.
+    pub fn replace(&mut self, call: Call) {
+        self.heard = heard::Heard::taken_up(&call);
+        self.call = call;
+    }
+
+    /// Events are noted apart from what is to be done.
+    fn note(&mut self, output: Output) -> Option<String> {
+        let label = match output {
             Output::Save(save) => format!("save {save:?}"),
             Output::Send(outgoing) => {
                 let sent = Sent::new(outgoing);
@@ -437,11 +465,6 @@ impl Rig {
             }
             Output::Resume(invite) => format!("resume {}", invite.tx.method),
             Output::Stop(tx) => format!("stop {}", tx.method),
-            Output::Reply(_, reply) => {
-                let label = format!("reply {}", reply.status);
-                self.replies.push(reply);
-                label
-            }
             Output::Media(command) => {
                 self.media.push(command.clone());
                 match command {
@@ -450,7 +473,13 @@ impl Rig {
                     MediaCommand::Stop => "media stop".to_owned(),
                 }
             }
-        }
+            Output::Event(event) => {
+                self.heard.hear(&event);
+                self.events.push(event);
+                return None;
+            }
+        };
+        Some(label)
     }
 
     #[track_caller]
@@ -465,7 +494,7 @@ impl Rig {
 
     #[track_caller]
     pub fn ends(&mut self, cause: call::EndCause, confirmed: bool) -> &mut Self {
-        assert_eq!(*self.call.phase(), Phase::Ended(call::End { cause, confirmed }));
+        assert_eq!(self.call.phase(), Phase::Ended(call::End { cause, confirmed }));
         self
     }
 }

@@ -24,9 +24,8 @@ pub(crate) fn hold(text: &[u8]) {
                 Output::Save(save) => call.handle_saved(save, now),
                 Output::Send(outgoing) => {
                     assert!(
-                        !outgoing.text.starts_with("INVITE "),
-                        "a phone rings again: {}",
-                        outgoing.text
+                        !outgoing.bytes.starts_with(b"INVITE "),
+                        "a phone rings again: {outgoing:?}"
                     );
                 }
                 _ => {}

@@ -128,6 +128,49 @@ fn a_peer_that_says_nothing_to_an_invite_is_known_as_down_within_ten_seconds_and
     assert_eq!((rig.count("OPTIONS"), downs(&rig).len()), (asked, 0));
 }
 
+fn ends(rig: &Rig) -> Vec<&'static str> {
+    let cause = |event: &Event| match event {
+        Event::Ended { cause, .. } => Some(*cause),
+        _ => None,
+    };
+    rig.events.iter().filter_map(cause).collect()
+}
+
+/// Timer B is as long as the protocol needs (RFC 3261 §17.1.1.2); a CANCEL would be for nobody.
+#[test]
+fn a_call_whose_trunk_says_nothing_to_anything_ends_when_its_invite_times_out() {
+    let mut rig = up();
+    rig.pass(SECOND * 5);
+    rig.invited(1);
+    rig.pass(T1 * 64 - MS);
+    assert_eq!((ends(&rig), downs(&rig)), (vec![], vec![TrunkSilence::TimedOut]));
+    rig.pass(MS);
+    assert_eq!((ends(&rig), rig.count("CANCEL")), (vec!["timed-out"], 0));
+}
+
+/// The INVITE may have arrived, and only what came back be lost.
+#[test]
+fn a_call_whose_trunk_has_said_something_since_gets_its_cancel() {
+    let mut rig = Rig::with(asked_every(SECOND * 5, settings()));
+    rig.turn(|switch| switch.found("192.0.2.5", &[found("192.0.2.5")]));
+    answers(&mut rig);
+    rig.invited(1);
+    rig.pass(T1 * 4);
+    answers(&mut rig);
+    rig.pass(T1 * 60 - MS);
+    assert_eq!((ends(&rig), downs(&rig)), (vec![], vec![TrunkSilence::TimedOut]));
+    rig.pass(MS);
+    assert_eq!((ends(&rig), rig.count("CANCEL")), (vec![], 1));
+    rig.pass(T1 * 68);
+    assert_eq!(ends(&rig), ["timed-out"]);
+
+    // Nor is one that was never asked known to be away.
+    let mut rig = Rig::new();
+    rig.invited(1);
+    rig.pass(T1 * 64);
+    assert_eq!((ends(&rig), rig.count("CANCEL")), (vec![], 1));
+}
+
 #[test]
 fn a_refusal_of_a_datagram_ends_no_call() {
     let mut rig = up();

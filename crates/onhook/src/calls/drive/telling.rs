@@ -15,17 +15,11 @@ pub(super) fn tell(event: &Event) {
             tracing::info!(call = %key, sip.call_id = %call_id, trunk, number = %number, "placing a call");
         }
         Event::Capped { caller, number, capped } => gate::capped(caller, number, *capped),
-        Event::Ended {
-            key,
-            cause,
-            end,
-            trunk,
-            unusable,
-        } => {
+        Event::UnusableAnswer { key, trunk, why } => {
+            tracing::warn!(call = %key, trunk, %why, "the answer was not taken");
+        }
+        Event::Ended { key, cause, end } => {
             tracing::info!(call = %key, cause, confirmed = end.confirmed, "call ended");
-            if let Some(why) = unusable {
-                tracing::warn!(call = %key, trunk, %why, "the answer was not taken");
-            }
         }
         Event::Abandoned(key) => tracing::info!(call = %key, "whoever ordered the call is gone: it is not sent"),
         Event::NeverDelivered(key) => {

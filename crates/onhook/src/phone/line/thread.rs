@@ -151,7 +151,7 @@ impl Thread {
     fn send(&mut self, ask: Option<(Path, Ask)>) {
         if let Some((path, Ask { outgoing, answered })) = ask {
             self.asking.insert(outgoing.tx.clone(), answered);
-            let (now, bytes) = (self.now(), outgoing.text.into_bytes());
+            let (now, bytes) = (self.now(), outgoing.bytes);
             self.transactions.send(now, path, outgoing.tx, bytes);
         }
     }
