@@ -242,7 +242,7 @@ impl Beside {
 
         let Some(machine) = &self.machine else { return };
         let call = &self.rig.call;
-        assert_eq!(phase(call.phase()), machine.phase());
+        assert_eq!(phase(&call.phase()), machine.phase());
         assert_eq!(call.is_drained(), machine.is_drained());
         assert_eq!(call.record().wish.is_some(), machine.has_wish());
         let mut saves = said.filter_map(|said| real_save(said.strip_prefix("save ")?));
