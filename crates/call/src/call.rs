@@ -40,7 +40,7 @@ use state::{Refusal, State};
 /// One call, from intent to end.
 #[derive(Debug)]
 pub struct Call {
-    /// Its phase and its forks are those that were last to be saved.
+    /// Its phase and its forks are those that were saved last.
     record: Record,
     state: State,
     around: Surroundings,
@@ -115,7 +115,7 @@ impl Call {
         }
     }
 
-    /// The record as it stands; its phase and its forks as they were when it was last to be saved.
+    /// The record as it stands; its phase and its forks as they were when [`Self::poll_output`] last said to save it.
     #[must_use]
     pub fn record(&self) -> &Record {
         &self.record
@@ -179,7 +179,12 @@ impl Call {
 
     /// The next thing to do.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front()?;
+        if matches!(output, Output::Save(_)) {
+            self.record.phase = self.state.phase();
+            self.record.forks = self.forks.records();
+        }
+        Some(output)
     }
 
     /// When to call [`Self::handle_timeout`], and why.
@@ -246,8 +251,6 @@ impl Call {
     }
 
     fn save(&mut self, save: Save) {
-        self.record.phase = self.state.phase();
-        self.record.forks = self.forks.records();
         self.outputs.push_back(Output::Save(save));
     }
 

@@ -146,7 +146,8 @@ impl Beside {
         if let Some(write) = left {
             let (machine, outputs) = Machine::take_up(&write.record, None);
             self.machine = Some(machine);
-            self.rig.call = Call::take_up(write.real_record, surroundings(), self.rig.now);
+            self.rig
+                .replace(Call::take_up(write.real_record, surroundings(), self.rig.now));
             let said = self.rig.drain();
             self.compare(&said, outputs);
         }
@@ -156,7 +157,7 @@ impl Beside {
         let Input::Answer(phone) = input else { return };
         let answer = self.rig.answer_of(tag(phone));
         let stray = Call::stray(&answer, "pbx".to_owned(), surroundings());
-        self.rig.call = stray.expect("the branch is ours");
+        self.rig.replace(stray.expect("the branch is ours"));
         let (machine, outputs) = Machine::stray(phone, None);
         self.machine = Some(machine);
         let said = self.rig.drain();
