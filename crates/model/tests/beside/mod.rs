@@ -6,7 +6,7 @@
 #[path = "../../../call/tests/rig/mod.rs"]
 mod rig;
 
-use std::{borrow::Borrow, collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, time::Duration};
 
 use call::{Call, Silence, Timer};
 use model::{Input, Machine, Output, Phase, Phone, Record, Save};
@@ -313,8 +313,8 @@ fn real_save(said: &str) -> Option<call::Save> {
     })
 }
 
-fn phase(real: impl Borrow<call::Phase>) -> Phase {
-    match real.borrow() {
+fn phase(real: &call::Phase) -> Phase {
+    match real {
         call::Phase::Placing => Phase::Placing,
         call::Phase::Calling { .. } => Phase::Calling,
         call::Phase::Early => Phase::Early,
