@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, rc::Rc, time::Duration};
 
 use call::Save;
 use dial::WallTime;
-use sip::{Moment, Transmit};
+use sip::{Moment, Path, Transmit};
 use switch::{
     Found, Output, Sound, Switch,
     journal::{CallKey, Entry},
@@ -18,7 +18,7 @@ use switch::{
 use crate::{
     message::{HOUSE, Message, Node, trunk_address},
     sabotage::Sabotage,
-    scenario::{CrashAt, Millis},
+    scenario::{CrashAt, Millis, TrunkScript},
     watch::Heard,
     wire,
     world::{Event, World},
@@ -58,7 +58,7 @@ pub(crate) struct House {
 
 /// What has come in and not been handed over.
 #[derive(Debug)]
-enum Input {
+pub(crate) enum Input {
     Message(Node, Rc<Message>),
     Place(usize),
     Leave(usize),
@@ -67,6 +67,9 @@ enum Input {
     Written(Vec<(Entry, bool)>),
     Sounded(CallKey),
     Found(String),
+    Connected(u64, Path),
+    ConnectFailed(u64, String),
+    Closed(Path),
     Leftovers,
 }
 
@@ -116,7 +119,7 @@ impl World {
     }
 
     /// A turn follows: at once, or with what else comes until then.
-    fn hand_over(&mut self, input: Input) {
+    pub(crate) fn hand_over(&mut self, input: Input) {
         if !self.house.up {
             return;
         }
@@ -247,12 +250,21 @@ impl World {
                 let trunk = self.trunk_called(&host);
                 let remote = match (host.parse(), trunk) {
                     (Ok(ip), _) => ip,
-                    (Err(_), Some(trunk)) => trunk_address(self.scenario.trunks[trunk].number).ip(),
+                    (Err(_), Some(trunk)) => {
+                        let TrunkScript { number, transport, .. } = self.scenario.trunks[trunk];
+                        trunk_address(number, transport).ip()
+                    }
                     (Err(_), None) => return switch.found(&host, &[]),
                 };
                 let local = Some(HOUSE.0.into());
                 steps.extend(trunk.map(|trunk| Step::Heard(Heard::Found(trunk))));
                 switch.found(&host, &[Found { remote, local }]);
+            }
+            Input::Connected(number, path) => switch.connected(number, path),
+            Input::ConnectFailed(number, why) => switch.connect_failed(number, &why),
+            Input::Closed(path) => {
+                steps.push(Step::Heard(Heard::Closed(path)));
+                switch.closed(path);
             }
             Input::Leftovers => {
                 let (leftovers, last_day) = self.house.disk.left();
@@ -326,11 +338,16 @@ impl World {
                 let wait = trunk.and_then(|trunk| self.scenario.trunks[trunk].named).unwrap_or(1);
                 self.after(wait, Event::Found(self.house.incarnation, host));
             }
-            // Streams alone are kept from strangers before they speak.
-            Output::Admit(_) | Output::Dismiss(_) => {}
-            Output::Connect { .. } | Output::Close(_) => self
-                .watch
-                .fail("nothing goes where nobody is", || "a stream".to_owned()),
+            Output::Admit(host) => self.streams.admit(host),
+            Output::Dismiss(host) => self.streams.dismiss(host),
+            Output::Close(path) => self.close(&path),
+            Output::Connect {
+                number,
+                transport,
+                remote,
+                trunk,
+                ..
+            } => self.dial(number, transport, remote, trunk),
             Output::Event(event) => self.happened(event),
         }
     }
@@ -343,7 +360,7 @@ impl World {
             bytes.pop();
         }
         let now = self.now;
-        let mut message = match wire::read(&bytes) {
+        let mut message = match wire::read(&bytes, path.transport) {
             Ok(message) => message,
             Err(why) => {
                 return self.watch.fail("what leaves can be read", || {
@@ -357,7 +374,7 @@ impl World {
             });
         };
         if self.settings.sabotage == Sabotage::CancelElsewhere && message.method == sip::Method::Cancel {
-            path.remote = crate::message::address(message.name, 0);
+            path.remote = crate::message::address(message.name, 0, path.transport);
         }
         if self.settings.sabotage.drops(&message, call, self) {
             return;
@@ -367,8 +384,12 @@ impl World {
             self.house.invites.insert(call, Transmit { path, bytes });
         }
         message.path = Some(path);
-        match self.receiver(&path, call) {
-            Some(to) => self.send(Node::House, to, &Rc::new(message)),
+        let message = Rc::new(message);
+        if path.transport.is_stream() {
+            return self.write_to_peer(&path, call, &message);
+        }
+        match self.receiver(&path, call, &message) {
+            Some(to) => self.send(Node::House, to, &message),
             None => self.watch.fail("nothing goes where nobody is", || {
                 format!("{} to {} at {now} ms", message.label(), path.remote)
             }),
@@ -408,6 +429,8 @@ impl World {
         house.turn_is_due = false;
         house.woken_for = None;
         house.sounds.clear();
+        self.streams.crashed();
+        let house = &mut self.house;
         house.asked.clear();
         let crashes = &self.scenario.crashes;
         let nth = (self.house.incarnation as usize).min(crashes.len().saturating_sub(1));

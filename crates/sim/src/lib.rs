@@ -7,7 +7,9 @@
 //! seen from outside. A run depends on its lanes of decisions alone, the lanes on its seed; see [`run()`] and
 //! [`shrink()`].
 //!
-//! Not modelled: TCP and TLS, registration and OPTIONS, sound, phones that break the RFCs.
+//! Not modelled: registration and OPTIONS, sound, phones that break the RFCs.
+
+use std::collections::BTreeMap;
 
 mod digest;
 mod house;
@@ -22,6 +24,7 @@ mod proxy;
 mod sabotage;
 mod scenario;
 mod shrink;
+mod streams;
 mod watch;
 mod wire;
 mod world;
@@ -31,7 +34,7 @@ pub use lanes::{Decisions, Lanes, SplitMix64};
 pub use parts::{Family, MOST_CALLS, Parts};
 pub use sabotage::Sabotage;
 pub use shrink::shrink;
-pub use watch::Violation;
+pub use watch::{Excuse, Violation};
 pub use world::Outcome;
 
 /// What is not on the lanes.
@@ -70,10 +73,14 @@ pub struct Tally {
     pub strays: u64,
     /// Calls that ended without the word of the far end.
     pub unconfirmed: u64,
+    /// Connections that failed, broke or hung: a reason for the bound to run from then on.
+    pub broken_ways: u64,
     /// Phones that went on-hook after a `NoError`, and how long after, in milliseconds: in all, and the longest.
     pub hung_up: u64,
     pub waited: u64,
     pub longest: u64,
+    /// How often each reason counted why a phone was not on-hook in time.
+    pub excused: BTreeMap<Excuse, u64>,
     /// Of those, how many took longer than 64·T1.
     pub slow: u64,
     /// Of all that went in and came out, of all runs in whatever order.
@@ -86,6 +93,10 @@ impl Tally {
         self.waited += took;
         self.longest = self.longest.max(took);
         self.slow += u64::from(took > scenario::TRANSACTION);
+    }
+
+    pub(crate) fn excused(&mut self, excuse: Excuse) {
+        *self.excused.entry(excuse).or_default() += 1;
     }
 
     /// Adds what other runs came to.
@@ -103,6 +114,10 @@ impl Tally {
         self.answers += other.answers;
         self.strays += other.strays;
         self.unconfirmed += other.unconfirmed;
+        for (excuse, times) in &other.excused {
+            *self.excused.entry(*excuse).or_default() += times;
+        }
+        self.broken_ways += other.broken_ways;
         self.hung_up += other.hung_up;
         self.waited += other.waited;
         self.longest = self.longest.max(other.longest);

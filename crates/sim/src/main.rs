@@ -184,7 +184,7 @@ fn summary(tally: &Tally, took: Duration) -> String {
     format!(
         "{} runs with {} calls in {:.1} s: {} hang-ups, {} crashes, {} answers ({} to no call), {} unconfirmed; \
          {} phones went on-hook after NoError, {:.1} s later on average, {:.1} s at most, {} after more than 64·T1; \
-         digest {:016x}",
+         excused {:?}; digest {:016x}",
         tally.runs,
         tally.calls,
         took.as_secs_f64(),
@@ -197,6 +197,7 @@ fn summary(tally: &Tally, took: Duration) -> String {
         average as f64 / 1000.0,
         tally.longest as f64 / 1000.0,
         tally.slow,
+        tally.excused,
         tally.digest,
     )
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, net::SocketAddr, rc::Rc};
 
-use sip::{Method, Path, SessionHeaders};
+use sip::{Method, Path, SessionHeaders, Transport};
 
 /// Who sends and receives: what stands around one call has its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub(crate) enum Node {
 }
 
 /// One phone of one call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct At {
     pub(crate) call: usize,
     pub(crate) phone: usize,
@@ -23,13 +23,13 @@ pub(crate) struct At {
 pub(crate) const HOUSE: ([u8; 4], u16) = ([192, 0, 2, 1], 5060);
 
 /// Where INVITEs go by the trunk of this number, whatever stands there for a call: a proxy, or its one phone.
-pub(crate) fn trunk_address(number: u32) -> SocketAddr {
-    ([192, 0, 2, number as u8 + 1], 5060).into()
+pub(crate) fn trunk_address(number: u32, transport: Transport) -> SocketAddr {
+    ([192, 0, 2, number as u8 + 1], transport.default_port()).into()
 }
 
 /// Where a phone of the call of this name is reached itself.
-pub(crate) fn address(name: u32, phone: usize) -> SocketAddr {
-    ([198, 51, name as u8, phone as u8 + 1], 5060).into()
+pub(crate) fn address(name: u32, phone: usize, transport: Transport) -> SocketAddr {
+    ([198, 51, name as u8, phone as u8 + 1], transport.default_port()).into()
 }
 
 /// How a request is challenged.
@@ -75,7 +75,7 @@ pub(crate) struct Message {
     pub(crate) asks: Asks,
     pub(crate) sdp: bool,
     pub(crate) session: SessionHeaders,
-    /// The way that a request of ours came; its responses go the same way.
+    /// The way that it goes: of a response, the one on which its request came, or whatever is left of it.
     pub(crate) path: Option<Path>,
 }
 
@@ -117,6 +117,10 @@ impl Message {
 
     pub(crate) fn is_request(&self) -> bool {
         self.status == 0
+    }
+
+    pub(crate) fn is_by_stream(&self) -> bool {
+        self.path.is_some_and(|path| path.transport.is_stream())
     }
 
     pub(crate) fn is_answer(&self) -> bool {

@@ -32,6 +32,8 @@ pub(crate) struct Repeat {
     until: Millis,
     pub(crate) purpose: Purpose,
     pub(crate) alive: bool,
+    /// Over a stream only a 2xx is sent again (RFC 3261 §13.3.1.4, §17.2.1).
+    pub(crate) leaves: bool,
 }
 
 impl Repeat {
@@ -48,6 +50,7 @@ impl Repeat {
         if now >= self.until {
             return None;
         }
+        self.leaves = self.message.is_answer() || !self.message.is_by_stream();
         self.interval = (self.interval * 2).min(self.longest);
         let wait = self.interval.min(self.until - now);
         Some((wait, self.from, self.to, self.message.clone()))
@@ -64,6 +67,11 @@ impl World {
             (Node::Proxy(call) | Node::Phone(At { call, .. }), _) => return self.send_within(call, from, to, message),
             (Node::House, Node::House) => return,
         };
+        if let (Node::House, Some(path)) = (to, message.path)
+            && path.transport.is_stream()
+        {
+            return self.write_to_house(call, from, message, &path);
+        }
         if lost > 0 && self.lane(lane, call).chance(lost) {
             self.ladder.message(self.now, from, to, None, message);
             return;
@@ -95,7 +103,7 @@ impl World {
         self.arrive(from, to, due - self.now, message);
     }
 
-    fn delay(&mut self, call: usize) -> Millis {
+    pub(crate) fn delay(&mut self, call: usize) -> Millis {
         match self.scenario.network.delay {
             ..=1 => 0,
             most => self.lane("delay", call).below(most),
@@ -127,6 +135,7 @@ impl World {
             until: self.now + TRANSACTION,
             purpose,
             alive: true,
+            leaves: true,
         });
         let repeat = repeats.len() - 1;
         self.after(T1, Event::Repeat(call, repeat));
@@ -140,7 +149,7 @@ impl World {
             Node::Proxy(_) | Node::House => Hand::Plain,
         };
         let own = match from {
-            Node::Phone(at) => self.address(at),
+            Node::Phone(at) => self.address(at, Transport::Udp),
             Node::Proxy(_) | Node::House => wire::house(),
         };
         let path = message.path.unwrap_or(Path {
@@ -148,36 +157,61 @@ impl World {
             local: wire::house(),
             remote: own,
         });
-        (path, wire::print(message, hand, path.remote))
+        (path, wire::print(message, hand, &path))
     }
 
     /// Who gets what leaves this way; nobody, when nobody is there.
-    pub(crate) fn receiver(&self, path: &Path, call: usize) -> Option<Node> {
+    pub(crate) fn receiver(&self, path: &Path, call: usize, message: &Message) -> Option<Node> {
         if self.trunk_at(path.remote).is_some() {
-            return Some(if self.scenario.calls[call].proxy.is_some() {
-                Node::Proxy(call)
-            } else {
-                Node::Phone(At { call, phone: 0 })
-            });
+            return Some(self.behind_trunk(call, message));
         }
-        (0..self.parties[call].phones.len())
-            .map(|phone| At { call, phone })
-            .find(|at| self.address(*at) == path.remote)
-            .map(Node::Phone)
+        self.phone_at(path.remote).map(Node::Phone)
+    }
+
+    /// Who gets what comes to a call's trunk: a proxy, or the phone that it passes it on to, or the one phone that there is.
+    pub(crate) fn behind_trunk(&self, call: usize, message: &Message) -> Node {
+        if self.scenario.calls[call].proxy.is_none() {
+            return Node::Phone(At { call, phone: 0 });
+        }
+        let is_its_own = message.method == Method::Cancel || self.parties[call].proxy.has_forked(&message.branch);
+        let tag = message.to_tag().filter(|_| !is_its_own && message.is_request());
+        let phones = self.parties[call].phones.iter();
+        let mut phones = phones.enumerate().filter(|(_, phone)| phone.has_tag(tag));
+        match phones.next() {
+            Some((phone, _)) => Node::Phone(At { call, phone }),
+            None => Node::Proxy(call),
+        }
+    }
+
+    /// Whose address this is.
+    pub(crate) fn phone_at(&self, address: SocketAddr) -> Option<At> {
+        let SocketAddr::V4(v4) = address else { return None };
+        let [_, _, name, phone] = v4.ip().octets();
+        let call = self.call_named(name.into())?;
+        let phone = usize::from(phone).checked_sub(1)?;
+        let of_phone = |transport| self::address(name.into(), phone, transport);
+        let is_it = [Transport::Udp, Transport::Tls].map(of_phone).contains(&address);
+        (is_it && phone < self.parties[call].phones.len()).then_some(At { call, phone })
     }
 
     /// Whose address this is.
     pub(crate) fn trunk_at(&self, address: SocketAddr) -> Option<usize> {
         let mut trunks = self.scenario.trunks.iter();
-        trunks.position(|trunk| trunk_address(trunk.number) == address)
+        trunks.position(|trunk| trunk_address(trunk.number, trunk.transport) == address)
     }
 
-    fn address(&self, at: At) -> SocketAddr {
-        address(self.scenario.calls[at.call].name, at.phone)
+    pub(crate) fn address(&self, at: At, transport: Transport) -> SocketAddr {
+        address(self.scenario.calls[at.call].name, at.phone, transport)
     }
 
-    /// A phone's Contact: what is inside a dialog goes to the phone itself.
-    pub(crate) fn contact(&self, at: At) -> Rc<str> {
-        format!("sip:{}@{}", at.phone, self.address(at)).into()
+    /// A phone's Contact: what is inside a dialog goes to the phone itself, as its call has come or by UDP.
+    pub(crate) fn contact(&self, at: At, transport: Transport) -> Rc<str> {
+        match transport {
+            Transport::Tcp | Transport::Tls if !self.script(at).contact_by_udp => {
+                let address = self.address(at, transport);
+                format!("sip:{}@{address};transport={transport}", at.phone).into()
+            }
+            _ => format!("sip:{}@{}", at.phone, self.address(at, Transport::Udp)).into(),
+        }
     }
 }

@@ -33,6 +33,11 @@ pub enum Family {
     Gathering,
     /// A trunk is a name.
     Names,
+    /// A trunk is reached by TCP or TLS; connections fail, break and hang.
+    Streams,
+    BrokenStreams,
+    /// Phones name places where their trunk is not.
+    Contacts,
     /// Bounds are small enough to be met.
     SmallBounds,
     /// Clients leave before they have an answer; sound fails.
@@ -53,7 +58,7 @@ pub enum Family {
 }
 
 impl Family {
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 24] = [
         Self::Loss,
         Self::Doubles,
         Self::Delays,
@@ -62,6 +67,9 @@ impl Family {
         Self::Refusals,
         Self::Gathering,
         Self::Names,
+        Self::Streams,
+        Self::BrokenStreams,
+        Self::Contacts,
         Self::SmallBounds,
         Self::Leaving,
         Self::Sound,
@@ -88,6 +96,9 @@ impl Family {
             Self::Refusals => "refusals",
             Self::Gathering => "gathering",
             Self::Names => "names",
+            Self::Streams => "streams",
+            Self::BrokenStreams => "broken-streams",
+            Self::Contacts => "contacts",
             Self::SmallBounds => "small-bounds",
             Self::Leaving => "leaving",
             Self::Sound => "sound",

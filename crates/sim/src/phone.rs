@@ -4,7 +4,7 @@ mod dialog;
 
 use std::rc::Rc;
 
-use sip::{Method, Refresher, SessionExpires, SessionHeaders};
+use sip::{Method, Refresher, SessionExpires, SessionHeaders, Transport};
 
 use crate::{
     message::{At, Message, Node},
@@ -61,6 +61,13 @@ pub(crate) enum Act {
     Reinvite,
     /// Refreshes the session, again and again (RFC 4028 §9).
     Refresh,
+}
+
+impl Phone {
+    /// Whether this tag names a dialog of it.
+    pub(crate) fn has_tag(&self, tag: Option<&str>) -> bool {
+        tag.is_some_and(|tag| self.legs.iter().any(|leg| leg.tag == tag))
+    }
 }
 
 impl World {
@@ -187,7 +194,8 @@ impl World {
     fn phone_answers(&mut self, at: At, leg: usize) {
         let script = self.script(at);
         self.hook(at, leg, Hook::Up);
-        let (now, contact) = (self.now, self.contact(at));
+        let transport = self.leg(at, leg).transport();
+        let (now, contact) = (self.now, self.contact(at, transport));
         let this = self.leg(at, leg);
         this.answered_at = now;
         let session = script.session.filter(|_| this.invite.session.expires.is_some());
@@ -285,6 +293,11 @@ fn half(session: SessionExpires) -> Millis {
 }
 
 impl Leg {
+    /// How the INVITE came.
+    pub(crate) fn transport(&self) -> Transport {
+        self.invite.path.map_or(Transport::Udp, |path| path.transport)
+    }
+
     pub(crate) fn branch(&self) -> &Rc<str> {
         &self.invite.branch
     }

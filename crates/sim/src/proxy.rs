@@ -34,6 +34,13 @@ struct Branch {
     answered: bool,
 }
 
+impl Proxy {
+    /// Whether an INVITE of this branch was forked here.
+    pub(crate) fn has_forked(&self, branch: &str) -> bool {
+        self.forks.iter().any(|fork| *fork.invite.branch == *branch)
+    }
+}
+
 impl World {
     pub(crate) fn proxy_hears(&mut self, call: usize, from: Node, message: &Rc<Message>) {
         match (from, message.is_request(), &message.method) {

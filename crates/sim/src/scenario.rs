@@ -9,6 +9,8 @@ use std::fmt;
 pub(crate) use call::{CallScript, Hand, Outcome, Script};
 pub(crate) use odds::Odds;
 
+use sip::Transport;
+
 use crate::{
     lanes::{LaneName, Lanes},
     parts::Family,
@@ -31,6 +33,8 @@ const PLENTY: usize = 10_000;
 pub(crate) struct Scenario {
     pub(crate) network: Network,
     pub(crate) trunks: Vec<TrunkScript>,
+    /// Connections of a thousand that have a fault.
+    pub(crate) stream_troubles: u64,
     pub(crate) calls: Vec<CallScript>,
     pub(crate) ring_limit: Millis,
     pub(crate) max_duration: Millis,
@@ -62,6 +66,7 @@ pub(crate) struct TrunkScript {
     pub(crate) number: u32,
     /// It is configured by a name, which takes so long to be found.
     pub(crate) named: Option<Millis>,
+    pub(crate) transport: Transport,
 }
 
 /// What may be met with, by design.
@@ -73,6 +78,8 @@ pub(crate) struct Bounds {
     pub(crate) window: usize,
     /// Entries that the journal writes at once.
     pub(crate) batch: usize,
+    /// Messages that wait on a connection whose peer reads nothing.
+    pub(crate) queue: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -136,6 +143,7 @@ impl Scenario {
         Self {
             network,
             trunks,
+            stream_troubles: odds.permille(Family::BrokenStreams, 600),
             calls,
             ring_limit: house.pick(&[30_000, 60_000, 120_000, 5_000]),
             max_duration: house.pick(&[1_800_000, 10_000]),
@@ -153,6 +161,7 @@ impl Scenario {
         self.gathers = Some(0);
         for trunk in &mut self.trunks {
             trunk.named = None;
+            trunk.transport = Transport::Udp;
         }
         self.bounds = Bounds::WIDE;
         self.disk.fails = 0;
@@ -165,6 +174,7 @@ impl fmt::Display for Scenario {
         let Self {
             network,
             trunks,
+            stream_troubles,
             calls,
             ring_limit,
             max_duration,
@@ -178,7 +188,8 @@ impl fmt::Display for Scenario {
         write!(f, "{network:?}\n    {disk:?}, crashes {crashes:?}")?;
         write!(
             f,
-            "\n    ring limit {ring_limit}, longest call {max_duration}, patience {patience}, turns gather {gathers:?}"
+            "\n    ring limit {ring_limit}, longest call {max_duration}, patience {patience}, turns gather {gathers:?}, \
+             connections with a fault {stream_troubles}"
         )?;
         if *session_timers {
             write!(f, ", session timers")?;
@@ -228,10 +239,13 @@ impl Network {
 
 impl TrunkScript {
     fn draw(number: u32, lanes: &mut Lanes, odds: &Odds) -> Self {
+        let transport = odds.happens(lanes, Family::Streams, LaneName::of("streams", number), 1000);
+        let transport = transport.map_or(Transport::Udp, |lane| lane.pick(&[Transport::Tcp, Transport::Tls]));
         let named = odds.happens(lanes, Family::Names, LaneName::of("names", number), 800);
         Self {
             number,
             named: named.map(|lane| 1 + lane.wait(&[3, 100, 3000])),
+            transport,
         }
     }
 }
@@ -241,6 +255,7 @@ impl Bounds {
         calls_per_trunk: PLENTY as u32,
         window: 24,
         batch: PLENTY,
+        queue: PLENTY,
     };
 
     /// Whether a call may be refused because of them.
@@ -257,6 +272,7 @@ impl Bounds {
             calls_per_trunk: lane.pick(&[PLENTY as u32, PLENTY as u32, 1, 2, 7]),
             window: lane.pick(&[24, 1, 2, 3]),
             batch: lane.pick(&[PLENTY, 1]),
+            queue: lane.pick(&[PLENTY, 2]),
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod answers;
 mod dialogs;
+mod excuses;
 mod hooks;
 
 use std::{
@@ -29,6 +30,7 @@ use crate::{
     world::World,
 };
 use dialogs::Dialog;
+pub use excuses::Excuse;
 
 /// Broken: the name of the rule, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +55,8 @@ pub(crate) enum Heard {
     Written(u64),
     /// Where this trunk is.
     Found(usize),
+    /// A connection is gone.
+    Closed(Path),
     Leftovers(Vec<CallKey>),
 }
 
@@ -67,6 +71,8 @@ pub(crate) struct Watch {
     /// Whether it is known to this process where each trunk speaks from, which it is not at once when that is a name.
     found: Vec<bool>,
     named: Vec<bool>,
+    /// When a connection of each trunk last failed, broke or hung.
+    broken: Vec<Millis>,
     /// Calls that hold a place: from their beginning until their end is said to the journal.
     holding: BTreeSet<CallKey>,
     /// Ends that were said, of all processes.
@@ -87,6 +93,11 @@ pub(crate) struct CallWatch {
     pub(crate) sent: Digest,
     /// Which trunk it goes by.
     trunk: Option<usize>,
+    /// When a connection of one of its phones last failed, broke or hung.
+    broken: Millis,
+    /// Something came back to its INVITE, to whatever process. And none had when its connection was gone.
+    heard_back: bool,
+    lost_invite: bool,
     keys: Vec<CallKey>,
     dialogs: BTreeMap<String, Dialog>,
     /// The first dialog that was answered.
@@ -101,6 +112,8 @@ pub(crate) struct CallWatch {
     ended: Option<(End, u64)>,
     /// One was told before the call was forgotten and answered once more.
     had_ended: bool,
+    /// A connection was wanted for it at its end.
+    ended_waiting: bool,
     known: Option<Known>,
     /// Whether the journal has refused the wish or the end, and whether an answer.
     end_refused: bool,
@@ -131,6 +144,7 @@ impl Watch {
     pub(crate) fn new(scenario: &Scenario) -> Self {
         Self {
             calls: scenario.calls.iter().map(|_| CallWatch::default()).collect(),
+            broken: vec![0; scenario.trunks.len()],
             named: scenario.trunks.iter().map(|trunk| trunk.named.is_some()).collect(),
             found: scenario.trunks.iter().map(|trunk| trunk.named.is_none()).collect(),
             ..Self::default()
@@ -194,6 +208,7 @@ impl World {
                 self.watch.tally.hang_ups += 1;
                 self.watch.calls[call].asked = true;
             }
+            Heard::Closed(path) => self.forget_what_was_out_on(&path),
             Heard::Found(trunk) => self.watch.found[trunk] = true,
             Heard::Written(number) => self.house.disk.word_is_given(number),
             Heard::Leftovers(keys) => {

@@ -3,7 +3,7 @@
 
 use std::{fmt::Write as _, net::SocketAddr, rc::Rc};
 
-use sip::{Method, Refresher, SessionExpires, SessionHeaders};
+use sip::{Method, Path, Refresher, SessionExpires, SessionHeaders, Transport};
 
 use crate::{
     message::{Asks, HOUSE, Message},
@@ -19,12 +19,17 @@ pub(crate) fn call_id(name: u32) -> String {
 }
 
 /// What a phone or a proxy puts on the wire.
-pub(crate) fn print(message: &Message, hand: Hand, from: SocketAddr) -> Vec<u8> {
+pub(crate) fn print(message: &Message, hand: Hand, path: &Path) -> Vec<u8> {
     let mut out = String::with_capacity(1024);
     let own_via;
     let via = if message.status == 0 {
         let _ = write!(out, "{} sip:onhook@192.0.2.1:5060 SIP/2.0\r\n", message.method);
-        own_via = format!("SIP/2.0/UDP {from};branch={}", message.branch);
+        own_via = format!(
+            "{} {};branch={}",
+            path.transport.sent_protocol(),
+            path.remote,
+            message.branch
+        );
         own_via.as_str()
     } else {
         let _ = write!(out, "SIP/2.0 {} Said So\r\n", message.status);
@@ -107,7 +112,7 @@ fn printed(expires: SessionExpires) -> String {
 ///
 /// # Errors
 /// What is wrong with it.
-pub(crate) fn read(bytes: &[u8]) -> Result<Message, &'static str> {
+pub(crate) fn read(bytes: &[u8], transport: Transport) -> Result<Message, &'static str> {
     let text = std::str::from_utf8(bytes).map_err(|_| "not UTF-8")?;
     let (head, body) = text.split_once("\r\n\r\n").ok_or("no end of the header")?;
     let mut lines = head.split("\r\n");
@@ -177,7 +182,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Message, &'static str> {
     if status == 0 && (first != message.method.as_str() || !forwards) {
         return Err("a CSeq of another method, or no Max-Forwards");
     }
-    if status == 0 && (vias != 1 || !message.branch.starts_with("z9hG4bK") || !message.via.starts_with(OURS)) {
+    if status == 0 && (vias != 1 || !message.branch.starts_with("z9hG4bK") || !is_ours(&message.via, transport)) {
         return Err("a Via that is not ours");
     }
     if message.from.is_empty() || message.to.is_empty() || message.number == 0 || message.name == u32::MAX {
@@ -186,7 +191,14 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Message, &'static str> {
     Ok(message)
 }
 
-const OURS: &str = "SIP/2.0/UDP 192.0.2.1:5060;";
+fn is_ours(via: &str, transport: Transport) -> bool {
+    let ours = match transport {
+        Transport::Udp => "SIP/2.0/UDP 192.0.2.1:5060;",
+        Transport::Tcp => "SIP/2.0/TCP 192.0.2.1:5060;",
+        Transport::Tls => "SIP/2.0/TLS 192.0.2.1:5061;",
+    };
+    via.starts_with(ours)
+}
 
 fn method_of(name: &str) -> Option<Method> {
     Some(match name {

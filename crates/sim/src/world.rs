@@ -1,6 +1,8 @@
 //! One run: the clock, what is on its way, and everyone who takes part.
 
-use std::{cmp::Reverse, collections::BinaryHeap, rc::Rc};
+use std::{cmp::Reverse, collections::BinaryHeap, net::SocketAddr, rc::Rc};
+
+use sip::Transport;
 
 use crate::{
     Settings,
@@ -13,6 +15,7 @@ use crate::{
     phone::{Act, Leg, Phone},
     proxy::Proxy,
     scenario::{CrashAt, Millis, Scenario, Script},
+    streams::{Streams, Trouble},
     watch::{Violation, Watch},
 };
 
@@ -27,6 +30,27 @@ pub(crate) enum Event {
         to: Node,
         message: Rc<Message>,
     },
+    /// What was wanted becomes a connection, or does not.
+    Dialled {
+        incarnation: u32,
+        number: u64,
+        transport: Transport,
+        remote: SocketAddr,
+        trouble: Option<Trouble>,
+    },
+    /// What a peer has written comes, and what we have is read there.
+    Segment {
+        connection: usize,
+        bytes: Vec<u8>,
+    },
+    ArriveThere {
+        connection: usize,
+        call: usize,
+        message: Rc<Message>,
+    },
+    Trouble(usize, Trouble),
+    ConnectionEnds(usize),
+    Idle(usize),
     /// A repeated message of a call is due once more.
     Repeat(usize, usize),
     Phone {
@@ -95,6 +119,7 @@ pub(crate) struct World {
     pub(crate) scenario: Rc<Scenario>,
     pub(crate) settings: Settings,
     pub(crate) house: House,
+    pub(crate) streams: Streams,
     pub(crate) parties: Vec<Party>,
     pub(crate) watch: Watch,
     pub(crate) ladder: Ladder,
@@ -138,6 +163,7 @@ impl World {
             order: 0,
             parties: parties.collect(),
             house: House::default(),
+            streams: Streams::default(),
             watch: Watch::new(&scenario),
             settings,
             ladder,
@@ -202,11 +228,27 @@ impl World {
 
     fn happen(&mut self, event: Event) {
         match event {
-            Event::Arrive { from, to, message } => match to {
-                Node::House => self.house_hears(from, message),
-                Node::Proxy(call) => self.proxy_hears(call, from, &message),
-                Node::Phone(at) => self.phone_hears(at, from, &message),
-            },
+            Event::Arrive { from, to, message } => self.deliver(from, to, message),
+            Event::Dialled {
+                incarnation,
+                number,
+                transport,
+                remote,
+                trouble,
+            } => {
+                if incarnation == self.house.incarnation && self.house.up {
+                    self.dialled(number, transport, remote, trouble);
+                }
+            }
+            Event::Segment { connection, bytes } => self.segment(connection, &bytes),
+            Event::ArriveThere {
+                connection,
+                call,
+                message,
+            } => self.arrive_there(connection, call, &message),
+            Event::Trouble(connection, trouble) => self.trouble(connection, trouble),
+            Event::ConnectionEnds(connection) => self.connection_ends(connection),
+            Event::Idle(connection) => self.idle(connection),
             Event::Repeat(call, repeat) => self.repeat(call, repeat),
             Event::Phone { at, leg, act } => self.phone_acts(at, leg, act),
             Event::Vanish(at) => self.phone_vanishes(at),
@@ -221,6 +263,14 @@ impl World {
             Event::Crash => self.crash(),
             Event::Restart => self.restart(),
             Event::Deadline(call) => self.check_hooks(call),
+        }
+    }
+
+    pub(crate) fn deliver(&mut self, from: Node, to: Node, message: Rc<Message>) {
+        match to {
+            Node::House => self.house_hears(from, message),
+            Node::Proxy(call) => self.proxy_hears(call, from, &message),
+            Node::Phone(at) => self.phone_hears(at, from, &message),
         }
     }
 
@@ -265,7 +315,9 @@ impl World {
             return;
         };
         if let Some((wait, from, to, message)) = repeat.once_more(now) {
-            self.send(from, to, &message);
+            if self.parties[call].repeats[index].leaves {
+                self.send(from, to, &message);
+            }
             return self.after(wait, Event::Repeat(call, index));
         }
         repeat.alive = false;

@@ -1,6 +1,6 @@
 //! The promises 2 to 6 hold whatever the network, the phones, the journal and the crashes do, on the switch that ships (promise 12).
 
-use sim::{Lanes, Parts, Settings, Tally, run};
+use sim::{Excuse, Lanes, Parts, Settings, Tally, run};
 
 /// Calls that may not notice one another: fewer than there are places in a window.
 const SIDE_BY_SIDE: u32 = 20;
@@ -18,6 +18,13 @@ fn whatever_happens() {
     // The runs reach what they are about.
     assert!(
         tally.calls > 4500 && tally.hung_up > 400 && tally.crashes > 400 && tally.answers > 1500,
+        "{tally:?}"
+    );
+    let of = |excuse| tally.excused.get(&excuse).copied().unwrap_or(0);
+    assert!(tally.broken_ways > 200, "{tally:?}");
+    // A phone is late for a reason, and seldom.
+    assert!(
+        (of(Excuse::BrokenWay) + of(Excuse::LostInvite)) * 20 < tally.hung_up,
         "{tally:?}"
     );
     assert!(

@@ -60,10 +60,12 @@ impl World {
                 .iter()
                 .map(|trunk| self.trunk_settings(trunk))
                 .collect(),
-            listeners: vec![Listener {
-                transport: Transport::Udp,
-                address: HOUSE.into(),
-            }],
+            listeners: [Transport::Udp, Transport::Tcp, Transport::Tls]
+                .map(|transport| Listener {
+                    transport,
+                    address: (HOUSE.0, transport.default_port()).into(),
+                })
+                .into(),
             external_address: None,
             peers: vec![
                 "198.51.0.0/16"
@@ -79,8 +81,12 @@ impl World {
 
     fn trunk_settings(&self, trunk: &TrunkScript) -> TrunkSettings {
         let next_hop = match trunk.named {
-            Some(_) => format!("sip:{}", host_of(trunk)),
-            None => format!("sip:{}", trunk_address(trunk.number)),
+            Some(_) => host_of(trunk),
+            None => trunk_address(trunk.number, trunk.transport).ip().to_string(),
+        };
+        let next_hop = match trunk.transport {
+            Transport::Udp => format!("sip:{next_hop}"),
+            transport => format!("sip:{next_hop}:{};transport={transport}", transport.default_port()),
         };
         let has_credentials = self.settings.sabotage != Sabotage::NoCredentials;
         TrunkSettings {
@@ -106,7 +112,8 @@ impl World {
     pub(crate) fn trunk_called(&self, host: &str) -> Option<usize> {
         let mut trunks = self.scenario.trunks.iter();
         trunks.position(|trunk| {
-            host_of(trunk) == host || trunk.named.is_none() && trunk_address(trunk.number).ip().to_string() == host
+            host_of(trunk) == host
+                || trunk.named.is_none() && trunk_address(trunk.number, trunk.transport).ip().to_string() == host
         })
     }
 }

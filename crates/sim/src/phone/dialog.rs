@@ -2,11 +2,11 @@
 
 use std::rc::Rc;
 
-use sip::{Method, Refresher, SessionExpires, SessionHeaders};
+use sip::{Method, Path, Refresher, SessionExpires, SessionHeaders};
 
 use super::{Act, Hook, half};
 use crate::{
-    message::{Asks, At, Message, Node},
+    message::{Asks, At, HOUSE, Message, Node},
     network::Purpose,
     scenario::Script,
     world::{Event, World},
@@ -38,14 +38,20 @@ impl World {
     }
 
     pub(super) fn phone_requests(&mut self, at: At, leg: usize, method: Method, sdp: bool, session: SessionHeaders) {
-        let contact = self.contact(at);
+        let transport = self.leg(at, leg).transport();
+        let contact = self.contact(at, transport);
+        let path = Path {
+            transport,
+            local: (HOUSE.0, transport.default_port()).into(),
+            remote: self.address(at, transport),
+        };
         let this = self.leg(at, leg);
         this.number += 1;
         let request = Rc::new(Message {
             name: this.invite.name,
             status: 0,
             via: "".into(),
-            path: None,
+            path: Some(path),
             branch: format!("z9hG4bK-{}-{}", this.tag, this.number).into(),
             number: this.number,
             from: format!("{};tag={}", this.invite.to, this.tag).into(),
@@ -104,7 +110,8 @@ impl World {
             let response = Rc::new(request.answered(481, None));
             return self.send(Node::Phone(at), from, &response);
         };
-        let (refused, contact) = (self.phone(at).byes_refused, self.contact(at));
+        let transport = self.leg(at, leg).transport();
+        let (refused, contact) = (self.phone(at).byes_refused, self.contact(at, transport));
         let this = self.leg(at, leg);
         if let Some((_, response)) = this.served.iter().find(|(branch, _)| *branch == request.branch) {
             let response = response.clone();

@@ -57,6 +57,8 @@ pub(crate) struct Script {
     /// BYEs that are refused with a 503 before one is taken.
     pub(crate) refuses_byes: u64,
     pub(crate) usable_sdp: bool,
+    /// Whether its Contact is by UDP where its trunk is not.
+    pub(crate) contact_by_udp: bool,
     /// How it writes: compact names, folded lines, odd case and spaces.
     pub(crate) hand: Hand,
 }
@@ -155,6 +157,7 @@ impl Script {
         let refuses_byes = odds.happens(lanes, Family::BusyByes, named("busy-byes"), 250);
         let refuses_byes = refuses_byes.map_or(0, |lane| lane.between(1, 3));
         let usable_sdp = odds.happens(lanes, Family::BadSdp, named("bad-sdp"), 120).is_none();
+        let contact_by_udp = odds.happens(lanes, Family::Contacts, named("contacts"), 1000).is_some();
         let hand = odds.happens(lanes, Family::Hands, named("hands"), 1000);
         let hand = hand.map_or(Hand::Plain, |lane| lane.pick(&[Hand::Compact, Hand::Baroque]));
         let lane = lanes.lane(named("phone"));
@@ -172,6 +175,7 @@ impl Script {
             vanishes_after,
             refuses_byes,
             usable_sdp,
+            contact_by_udp,
             hand,
         }
     }

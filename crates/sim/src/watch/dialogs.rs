@@ -8,8 +8,12 @@ use super::{CallWatch, Watch};
 use crate::{
     message::{At, Message},
     scenario::{Millis, TRANSACTION},
+    streams::Peer,
     world::World,
 };
+
+/// Its patience begins when a BYE is to leave: one that waits for two connections, to its phone and then to its trunk, leaves as late.
+const LATE_WAY: Millis = 8000;
 
 /// One dialog, known by its remote tag.
 #[derive(Default)]
@@ -84,7 +88,10 @@ impl World {
             return;
         }
         let now = self.now;
+        // A BYE that waits for its way does not know yet that the phone has hung up itself.
+        let is_waiting = self.is_dialling_for(call);
         let watched = &mut self.watch.calls[call];
+        watched.heard_back |= !message.is_request() && message.method == Method::Invite;
         if message.is_answer() {
             let tag = message.to_tag().unwrap_or_default();
             let dialog = watched.dialog(tag);
@@ -96,7 +103,7 @@ impl World {
         } else if message.is_request() && message.method == Method::Bye {
             let dialog = watched.dialog(message.sender_tag().unwrap_or_default());
             if dialog.is_known {
-                dialog.over = true;
+                dialog.over = !is_waiting;
                 dialog.bye = None;
             }
         } else if message.method == Method::Bye && message.status >= 200 {
@@ -105,6 +112,22 @@ impl World {
                 |(branch, since): &mut (String, Millis)| **branch == *message.branch && now < *since + TRANSACTION;
             if dialog.bye.take_if(of_this).is_some() {
                 dialog.over |= matches!(message.status, 200..300 | 408 | 481);
+            }
+        }
+    }
+
+    /// What was out on a connection that is gone will not be answered.
+    pub(super) fn forget_what_was_out_on(&mut self, path: &Path) {
+        for watched in &mut self.watch.calls {
+            let mut invites = watched.requests.iter();
+            let is_out = invites.any(|((_, method), way)| *method == Method::Invite && way == path);
+            watched.lost_invite |= is_out && !watched.heard_back;
+            let CallWatch { dialogs, requests, .. } = watched;
+            for dialog in dialogs.values_mut() {
+                dialog.bye.take_if(|(branch, _)| {
+                    let bye = (branch.as_str().into(), Method::Bye);
+                    requests.get(&bye) == Some(path)
+                });
             }
         }
     }
@@ -126,7 +149,13 @@ impl World {
             Method::Bye if is_first => self.check_bye(call, message),
             _ => {}
         }
-        if is_first && self.watch.calls[call].ended.is_some() && !matches!(message.method, Method::Ack | Method::Bye) {
+        // What still waits for its way when its call ends leaves all the same: harmless, and not cured yet.
+        let has_waited = self.watch.calls[call].ended_waiting;
+        if is_first
+            && !has_waited
+            && self.watch.calls[call].ended.is_some()
+            && !matches!(message.method, Method::Ack | Method::Bye)
+        {
             self.watch.fail("nothing leaves after the end", || {
                 format!("{} at {now} ms", message.label())
             });
@@ -141,7 +170,9 @@ impl World {
         let own = (message.branch.clone(), message.method.clone());
         let before = requests.get(&own).copied();
         let of_invite = requests.get(&(message.branch.clone(), Method::Invite)).copied();
-        if let Some(way) = of_invite.or(before).filter(|way| way != path) {
+        // The ACK of a 2xx is a request of its own each time, and goes where the phone can be reached.
+        let before = before.filter(|_| message.method != Method::Ack);
+        if let Some(way) = of_invite.or(before).filter(|way| !is_same(way, path)) {
             self.watch.fail("what belongs to an INVITE goes its way", || {
                 format!(
                     "{} to {} and not {} at {now} ms",
@@ -216,11 +247,20 @@ impl World {
             self.watch.fail("one BYE ends a dialog", || {
                 format!("{} at {now} ms, after the end", request.label())
             });
-        } else if let Some((_, since)) = before.filter(|(_, since)| now - since < TRANSACTION) {
+        } else if let Some((_, since)) = before.filter(|(_, since)| now - since < TRANSACTION - LATE_WAY) {
             self.watch.fail("one BYE at a time", || {
                 format!("{} at {now} ms beside that of {since} ms", request.label())
             });
         }
+    }
+
+    /// Whether requests of this call may wait for a connection.
+    fn is_dialling_for(&self, call: usize) -> bool {
+        let trunk = self.watch.calls[call].trunk;
+        self.streams.is_dialling(|peer| match peer {
+            Peer::Trunk(of) => trunk == Some(of),
+            Peer::Phone(at) => at.call == call,
+        })
     }
 
     /// Every 2xx is ACKed, at once or when the disk has it.
@@ -234,9 +274,9 @@ impl World {
             let unacked = watched.dialogs.iter().find(|(_, dialog)| dialog.awaits_ack);
             let Some((tag, _)) = unacked else { continue };
             let waits = watched.keys.iter().any(|key| self.house.disk.holds_ack_of(*key));
-            if waits {
+            if waits || self.is_dialling_for(call) {
                 self.watch.unacked.insert(call);
-            } else {
+            } else if self.broken(call) == 0 {
                 let tag = tag.clone();
                 self.watch.fail("every 2xx is ACKed", || format!("{tag} at {now} ms"));
             }
@@ -275,10 +315,18 @@ impl World {
             return;
         };
         let turn = self.watch.turns;
+        self.watch.calls[call].ended_waiting = self.is_dialling_for(call);
         if let Some((before, _)) = self.watch.calls[call].ended.replace((end, turn)) {
             self.watch.fail("an end stays", || {
                 format!("{before:?} is followed by another at {now} ms")
             });
         }
     }
+}
+
+/// Of a stream, whichever connection it is.
+fn is_same(one: &Path, other: &Path) -> bool {
+    one.transport == other.transport
+        && one.remote == other.remote
+        && (one.transport.is_stream() || one.local == other.local)
 }

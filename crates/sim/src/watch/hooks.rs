@@ -1,34 +1,23 @@
 //! Rules about phones: none rings or is up for long after a hang-up, and none for ever.
 
+use super::excuses::Due;
 use crate::{
     message::{Asks, At},
     phone::Hook,
     sabotage::Sabotage,
-    scenario::{BOUND, Millis},
+    scenario::BOUND,
+    streams::Peer,
     world::{Event, World},
 };
 
 impl World {
-    /// From when on the phone should be on its way down: the promise, the return of the process, or, where no CANCEL
-    /// can reach, its answer.
-    fn due_from(&self, at: At, leg: usize, hook: Hook) -> Option<Millis> {
-        let party = &self.parties[at.call];
-        let (this, watched) = (&party.phones[at.phone], &self.watch.calls[at.call]);
-        let leg = &this.legs[leg];
-        // A phone that asks for what nobody can give is given up, and that is recorded.
-        if this.gone || self.script(at).asks_bye == Asks::Unknown || watched.is_left_alone {
-            return None;
+    /// A connection there has failed, broken or hung: the bound runs from now on.
+    pub(crate) fn way_is_broken(&mut self, peer: Peer) {
+        self.watch.tally.broken_ways += 1;
+        match peer {
+            Peer::Trunk(trunk) => self.watch.broken[trunk] = self.now,
+            Peer::Phone(at) => self.watch.calls[at.call].broken = self.now,
         }
-        let abandoned = party.proxy.abandoned.contains(leg.branch());
-        if abandoned && hook == Hook::Ringing {
-            return None;
-        }
-        let promised = watched.promised?.max(self.watch.restarted).max(watched.taken_up);
-        Some(if abandoned {
-            promised.max(leg.answered_at)
-        } else {
-            promised
-        })
     }
 
     /// No phone of this call rings or is up long after the promise.
@@ -44,7 +33,11 @@ impl World {
                     continue;
                 }
                 let now = self.now;
-                if self.due_from(at, leg, hook).is_some_and(|from| now > from + BOUND) {
+                let is_late = match self.due_down(at, leg, hook) {
+                    Some(Due::From(from, _)) => now > from + BOUND,
+                    Some(Due::Never(_)) | None => false,
+                };
+                if is_late {
                     self.watch.fail("on-hook within 2·64·T1 of NoError", || {
                         format!("{at} is still {hook:?} at {now} ms")
                     });
@@ -55,17 +48,25 @@ impl World {
 
     /// The phone goes on-hook; `before`, it rang or was up.
     pub(crate) fn check_down(&mut self, at: At, leg: usize, before: Hook) {
-        if let Some(from) = self.due_from(at, leg, before)
-            && self.house.up
-        {
-            let took = self.now.saturating_sub(from);
-            self.watch.tally.took(took);
-            // Nothing may have happened since the bound was passed.
-            if took > BOUND {
-                self.watch.fail("on-hook within 2·64·T1 of NoError", || {
-                    format!("{at} was {before:?} for {took} ms")
-                });
+        if !self.house.up {
+            return;
+        }
+        match self.due_down(at, leg, before) {
+            Some(Due::From(from, excuse)) => {
+                let took = self.now.saturating_sub(from);
+                self.watch.tally.took(took);
+                if let Some(excuse) = excuse {
+                    self.watch.tally.excused(excuse);
+                }
+                // Nothing may have happened since the bound was passed.
+                if took > BOUND {
+                    self.watch.fail("on-hook within 2·64·T1 of NoError", || {
+                        format!("{at} was {before:?} for {took} ms")
+                    });
+                }
             }
+            Some(Due::Never(excuse)) => self.watch.tally.excused(excuse),
+            None => {}
         }
     }
 
