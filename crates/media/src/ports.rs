@@ -12,7 +12,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use socket2::SockRef;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::NoFiles;
 
@@ -185,9 +185,9 @@ impl PortPool {
     fn bind_ephemeral(&self) -> Result<(UdpSocket, UdpSocket), PortError> {
         let mut refused = io::Error::from(io::ErrorKind::AddrInUse);
         for _ in 0..EPHEMERAL_ATTEMPTS {
-            let chosen = UdpSocket::bind((self.options.address, 0)).map_err(|source| self.bind_error(source))?;
+            let chosen = udp(self.options.address, 0).map_err(|source| self.bind_error(source))?;
             let port = chosen.local_addr().map_err(|source| self.bind_error(source))?.port();
-            let neighbour = UdpSocket::bind((self.options.address, port ^ 1));
+            let neighbour = udp(self.options.address, port ^ 1);
             match neighbour {
                 Ok(neighbour) if port % 2 == 0 => return Ok((chosen, neighbour)),
                 Ok(neighbour) => return Ok((neighbour, chosen)),
@@ -199,8 +199,8 @@ impl PortPool {
     }
 
     fn bind(&self, rtp_port: u16) -> io::Result<(UdpSocket, UdpSocket)> {
-        let rtp = UdpSocket::bind((self.options.address, rtp_port))?;
-        let rtcp = UdpSocket::bind((self.options.address, rtp_port + 1))?;
+        let rtp = udp(self.options.address, rtp_port)?;
+        let rtcp = udp(self.options.address, rtp_port + 1)?;
         Ok((rtp, rtcp))
     }
 
@@ -272,6 +272,17 @@ impl RtpPort {
     }
 }
 
+/// A socket of one family: the same port of the other may be somebody else's, a pool of ours among them.
+fn udp(address: IpAddr, port: u16) -> io::Result<UdpSocket> {
+    let address = SocketAddr::new(address, port);
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&address.into())?;
+    Ok(socket.into())
+}
+
 fn receiver(socket: &UdpSocket) -> io::Result<tokio::net::UdpSocket> {
     SockRef::from(socket).set_recv_buffer_size(READ_BUFFER)?;
     tokio::net::UdpSocket::from_std(socket.try_clone()?)
@@ -333,6 +344,26 @@ mod tests {
         assert_eq!(pool.in_use(), 1, "a clone keeps the claim");
         drop(clone);
         assert_eq!(pool.in_use(), 0);
+    }
+
+    #[test]
+    fn a_port_of_ipv4_and_the_same_of_ipv6_are_two() {
+        let both = (0..50).find_map(|_| {
+            let first = pool(None, 1).lease().unwrap().address().port();
+            let of = |address: &str| {
+                let pool = PortPool::new(PortPoolOptions {
+                    address: address.parse().unwrap(),
+                    range: Some(first..=first + 1),
+                    calls_per_port: 1,
+                });
+                // Another process may have taken it since.
+                pool.lease().ok()
+            };
+            let four = of("0.0.0.0")?;
+            Some((four, of("::")))
+        });
+        let (four, six) = both.unwrap();
+        assert_eq!(six.map(|six| six.address().port()), Some(four.address().port()));
     }
 
     #[test]

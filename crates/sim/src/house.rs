@@ -406,7 +406,7 @@ impl World {
                 let wait = call.map_or(1, |call| self.scenario.calls[*call].message);
                 self.after(wait, Event::Finished(self.house.incarnation, number));
             }
-            Sound::Change { .. } => {}
+            Sound::Prepare { .. } | Sound::Change { .. } => {}
             Sound::Stop => {
                 self.house.sounds.remove(&key);
             }

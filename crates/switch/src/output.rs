@@ -79,6 +79,8 @@ pub enum PlaceRefusal {
     Capped(#[from] Capped),
     #[error("no trunk is up")]
     NoTrunk,
+    #[error("no port of the family that a trunk is reached by")]
+    NoPort,
     #[error("the journal did not take the call")]
     NotJournaled,
     /// Should the journal take the intent later, nothing is sent all the same.
@@ -113,6 +115,8 @@ pub struct Known {
 /// What the sound room is to do for a call.
 #[derive(Clone, Debug)]
 pub enum Sound {
+    /// This is the call of that request: it is heard at this one of the order's addresses, and the ports at the others are free.
+    Prepare { request: u64, rtp: usize },
     /// Play the message there, in what was agreed on; `reach` says where else it may be asked to go.
     Start { agreed: Agreed, reach: Reach },
     /// The peer moved the stream, put it on hold or took it back.

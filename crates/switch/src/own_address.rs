@@ -1,6 +1,9 @@
 //! Who we are to a peer: which of our own addresses it is told, and which one it sees.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+};
 
 use call::Local;
 use sip::{Transport, uri};
@@ -20,10 +23,7 @@ impl Switch {
     /// What goes into Via and Contact of requests that leave by this trunk; nothing while we do not know where it is.
     pub(crate) fn local(&self, trunk: usize) -> Option<Local> {
         let transport = self.settings.trunks[trunk].first_hop.transport;
-        let sent_by = self.trunks[trunk]
-            .addresses
-            .iter()
-            .find_map(|found| self.sent_by(transport, *found))?;
+        let sent_by = self.sent_by(transport, self.reached_at(trunk)?)?.to_string();
         let contact = format!("sip:onhook@{sent_by}");
         Some(Local {
             via: format!("{} {sent_by}", transport.sent_protocol()),
@@ -34,12 +34,13 @@ impl Switch {
 
     /// Our own address towards this trunk.
     pub(crate) fn local_ip(&self, trunk: usize) -> Option<IpAddr> {
-        self.local(trunk).as_ref().and_then(ip_of)
+        let transport = self.settings.trunks[trunk].first_hop.transport;
+        Some(self.sent_by(transport, self.reached_at(trunk)?)?.host)
     }
 
-    /// Host and port to give to a peer for what it sends us by `transport`. Without a `tls:` listener the port is left
-    /// out: such a peer has to send down the connection that we opened (RFC 5923), which registrars and SBCs do.
-    fn sent_by(&self, transport: Transport, peer: Found) -> Option<String> {
+    /// What to give to a peer for what it sends us by `transport`; nothing when no listener is of its family, or the system knows no
+    /// way there.
+    pub(crate) fn sent_by(&self, transport: Transport, peer: Found) -> Option<SentBy> {
         let (address, port) = match self.listener_towards(transport, peer.remote) {
             Some(listener) => (listener.ip(), Some(listener.port())),
             None if transport == Transport::Tls => {
@@ -48,26 +49,29 @@ impl Switch {
             }
             None => return None,
         };
-        let host = match self.settings.external_address {
+        let external = self.settings.external_address;
+        let host = match external.filter(|external| external.is_ipv4() == peer.remote.is_ipv4()) {
             Some(external) => external,
             None if address.is_unspecified() => peer.local?,
             None => address,
         };
-        Some(match (host, port) {
-            (IpAddr::V6(host), Some(port)) => format!("[{host}]:{port}"),
-            (IpAddr::V6(host), None) => format!("[{host}]"),
-            (IpAddr::V4(host), Some(port)) => format!("{host}:{port}"),
-            (IpAddr::V4(host), None) => host.to_string(),
-        })
+        Some(SentBy { host, port })
     }
 }
 
-/// The address that a `Local` speaks from, when it is one and not a name.
-fn ip_of(local: &Local) -> Option<IpAddr> {
-    let sent_by = local.via.rsplit(' ').next()?;
-    sent_by
-        .parse::<SocketAddr>()
-        .map(|address| address.ip())
-        .or_else(|_| sent_by.parse())
-        .ok()
+/// Who we are to a peer. Without a `tls:` listener there is no port: such a peer has to send down the connection that we opened
+/// (RFC 5923), which registrars and SBCs do.
+pub(crate) struct SentBy {
+    host: IpAddr,
+    port: Option<u16>,
+}
+
+impl fmt::Display for SentBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.host, self.port) {
+            (host, Some(port)) => SocketAddr::new(host, port).fmt(f),
+            (IpAddr::V6(host), None) => write!(f, "[{host}]"),
+            (IpAddr::V4(host), None) => host.fmt(f),
+        }
+    }
 }

@@ -12,7 +12,7 @@ use sip::{
 use crate::{
     journal::{CallKey, IdHash},
     live::{Disconnecting, Live, Placing},
-    output::{Answer, DisconnectRefusal, Event, Output, Patience, PlaceRefusal},
+    output::{Answer, DisconnectRefusal, Event, Output, Patience, PlaceRefusal, Sound},
     settings::{Srtp, TrunkSettings},
     switch::Switch,
 };
@@ -28,15 +28,16 @@ pub struct Order {
     pub session_id: u64,
     /// The key for our sound, should the trunk want it protected.
     pub srtp_key: SrtpKey,
-    /// Where sound is received; with an unspecified host, that of the SIP socket stands for it.
-    pub rtp: SocketAddr,
+    /// Where sound can be received, an address for each family; the call takes that of its trunk's. With an unspecified host, that of
+    /// the SIP socket stands for it.
+    pub rtp: Vec<SocketAddr>,
 }
 
 impl Switch {
     /// Places a call to the permitted number if no cap stands against it (promise 6). The answer under `request` comes when its
     /// intent is durable, or waits no longer than `patience` for the disk.
     pub fn place(&mut self, request: u64, order: Order, patience: Patience) {
-        match self.try_place(order) {
+        match self.try_place(request, order) {
             Ok(key) => {
                 let until = self.now + patience.disk;
                 if let Some(live) = self.live.get_mut(&key) {
@@ -108,16 +109,19 @@ impl Switch {
         }
     }
 
-    fn try_place(&mut self, order: Order) -> Result<CallKey, PlaceRefusal> {
+    fn try_place(&mut self, request: u64, order: Order) -> Result<CallKey, PlaceRefusal> {
         if self.draining {
             return Err(PlaceRefusal::Draining);
         }
         self.refresh_trunks();
-        let up: Vec<usize> = (0..self.trunks.len())
-            .filter(|trunk| self.trunks[*trunk].is_up() && self.local(*trunk).is_some())
-            .collect();
+        let is_there = |trunk: &usize| self.trunks[*trunk].is_up() && self.reached_at(*trunk).is_some();
+        let mut up: Vec<usize> = (0..self.trunks.len()).filter(is_there).collect();
         if up.is_empty() {
             return Err(PlaceRefusal::NoTrunk);
+        }
+        up.retain(|trunk| self.receives_at(*trunk, &order.rtp).is_some());
+        if up.is_empty() {
+            return Err(PlaceRefusal::NoPort);
         }
         let names: Vec<&str> = up
             .iter()
@@ -132,10 +136,10 @@ impl Switch {
             self.outputs
                 .push_back(Output::Event(Event::Capped { caller, number, capped }));
         })?;
-        let Some((trunk, local)) = up
+        let Some((trunk, local, rtp)) = up
             .into_iter()
             .find(|trunk| self.settings.trunks[*trunk].name == grant.trunk())
-            .and_then(|trunk| Some((trunk, self.local(trunk)?)))
+            .and_then(|trunk| Some((trunk, self.local(trunk)?, self.receives_at(trunk, &order.rtp)?)))
         else {
             self.caps.give_back(grant.into_hold(), self.clock);
             return Err(PlaceRefusal::NoTrunk);
@@ -145,14 +149,15 @@ impl Switch {
             key: order.srtp_key,
             required: settings.srtp == Srtp::Require,
         });
-        let host = match (order.rtp.ip().is_unspecified(), self.local_ip(trunk)) {
+        let receives = order.rtp[rtp];
+        let host = match (receives.ip().is_unspecified(), self.local_ip(trunk)) {
             (true, Some(own)) => own,
-            _ => order.rtp.ip(),
+            _ => receives.ip(),
         };
         let around = Surroundings {
             local,
             media: LocalMedia {
-                address: SocketAddr::new(host, order.rtp.port()),
+                address: SocketAddr::new(host, receives.port()),
                 session_id: order.session_id,
                 version: 1,
                 codecs: settings.codecs.clone(),
@@ -168,6 +173,7 @@ impl Switch {
         let placement = placement(settings, &grant, order.call_id, order.local_tag, self.way_of(trunk));
         let call = Call::place(placement, around);
         let key = self.next_key();
+        self.put(Output::Sound(key, Sound::Prepare { request, rtp }));
         self.tell(Event::Placing {
             key,
             call_id: call.record().dialog.call_id.to_string(),
@@ -186,6 +192,12 @@ impl Switch {
         self.tell(Event::Live(self.caps.live()));
         self.admit(key, live);
         Ok(key)
+    }
+
+    /// Which of these is of the family that the trunk is reached by.
+    fn receives_at(&self, trunk: usize, rtp: &[SocketAddr]) -> Option<usize> {
+        let is_ipv4 = self.reached_at(trunk)?.remote.is_ipv4();
+        rtp.iter().position(|address| address.is_ipv4() == is_ipv4)
     }
 
     /// From here on the call can be found.

@@ -300,7 +300,7 @@ impl Switch {
                 self.transactions.send(self.now, path, outgoing.tx, outgoing.bytes);
                 self.transmit_due();
             }
-            (Way::Wait(_), _) | (Way::Open(_), None) => self.trunks[trunk].probe = Probe::Waiting { until },
+            (Way::Wait(_) | Way::Open(_), _) => self.trunks[trunk].probe = Probe::Waiting { until },
             (Way::None(why), _) => return self.probed(trunk, Err(TrunkSilence::Unreachable(why.to_string()))),
         }
         self.schedule_trunk(trunk);

@@ -7,14 +7,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     time::Duration,
 };
 
 use sip::{Destination, Outgoing, Path, Transport, Tx};
 
 use crate::{
-    addresses::{Addresses, NOT_YET, Names},
+    addresses::{Addresses, Found, NOT_YET, Names},
     held::Waited,
     journal::CallKey,
     output::{Event, NotThere, Output},
@@ -223,15 +223,15 @@ impl Switch {
     /// To the trunk's first hop.
     pub(crate) fn way_to_trunk(&mut self, trunk: usize) -> Way {
         let place = self.settings.trunks[trunk].first_hop.clone();
-        let addresses: Vec<IpAddr> = self.trunks[trunk].addresses.iter().map(|found| found.remote).collect();
-        if addresses.is_empty() {
-            let why = match self.addresses(&place.host) {
-                Addresses::NotFound(why) => why,
-                Addresses::Found(_) | Addresses::Asked(_) => NOT_YET.to_owned(),
-            };
-            return Way::None(NotThere::NotFound { host: place.host, why });
+        let reached: Vec<IpAddr> = self.reached(trunk).iter().map(|found| found.remote).collect();
+        if !reached.is_empty() {
+            return self.first_way(&place, &reached, Some(trunk));
         }
-        self.first_way(&place, &addresses, Some(trunk))
+        match self.addresses(&place.host) {
+            Addresses::Asked(_) => Way::Wait(self.settings.connect_limit),
+            Addresses::NotFound(why) => Way::None(NotThere::NotFound { host: place.host, why }),
+            Addresses::Found(_) => Way::None(NotThere::NoListener(place.host)),
+        }
     }
 
     fn first_way(&mut self, place: &Destination, addresses: &[IpAddr], trunk: Option<usize>) -> Way {
@@ -299,44 +299,51 @@ impl Switch {
         }
     }
 
-    /// The path that a trunk's INVITE takes, as far as it is known before it leaves: of a stream without our own end.
-    pub(crate) fn way_of(&self, trunk: usize) -> Option<Path> {
-        let transport = self.settings.trunks[trunk].first_hop.transport;
-        let port = self.settings.trunks[trunk].first_hop.port;
-        let mut addresses = self.trunks[trunk].addresses.iter().map(|found| found.remote);
-        if transport == Transport::Udp {
-            return addresses.find_map(|remote| {
-                let local = self.listener_towards(transport, remote)?;
-                Some(Path {
-                    transport,
-                    local,
-                    remote: (remote, port).into(),
-                })
-            });
-        }
-        // The one that a connection leads to; one that has just failed only when there is no other.
-        let state = |remote: &IpAddr| {
-            let remote = SocketAddr::new(*remote, port);
-            let whose = Whose::Trunk(trunk);
-            match self.ways.connections.get(&Towards {
+    /// The addresses of a trunk that one of our listeners reaches, whatever else its name has: the one that a connection leads to comes
+    /// first, and one that has just failed last.
+    fn reached(&self, trunk: usize) -> Vec<Found> {
+        let first_hop = &self.settings.trunks[trunk].first_hop;
+        let (transport, port) = (first_hop.transport, first_hop.port);
+        let is_reached = |found: &&Found| self.sent_by(transport, **found).is_some();
+        let mut reached: Vec<Found> = self.trunks[trunk]
+            .addresses
+            .iter()
+            .filter(is_reached)
+            .copied()
+            .collect();
+        reached.sort_by_key(|found| {
+            let towards = Towards {
                 transport,
-                remote,
-                whose,
-            }) {
+                remote: (found.remote, port).into(),
+                whose: Whose::Trunk(trunk),
+            };
+            match self.ways.connections.get(&towards) {
                 Some(Connection::Open(_)) => 0,
                 Some(Connection::Wanted { .. }) | None => 1,
                 Some(Connection::Failed { .. }) => 2,
             }
-        };
-        let remote = addresses.min_by_key(state)?;
-        let own: IpAddr = if remote.is_ipv4() {
-            std::net::Ipv4Addr::UNSPECIFIED.into()
-        } else {
-            std::net::Ipv6Addr::UNSPECIFIED.into()
+        });
+        reached
+    }
+
+    /// Where a trunk is called now.
+    pub(crate) fn reached_at(&self, trunk: usize) -> Option<Found> {
+        self.reached(trunk).first().copied()
+    }
+
+    /// The path that a trunk's INVITE takes, as far as it is known before it leaves: of a stream without our own end.
+    pub(crate) fn way_of(&self, trunk: usize) -> Option<Path> {
+        let first_hop = &self.settings.trunks[trunk].first_hop;
+        let (transport, port) = (first_hop.transport, first_hop.port);
+        let remote = self.reached_at(trunk)?.remote;
+        let local = match (transport, remote) {
+            (Transport::Udp, _) => self.listener_towards(transport, remote)?,
+            (_, IpAddr::V4(_)) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+            (_, IpAddr::V6(_)) => (Ipv6Addr::UNSPECIFIED, 0).into(),
         };
         Some(Path {
             transport,
-            local: (own, 0).into(),
+            local,
             remote: (remote, port).into(),
         })
     }

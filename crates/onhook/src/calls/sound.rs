@@ -38,12 +38,12 @@ impl SoundUnavailable {
     }
 }
 
-/// The sound of all calls: one cache of encoded messages, one pacer, one pool of ports.
+/// The sound of all calls: one cache of encoded messages, one pacer, one pool of ports for each family of addresses.
 pub struct Sounds {
     messages: Arc<dyn Messages>,
     clips: ClipCache,
     pacer: Pacer,
-    ports: PortPool,
+    ports: Vec<PortPool>,
     /// What peers are told to send to, when it is not the address that is bound (NAT).
     announced: Option<IpAddr>,
 }
@@ -55,7 +55,7 @@ impl Sounds {
         messages: Arc<dyn Messages>,
         clips: ClipCache,
         pacer: Pacer,
-        ports: PortPool,
+        ports: Vec<PortPool>,
         announced: Option<IpAddr>,
     ) -> Self {
         Self {
@@ -67,14 +67,25 @@ impl Sounds {
         }
     }
 
-    pub(super) fn lease_port(&self) -> Result<RtpPort, PortError> {
-        self.ports.lease()
+    /// A port of each family, and why there is none of one.
+    pub(super) fn lease_ports(&self) -> (Vec<RtpPort>, Option<PortError>) {
+        let (mut leased, mut failure) = (Vec::new(), None);
+        for pool in &self.ports {
+            match pool.lease() {
+                Ok(port) => leased.push(port),
+                Err(error) => failure = Some(error),
+            }
+        }
+        (leased, failure)
     }
 
     /// What peers are told to send to, but for the host of a wildcard address.
     pub(super) fn announced_address(&self, port: &RtpPort) -> SocketAddr {
         let bound = port.address();
-        SocketAddr::new(self.announced.unwrap_or(bound.ip()), bound.port())
+        let announced = self
+            .announced
+            .filter(|announced| announced.is_ipv4() == bound.is_ipv4());
+        SocketAddr::new(announced.unwrap_or(bound.ip()), bound.port())
     }
 
     /// The message in this codec, encoded once for all calls.

@@ -57,6 +57,7 @@ pub(super) fn check(document: &mut Document<'_>) -> Vec<Problem> {
     login::login(document, &mut problems);
     sip(document, &mut problems);
     trunks(document, &mut problems);
+    media(document, &mut problems);
     limits(document, &mut problems);
     bounds::check(document, &mut problems);
     metrics(document, &mut problems);
@@ -305,6 +306,20 @@ fn limits(document: &Document<'_>, problems: &mut Vec<Problem>) {
             document.place("http.body_limit"),
             "body_limit is in bytes; 1024 is the least",
         ));
+    }
+}
+
+fn media(document: &Document<'_>, problems: &mut Vec<Problem>) {
+    let bind = document.config.media.bind.iter().flatten();
+    let four = bind.clone().filter(|address| address.is_ipv4()).count();
+    if four > 1 || bind.count() - four > 1 {
+        problems.push(
+            Problem::new(
+                document.place("media.bind"),
+                "two addresses of one family: a call could not tell which",
+            )
+            .help("name one of IPv4 and one of IPv6 at most"),
+        );
     }
 }
 

@@ -16,6 +16,7 @@ mod sections;
 mod unseen;
 mod values;
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use dial::Network;
@@ -83,6 +84,15 @@ impl Config {
         if self.sip.peers.iter().any(Network::is_of_many) {
             notes.push("[sip] peers names more than one holder's network: who is in it gets answers to SIP");
         }
+        if self
+            .media
+            .bind
+            .iter()
+            .flatten()
+            .any(|address| !self.sip.listens_in_family_of(*address))
+        {
+            notes.push("[media] bind names an address of a family that [sip] listen has none of: no call will use it");
+        }
         if self.http.basic_over_plain_http == PlainBasic::Everywhere {
             notes
                 .push("[http] basic_over_plain_http = \"everywhere\": passwords and tokens travel unprotected to plain listeners");
@@ -91,5 +101,13 @@ impl Config {
             notes.push("[metrics] readers = \"everywhere\": who reaches that address reads the counts without a login");
         }
         notes
+    }
+}
+
+impl Sip {
+    /// Whether a listener is of the family of this address: trunks are only called in one that there is a listener in.
+    pub fn listens_in_family_of(&self, address: IpAddr) -> bool {
+        let mut listeners = self.listen.0.iter();
+        listeners.any(|listen| listen.address.is_ipv4() == address.is_ipv4())
     }
 }

@@ -227,7 +227,7 @@ section! {
     pub struct Sip {
         /// Listeners: udp:, tcp: or tls: with an address; a list.
         listen: OneOrMany<ListenAddress> = default(["udp:127.0.0.1:5060"]),
-        /// The address peers see when onhook is behind NAT; it goes into Via, Contact and SDP.
+        /// The address peers of its family see when onhook is behind NAT; it goes into Via, Contact and SDP.
         external_address: Option<IpAddr> = optional("203.0.113.7"),
         /// Who may speak SIP to onhook besides the trunks: addresses and networks, like "192.0.2.7" or "10.0.0.0/8", no
         /// names. The rest of the world gets no answer at all.
@@ -271,9 +271,10 @@ section! {
 section! {
     /// `[media]`
     pub struct Media {
-        /// The local address sound is sent from; without it, the one in sip.listen.
-        bind: Option<IpAddr> = optional("192.0.2.10"),
-        /// The UDP ports for RTP (even) and RTCP (odd): two for each live call.
+        /// The local addresses sound is sent from, one of IPv4 and one of IPv6; a call has that of the family its trunk is
+        /// reached by. Of a family that is not named here, it is the first one in sip.listen.
+        bind: Option<OneOrMany<IpAddr>> = optional(["192.0.2.10", "2001:db8::10"]),
+        /// The UDP ports for RTP (even) and RTCP (odd): two for each live call, in each family.
         rtp_ports: PortRange = default("16384-32767"),
     }
 }

@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use media::NoFiles;
 use tokio::{
     runtime::Handle,
     sync::{Semaphore, oneshot},
@@ -145,15 +146,13 @@ impl Names {
     }
 
     async fn tell(&self, host: String, answer: Answer) {
-        let towards = |remote| Towards {
-            remote,
-            local: local_towards(remote),
+        let towards = |remote| {
+            let local = local_towards(remote).map_err(|error| error.to_string())?;
+            Ok(Towards { remote, local })
         };
-        let event = match answer {
-            Ok(addresses) => NetEvent::Found {
-                host,
-                addresses: addresses.into_iter().map(towards).collect(),
-            },
+        let addresses = answer.and_then(|found| found.into_iter().map(towards).collect::<Result<_, String>>());
+        let event = match addresses {
+            Ok(addresses) => NetEvent::Found { host, addresses },
             Err(why) => NetEvent::NotFound { host, why },
         };
         self.0.events.send(event).await;
@@ -181,16 +180,25 @@ fn system(host: &str) -> io::Result<Vec<IpAddr>> {
     Ok(addresses)
 }
 
-/// The address that the system would speak to `remote` from, for listeners at all addresses; nothing is sent.
-#[must_use]
-pub fn local_towards(remote: IpAddr) -> Option<IpAddr> {
+/// The address that the system would speak to `remote` from, for listeners at all addresses; nothing is sent. `None` when there is no way
+/// there.
+///
+/// # Errors
+///
+/// When no more files may be open, and so nobody can say.
+pub fn local_towards(remote: IpAddr) -> Result<Option<IpAddr>, NoFiles> {
     let any: IpAddr = if remote.is_ipv4() {
         Ipv4Addr::UNSPECIFIED.into()
     } else {
         Ipv6Addr::UNSPECIFIED.into()
     };
-    let socket = UdpSocket::bind((any, 0)).ok()?;
-    // Any port will do.
-    socket.connect((remote, 9)).ok()?;
-    Some(socket.local_addr().ok()?.ip())
+    let local = UdpSocket::bind((any, 0)).and_then(|socket| {
+        // Any port will do.
+        socket.connect((remote, 9))?;
+        socket.local_addr()
+    });
+    match local {
+        Ok(local) => Ok(Some(local.ip())),
+        Err(error) => NoFiles::of(&error).map_or(Ok(None), Err),
+    }
 }

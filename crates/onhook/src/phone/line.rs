@@ -179,7 +179,7 @@ impl Drop for Open {
 pub(super) fn local_on(path: &Path) -> Option<Local> {
     let own = path.local.ip();
     let address = if own.is_unspecified() {
-        local_towards(path.remote.ip())?
+        local_towards(path.remote.ip()).ok()??
     } else {
         own
     };

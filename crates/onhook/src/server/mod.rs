@@ -106,11 +106,16 @@ impl Server {
             messages.clone(),
             ClipCache::new(CLIP_CACHE_BYTES, media::Limits::default()),
             start_pacer().map_err(ServerError::Pacer)?,
-            PortPool::new(PortPoolOptions {
-                address: wiring::media_address(config),
-                range: Some(config.media.rtp_ports.0.clone()),
-                ..PortPoolOptions::default()
-            }),
+            wiring::media_addresses(config)
+                .into_iter()
+                .map(|address| {
+                    PortPool::new(PortPoolOptions {
+                        address,
+                        range: Some(config.media.rtp_ports.0.clone()),
+                        ..PortPoolOptions::default()
+                    })
+                })
+                .collect(),
             config.sip.external_address,
         );
         let door = Door::open(&config.http)?;

@@ -219,8 +219,49 @@ pub(super) fn journal(config: &config::Config) -> journal::Settings {
     }
 }
 
-/// Where sound is sent from: as configured, or where SIP listens.
-pub(super) fn media_address(config: &config::Config) -> IpAddr {
-    let of_sip = config.sip.listen.0.first().map(|listen| listen.address.ip());
-    config.media.bind.or(of_sip).unwrap_or(IpAddr::from([127, 0, 0, 1]))
+/// Where sound is sent from, an address for each family: as configured, or where SIP listens first in that family.
+pub(super) fn media_addresses(config: &config::Config) -> Vec<IpAddr> {
+    let configured = config.media.bind.iter().flatten().copied();
+    let of_sip = config.sip.listen.0.iter().map(|listen| listen.address.ip());
+    let mut addresses: Vec<IpAddr> = Vec::new();
+    for address in configured.chain(of_sip) {
+        let is_first = addresses.iter().all(|other| other.is_ipv4() != address.is_ipv4());
+        if is_first && config.sip.listens_in_family_of(address) {
+            addresses.push(address);
+        }
+    }
+    addresses
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn each_family_that_sip_listens_in_has_an_address_for_sound() {
+        for (listen, bind, wanted) in [
+            (r#""udp:192.0.2.1:5060""#, "", &["192.0.2.1"][..]),
+            (r#""udp:192.0.2.1:5060", "tcp:192.0.2.2:5060""#, "", &["192.0.2.1"]),
+            (r#""udp:192.0.2.1:5060""#, r#"bind = "192.0.2.9""#, &["192.0.2.9"]),
+            (r#""udp:192.0.2.1:5060""#, r#"bind = "2001:db8::9""#, &["192.0.2.1"]),
+            (r#""udp:[::1]:5060", "udp:0.0.0.0:5060""#, "", &["::1", "0.0.0.0"]),
+            (
+                r#""udp:[::1]:5060", "udp:0.0.0.0:5060""#,
+                r#"bind = "192.0.2.9""#,
+                &["192.0.2.9", "::1"],
+            ),
+            (
+                r#""udp:[::1]:5060", "udp:0.0.0.0:5060""#,
+                r#"bind = ["2001:db8::9", "192.0.2.9"]"#,
+                &["2001:db8::9", "192.0.2.9"],
+            ),
+        ] {
+            let text = format!("[sip]\nlisten = [{listen}]\n[media]\n{bind}\n");
+            let config = config::Config::parse(&text, Path::new("onhook.toml")).unwrap();
+            let wanted: Vec<IpAddr> = wanted.iter().map(|address| address.parse().unwrap()).collect();
+            assert_eq!(media_addresses(&config), wanted, "{text}");
+        }
+    }
 }

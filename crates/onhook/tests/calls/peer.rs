@@ -69,8 +69,9 @@ impl Message {
 /// A description of a phone that listens there with PCMU.
 pub(crate) fn sdp(rtp: SocketAddr) -> String {
     format!(
-        "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {} RTP/AVP 0\r\na=sendrecv\r\n",
+        "v=0\r\no=- 1 1 IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\nm=audio {} RTP/AVP 0\r\na=sendrecv\r\n",
         rtp.port(),
+        family = if rtp.is_ipv4() { "IP4" } else { "IP6" },
         ip = rtp.ip()
     )
 }
@@ -87,9 +88,12 @@ impl Peer {
     }
 
     pub(crate) async fn bind_at(address: &str) -> Self {
+        let socket = UdpSocket::bind(address).await.unwrap();
+        let is_ipv4 = socket.local_addr().unwrap().is_ipv4();
+        let own = if is_ipv4 { "127.0.0.1:0" } else { "[::1]:0" };
         Self {
-            socket: UdpSocket::bind(address).await.unwrap(),
-            rtp: UdpSocket::bind("127.0.0.1:0").await.unwrap(),
+            socket,
+            rtp: UdpSocket::bind(own).await.unwrap(),
             seen: HashSet::new(),
         }
     }
@@ -112,6 +116,11 @@ impl Peer {
 
     fn contact(&self) -> String {
         format!("sip:phone@{}", self.socket.local_addr().unwrap())
+    }
+
+    /// Waits until something has come that was not read.
+    pub(crate) async fn is_called(&self) -> bool {
+        self.socket.readable().await.is_ok()
     }
 
     async fn receive(&self) -> Message {
@@ -194,6 +203,12 @@ impl Peer {
     /// A packet of sound comes.
     pub(crate) async fn hears(&self) {
         soon("sound", self.rtp.recv(&mut [0; 2048])).await.unwrap();
+    }
+
+    /// Where the next packet of sound comes from.
+    pub(crate) async fn hears_from(&self) -> SocketAddr {
+        let packet = soon("sound", self.rtp.recv_from(&mut [0; 2048])).await;
+        packet.unwrap().1
     }
 
     /// From where it hears.

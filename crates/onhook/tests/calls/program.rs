@@ -14,6 +14,8 @@ use tokio::task::JoinHandle;
 
 use crate::scene::{House, Plan, User, soon};
 
+const ONHOOK: &str = env!("CARGO_BIN_EXE_onhook");
+
 /// What `--ready-file` says.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Addresses {
@@ -34,8 +36,25 @@ pub(crate) struct Program {
 impl Program {
     /// Starts `onhook serve`, and returns when it is ready.
     pub(crate) async fn serve(house: &House, plan: &Plan) -> Self {
+        Self::serve_by(Command::new(ONHOOK), house, plan).await
+    }
+
+    /// The same where names have these addresses: lines of an `/etc/hosts`. For that something has to be mounted.
+    pub(crate) async fn serve_where(hosts: &str, house: &House, plan: &Plan) -> Self {
+        let file = house.folder.path().join("hosts");
+        std::fs::write(&file, hosts).unwrap();
+        let mut command = Command::new("unshare");
+        let mounted = r#"mount --bind "$0" /etc/hosts && exec "$@""#;
+        command
+            .args(["--map-root-user", "--mount", "sh", "-c", mounted])
+            .arg(file)
+            .arg(ONHOOK);
+        Self::serve_by(command, house, plan).await
+    }
+
+    async fn serve_by(mut command: Command, house: &House, plan: &Plan) -> Self {
         let ready_file = house.folder.path().join("ready.json");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_onhook"))
+        let mut child = command
             .arg("serve")
             .arg("--config")
             .arg(house.config_file(plan))

@@ -50,6 +50,7 @@ pub(crate) struct Plan {
     pub(crate) next_hops: Vec<String>,
     /// For every trunk.
     pub(crate) trunk: &'static str,
+    /// With a comma between, if there are several.
     pub(crate) sip_listen: String,
     pub(crate) sip: String,
     pub(crate) calls: &'static str,
@@ -88,10 +89,11 @@ impl Plan {
                     self.trunk
                 )
             });
+        let sip_listen: Vec<&str> = self.sip_listen.split(',').collect();
         format!(
-            "[http]\nlisten = \"127.0.0.1:0\"\n[sip]\nlisten = [{:?}]\n{}\n[media]\n{}\n[store]\npath = {store:?}\nballast = \"0\"\n\
+            "[http]\nlisten = \"127.0.0.1:0\"\n[sip]\nlisten = {sip_listen:?}\n{}\n[media]\n{}\n[store]\npath = {store:?}\nballast = \"0\"\n\
              [calls]\n{}\n{}\n[dial]\nallow = [\"^[0-9]{{3,7}}$\"]\n[log]\n{}\n{}\n{trunks}",
-            self.sip_listen, self.sip, self.media, self.calls, self.caps, self.log, self.more
+            self.sip, self.media, self.calls, self.caps, self.log, self.more
         )
     }
 }

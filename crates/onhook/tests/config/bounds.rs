@@ -122,3 +122,15 @@ fn what_reaches_further_than_it_looks_is_noted() {
         assert!(notes.iter().any(|noted| noted.starts_with(note)), "{text}: {notes:?}");
     }
 }
+
+#[test]
+fn an_address_for_sound_that_no_call_can_use_is_noted() {
+    let notes = |bind: &str| parse(&format!("[media]\nbind = {bind}\n")).unwrap().notes();
+    let is_noted = |notes: &[&str]| {
+        notes
+            .iter()
+            .any(|note| note.starts_with("[media] bind names an address"))
+    };
+    assert!(is_noted(&notes("[\"127.0.0.1\", \"::1\"]")) && is_noted(&notes("\"::1\"")));
+    assert!(!is_noted(&notes("\"192.0.2.1\"")));
+}

@@ -239,6 +239,11 @@ fn keys_are_checked_against_each_other() {
             "rtp_ports has room for 50 calls, and [calls] max_live is 100",
         ),
         (
+            "[media]\nbind = [\"192.0.2.1\", \"192.0.2.2\"]",
+            2,
+            "two addresses of one family: a call could not tell which",
+        ),
+        (
             "[sip]\nuser_agent = \"onhook\\r\\nVia: x\"",
             2,
             "this text cannot stand in a header",

@@ -117,7 +117,7 @@ impl World {
             local_tag: Tag::new(format!("ours-{name}")),
             session_id: u64::from(name),
             srtp_key: SrtpKey([name as u8; 30]),
-            rtp: (HOUSE.0, 30_000).into(),
+            rtp: vec![(HOUSE.0, 30_000).into()],
         };
         switch.place(request, order, self.patience());
     }

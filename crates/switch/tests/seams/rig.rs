@@ -169,7 +169,7 @@ pub(crate) fn order(number: u64) -> Order {
         local_tag: Tag::new(format!("ours-{number}")),
         session_id: number,
         srtp_key: SrtpKey([0; 30]),
-        rtp: "0.0.0.0:30000".parse().unwrap(),
+        rtp: ["0.0.0.0:30000", "[::]:30002"].map(|rtp| rtp.parse().unwrap()).into(),
     }
 }
 
@@ -523,7 +523,9 @@ fn word(output: &Output) -> Option<String> {
         Output::Sound(_, Sound::Stop) => "sound stops".to_owned(),
         Output::TakingUp(keys) => format!("taking up {}", keys.len()),
         Output::TakenUp(keys) => format!("taken up {}", keys.len()),
-        Output::Admit(_) | Output::Dismiss(_) | Output::Event(_) => return None,
+        Output::Sound(_, Sound::Prepare { .. }) | Output::Admit(_) | Output::Dismiss(_) | Output::Event(_) => {
+            return None;
+        }
     })
 }
 

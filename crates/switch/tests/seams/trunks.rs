@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use sip::{Path, Transport};
+use sip::Transport;
 use switch::{Event, Listener, Settings, TrunkSilence};
 
-use crate::rig::{OURS, Rig, T1, TRUNK, answer, found, path, settings, settings_tcp, tcp, trunk, udp};
+use crate::rig::{OURS, Rig, T1, answer, found, settings, settings_tcp, tcp, trunk, udp};
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -242,41 +242,6 @@ fn a_trunk_that_refuses_a_connection_is_down_at_once_and_up_soon_after_it_is_bac
     assert_eq!(rig.turn(|switch| switch.connected(7, tcp())), ["OPTIONS"]);
     answers(&mut rig);
     assert_eq!(rig.place(2), ["Connecting", "journal intent"]);
-}
-
-/// Listeners of one family only, whatever the trunk's name has besides.
-#[test]
-fn a_trunk_with_addresses_of_both_families_is_reached_by_the_one_we_listen_on() {
-    let six = Listener {
-        transport: Transport::Udp,
-        address: "[2001:db8::1]:5060".parse().unwrap(),
-    };
-    for (listeners, wanted) in [
-        (settings().listeners, udp(TRUNK)),
-        (
-            vec![six],
-            path(Transport::Udp, "[2001:db8::1]:5060", "[2001:db8::5]:5060"),
-        ),
-    ] {
-        for first in [0, 1] {
-            let mut settings = asked_every(SECOND * 30, settings());
-            settings.trunks[0] = switch::TrunkSettings {
-                keepalive: Some(SECOND * 30),
-                ..trunk("pbx", "sip:pbx.example")
-            };
-            settings.listeners.clone_from(&listeners);
-            let mut rig = Rig::with(settings);
-            let mut addresses = [found("2001:db8::5"), found("192.0.2.5")];
-            addresses.rotate_left(first);
-            rig.turn(|switch| switch.found("pbx.example", &addresses));
-            let paths: Vec<Path> = rig.sent.iter().map(|sent| sent.path).collect();
-            assert_eq!(paths, [wanted], "OPTIONS");
-            answers(&mut rig);
-            assert_eq!(rig.invited(1).path, wanted);
-            let host = rig.last("INVITE").header("Contact").to_owned();
-            assert!(host.contains(&wanted.local.to_string()), "{host}");
-        }
-    }
 }
 
 #[test]

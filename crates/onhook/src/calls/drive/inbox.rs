@@ -8,7 +8,7 @@ use switch::{
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::sounds::Playable;
+use super::sounds::Ordered;
 use crate::{journal::Written, net::Wake};
 
 /// Wishes that may wait for the thread; a further one waits at its sender.
@@ -20,7 +20,7 @@ const NEWS: usize = 4096;
 pub(super) enum Wish {
     Place {
         order: Box<Order>,
-        sound: Box<Playable>,
+        sound: Box<Ordered>,
         reply: oneshot::Sender<Result<CallKey, PlaceRefusal>>,
     },
     Disconnect {

@@ -24,6 +24,7 @@ use std::{
 };
 
 use dial::Permit;
+use media::PortError;
 use switch::{Answer, DisconnectRefusal, Known, Order, Patience, PlaceRefusal, journal::IdHash};
 use tokio::sync::{oneshot, watch};
 
@@ -120,7 +121,13 @@ impl SwitchHandle {
             .await
             .map_err(|_| PlaceError::NotInTime)?
             .map_err(|_| PlaceError::Draining)?;
-        let port = sounds.lease_port()?;
+        // Which of them the call will be heard at is known when its trunk is.
+        let (ports, failure) = sounds.lease_ports();
+        if ports.is_empty()
+            && let Some(failure) = failure
+        {
+            return Err(failure.into());
+        }
         let names = Names::random()?;
         let mut key = [0; 30];
         getrandom::fill(&mut key)?;
@@ -131,18 +138,18 @@ impl SwitchHandle {
             local_tag: names.local_tag,
             session_id: names.session_id,
             srtp_key: sip::sdp::SrtpKey(key),
-            rtp: sounds.announced_address(&port),
+            rtp: ports.iter().map(|port| sounds.announced_address(port)).collect(),
         };
         let (reply, placed) = oneshot::channel();
         let wish = Wish::Place {
             order: Box::new(order),
-            sound: Box::new(sounds::Playable { message, port, key }),
+            sound: Box::new(sounds::Ordered { message, ports, key }),
             reply,
         };
         self.wishes.send(wish).await.map_err(|_| PlaceError::Draining)?;
         match placed.await.map_err(|_| PlaceError::Draining)? {
             Ok(key) => Ok(undelivered(names.id, key, self.wishes.clone())),
-            Err(refusal) => Err(of_refusal(refusal)),
+            Err(refusal) => Err(of_refusal(refusal, failure)),
         }
     }
 
@@ -217,9 +224,11 @@ fn undelivered(id: super::PhoneCallId, key: switch::journal::CallKey, wishes: Wi
     undelivered
 }
 
-fn of_refusal(refusal: PlaceRefusal) -> PlaceError {
+/// `no_port`: why a port that would have been needed is not there.
+fn of_refusal(refusal: PlaceRefusal, no_port: Option<PortError>) -> PlaceError {
     match refusal {
         PlaceRefusal::Capped(capped) => PlaceError::Capped(capped),
+        PlaceRefusal::NoPort => no_port.map_or(PlaceError::NoTrunk, PlaceError::NoPort),
         PlaceRefusal::NoTrunk => PlaceError::NoTrunk,
         PlaceRefusal::NotJournaled => PlaceError::NotJournaled,
         PlaceRefusal::NotInTime => PlaceError::NotInTime,

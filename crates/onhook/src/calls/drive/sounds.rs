@@ -24,12 +24,30 @@ use crate::{
 /// Clips and ends that wait for the room; whoever brings more waits.
 const MADE_READY: usize = 256;
 
-/// What a call plays, and from where.
-pub(super) struct Playable {
+/// What an order is to play, with a port for each family that it may come to.
+pub(super) struct Ordered {
     pub(super) message: Message,
-    pub(super) port: RtpPort,
+    pub(super) ports: Vec<RtpPort>,
     /// Our key, should the sound be protected.
     pub(super) key: [u8; 30],
+}
+
+impl Ordered {
+    /// With this port; the others are given back.
+    pub(super) fn at(mut self, rtp: usize) -> Playable {
+        Playable {
+            message: self.message,
+            port: self.ports.swap_remove(rtp),
+            key: self.key,
+        }
+    }
+}
+
+/// What a call plays, and from where.
+pub(super) struct Playable {
+    message: Message,
+    port: RtpPort,
+    key: [u8; 30],
 }
 
 /// The end that the switch's thread holds. Nothing that is put in waits.
@@ -65,7 +83,7 @@ impl SoundRoom {
     }
 
     /// The call will play this.
-    pub(super) fn has(&self, key: CallKey, playable: Box<Playable>) {
+    pub(super) fn has(&self, key: CallKey, playable: Playable) {
         let call = OfCall {
             playable,
             agreed: None,
@@ -86,6 +104,8 @@ impl SoundRoom {
                     self.make_ready(key, agreed);
                 }
             }
+            // Its order is with the thread.
+            Sound::Prepare { .. } => {}
             Sound::Stop => drop(lock(&self.calls).remove(&key)),
         }
     }
@@ -108,7 +128,7 @@ struct Room {
 }
 
 struct OfCall {
-    playable: Box<Playable>,
+    playable: Playable,
     /// The stream as last agreed on.
     agreed: Option<Agreed>,
     reach: Reach,

@@ -9,7 +9,7 @@ use std::{
 };
 
 use sip::Moment;
-use switch::{Answer, Found, Output, Patience, PlaceRefusal, Switch, journal::CallKey};
+use switch::{Answer, Found, Output, Patience, PlaceRefusal, Sound, Switch, journal::CallKey};
 use tokio::{
     runtime::Handle,
     sync::{mpsc, oneshot, watch},
@@ -19,7 +19,7 @@ use super::{
     AGAIN, Parts, Snapshot,
     admitted::Admitted,
     inbox::{HandedIn, News, Reports, Wish},
-    sounds::{Playable, SoundRoom},
+    sounds::{Ordered, SoundRoom},
     telling,
 };
 use crate::{
@@ -56,16 +56,13 @@ struct Driver {
     patience: Patience,
     started: Instant,
     requests: u64,
-    /// Orders whose answer is still to come, with what they play.
-    placing: BTreeMap<u64, Placing>,
+    /// Orders that no call has come of yet.
+    ordered: BTreeMap<u64, Ordered>,
+    /// Who waits for the answer to an order.
+    placing: BTreeMap<u64, oneshot::Sender<Result<CallKey, PlaceRefusal>>>,
     /// Who else waits for an answer.
     waiting: BTreeMap<u64, oneshot::Sender<Answer>>,
     is_leaving: bool,
-}
-
-struct Placing {
-    sound: Box<Playable>,
-    reply: oneshot::Sender<Result<CallKey, PlaceRefusal>>,
 }
 
 pub(super) fn start(
@@ -108,6 +105,7 @@ pub(super) fn start(
         patience: parts.patience,
         started,
         requests: 0,
+        ordered: BTreeMap::new(),
         placing: BTreeMap::new(),
         waiting: BTreeMap::new(),
         is_leaving: false,
@@ -213,7 +211,7 @@ impl Driver {
     /// The journal's word.
     fn hear(&mut self, batch: Vec<Written>) {
         // An order that nobody waits for any more is not sent.
-        let given_up = self.placing.iter().filter(|(_, placing)| placing.reply.is_closed());
+        let given_up = self.placing.iter().filter(|(_, reply)| reply.is_closed());
         let given_up: Vec<u64> = given_up.map(|(request, _)| *request).collect();
         for request in given_up {
             self.switch.abandon(request);
@@ -249,7 +247,8 @@ impl Driver {
                         let _ = reply.send(Err(PlaceRefusal::NotJournaled));
                         continue;
                     }
-                    self.placing.insert(request, Placing { sound, reply });
+                    self.ordered.insert(request, *sound);
+                    self.placing.insert(request, reply);
                     self.switch.place(request, *order, self.patience);
                 }
                 Wish::Disconnect { owner, id, reply } => {
@@ -325,6 +324,11 @@ impl Driver {
             }
             Output::Answer(request, answer) => self.give(request, answer),
             Output::Snapshot(id, known) => self.snapshot.set(id, known),
+            Output::Sound(key, Sound::Prepare { request, rtp }) => {
+                if let Some(ordered) = self.ordered.remove(&request) {
+                    self.sound.has(key, ordered.at(rtp));
+                }
+            }
             Output::Sound(key, sound) => self.sound.put(key, sound),
             Output::TakingUp(keys) => {
                 self.taking_up.begin(&keys);
@@ -343,16 +347,14 @@ impl Driver {
     }
 
     fn give(&mut self, request: u64, answer: Answer) {
-        if let Some(placing) = self.placing.remove(&request) {
+        if let Some(reply) = self.placing.remove(&request) {
+            self.ordered.remove(&request);
             let placed = match answer {
-                Answer::Placed(key) => {
-                    self.sound.has(key, placing.sound);
-                    Ok(key)
-                }
+                Answer::Placed(key) => Ok(key),
                 Answer::NotPlaced(refusal) => Err(refusal),
                 _ => return,
             };
-            if let Err(Ok(key)) = placing.reply.send(placed) {
+            if let Err(Ok(key)) = reply.send(placed) {
                 self.switch.never_delivered(key);
                 // The wish to end is to be written, too, and this turn is closed.
                 self.reports.wake_again();
