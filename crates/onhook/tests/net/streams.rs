@@ -272,6 +272,22 @@ async fn strangers_and_who_has_too_many_are_closed_at_once() {
 }
 
 #[tokio::test]
+async fn a_panic_over_one_connection_keeps_no_other_from_being_accepted() {
+    let mut settings = settings(&["tcp:127.0.0.1:0"]);
+    let stranger: IpAddr = "127.0.0.2".parse().unwrap();
+    settings.admits = Arc::new(move |host| {
+        assert_ne!(host, stranger, "as a test");
+        true
+    });
+    let mut rig = Rig::start(settings);
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind((stranger, 0).into()).unwrap();
+    let mut of_panic = socket.connect(rig.address()).await.unwrap();
+    assert!(is_closed(&mut of_panic).await);
+    rig.peer().await;
+}
+
+#[tokio::test]
 async fn a_peer_that_sends_more_than_is_taken_waits_and_loses_nothing() {
     const MANY: usize = 3000;
     let mut rig = Rig::tcp();

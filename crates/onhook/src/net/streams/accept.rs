@@ -1,6 +1,11 @@
 //! Connections that peers open: who may, how many, and the handshake.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use media::NoFiles;
 use sip::Transport;
@@ -11,9 +16,12 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use super::{Shared, connection, path, tune};
-use crate::net::{
-    places::{Place, Places},
-    tls::Served,
+use crate::{
+    net::{
+        places::{Place, Places},
+        tls::Served,
+    },
+    panics::caught,
 };
 
 /// How long a handshake may take.
@@ -53,18 +61,26 @@ async fn accept(acceptor: Acceptor, shared: &Arc<Shared>, places: Places) {
                 continue;
             }
         };
-        if !(shared.settings.admits)(peer.ip()) {
-            shared.turn_away("a connection from nobody we deal with", peer.ip());
-            continue;
-        }
-        let Some(place) = places.take(peer.ip()) else {
-            shared.turn_away("a connection too many", peer.ip());
-            continue;
-        };
+        // A panic ends this connection, and not what accepts all others.
+        let judged = caught(async { place(shared, &places, peer.ip()) }).await;
+        let Ok(Some(place)) = judged else { continue };
         let tls = acceptor.tls.as_ref().map(|served| TlsAcceptor::from(served.now()));
         let admitted = admit(shared.clone(), stream, peer, tls, place);
         shared.tracker.spawn(admitted);
     }
+}
+
+/// The place of a connection that this host may open; none for one that is to be closed at once.
+fn place(shared: &Shared, places: &Places, host: IpAddr) -> Option<Place> {
+    if !(shared.settings.admits)(host) {
+        shared.turn_away("a connection from nobody we deal with", host);
+        return None;
+    }
+    let place = places.take(host);
+    if place.is_none() {
+        shared.turn_away("a connection too many", host);
+    }
+    place
 }
 
 fn could_not(error: &io::Error, times: u64) {

@@ -78,7 +78,12 @@ where
         shared.open.remove(&path);
         return;
     }
-    let why = live(shared, path, &mut stream, outgoing, waiting).await;
+    // A panic ends the connection, which nobody would read or write any more.
+    let lived = panics::caught(live(shared, path, &mut stream, outgoing, waiting)).await;
+    let why = lived.unwrap_or_else(|panicked| {
+        shared.open.remove(&path);
+        panicked.into()
+    });
     tracing::debug!(%path, %why, "a SIP connection ended");
     let why = why.to_string();
     let told = shared.events.send(NetEvent::Closed { path, why });
@@ -95,8 +100,6 @@ where
     let (mut incoming, mut written) = tokio::io::split(stream);
     let mut writing = pin!(write(&mut written, &mut waiting));
     let mut is_written = false;
-    // A message that it panics of ends the connection, which nobody would read any more.
-    let reading = panics::caught(read(shared, path, &mut incoming, outgoing));
     let why = tokio::select! {
         biased;
         () = ends.full.cancelled() => End::Full,
@@ -105,7 +108,7 @@ where
             is_written = true;
             why
         }
-        why = reading => why.unwrap_or_else(End::from),
+        why = read(shared, path, &mut incoming, outgoing) => why,
     };
     // With its last sender gone the writing ends when all is written.
     shared.open.remove(&path);
@@ -177,4 +180,71 @@ async fn write(written: &mut (impl AsyncWrite + Unpin), waiting: &mut Waiting) -
         piece.shrink_to(PIECE);
     }
     Ok(written.shutdown().await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::Pin,
+        sync::Arc,
+        task::{Context, Poll},
+    };
+
+    use sip::Transport;
+    use tokio::io::ReadBuf;
+
+    use super::*;
+    use crate::net::{Events, StreamSettings, Streams, Udp};
+
+    /// Brings nothing, and panics when it is written to.
+    struct Panicking;
+
+    impl AsyncRead for Panicking {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    impl AsyncWrite for Panicking {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+            panic!("as a test")
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_of_the_writing_ends_the_connection_as_one_of_the_reading_does() {
+        let settings = StreamSettings {
+            listeners: Vec::new(),
+            tls: None,
+            trunks: Vec::new(),
+            others: None,
+            limit: MESSAGE_TIME,
+            admits: Arc::new(|_| true),
+        };
+        let (_udp, wake) = Udp::bind(&[]).unwrap();
+        let (events, mut told) = Events::new(wake);
+        let streams = Streams::start(settings, events).unwrap();
+        let address = "127.0.0.1:5060".parse().unwrap();
+        let path = Path {
+            transport: Transport::Tcp,
+            local: address,
+            remote: address,
+        };
+        let shared = streams.0.clone();
+        let living = tokio::spawn(async move { run(&shared, path, Panicking, None).await });
+        assert_eq!(told.recv().await, Some(NetEvent::Connected { id: None, path }));
+        streams.send(&path, b"bye".to_vec()).unwrap();
+        living.await.unwrap();
+        let why = "a fault of onhook's own".to_owned();
+        assert_eq!(told.recv().await, Some(NetEvent::Closed { path, why }));
+        assert_eq!(streams.open(), 0, "and the way is free for the next one");
+    }
 }
