@@ -72,9 +72,12 @@ enum Command {
         /// Another program to take turns with
         #[arg(long)]
         against: Option<PathBuf>,
-        /// Calls that are held at the same time
+        /// Calls that are held at the same time; with 0, only requests that are alone are measured
         #[arg(long, default_value_t = 2000)]
         calls: u64,
+        /// Calls that come one at a time, in each round
+        #[arg(long, default_value_t = 100)]
+        alone: u64,
         /// EWS clients side by side
         #[arg(long, default_value_t = 8)]
         clients: u64,
@@ -149,6 +152,7 @@ async fn prove(args: Args) -> Result<Report, ProvingError> {
         Command::Speed {
             against,
             calls,
+            alone,
             clients,
             rounds,
         } => {
@@ -157,6 +161,7 @@ async fn prove(args: Args) -> Result<Report, ProvingError> {
                 against,
                 seed,
                 calls,
+                alone,
                 clients,
                 rounds,
             };

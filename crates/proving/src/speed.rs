@@ -1,16 +1,21 @@
-//! How fast the server is, and what a call costs it: set-ups, queries and hang-ups a second, CPU for each, memory of a held call.
+//! How fast the server is, and what a call costs it: set-ups, queries and hang-ups a second, CPU for each, memory of a held call; and
+//! how long one request takes when it is alone.
 //!
 //! Machines are shared and their speed changes by the minute: so two programs take turns in one run, and what counts is the ratio of
-//! their medians. The load is made by this same process on the same cores: rates are what is left beside it, CPU is the server's own.
+//! what each pair of turns came to. The load is made by this same process on the same cores: rates are what is left beside it, CPU is
+//! the server's own.
+
+mod alone;
+mod figures;
+mod process;
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use ews::PhoneCallId;
@@ -23,11 +28,14 @@ use crate::{
     report::Report,
     server::{Setting, Site},
 };
+use alone::{Alone, Times};
+use figures::Figures;
+use process::Begun;
 
 /// How long calls are held and nothing is asked.
 const HOLD: Duration = Duration::from_secs(2);
-/// What `/proc` counts CPU in (USER_HZ, proc(5)).
-const TICKS_A_SECOND: f64 = 100.0;
+/// Calls that are up before anything counts.
+const FIRST: u64 = 8;
 /// Queries for each call that is up.
 const QUERIES: u64 = 3;
 
@@ -37,66 +45,48 @@ pub struct SpeedRun {
     /// The program that it takes turns with.
     pub against: Option<PathBuf>,
     pub seed: u64,
-    /// Held at the same time.
+    /// Held at the same time; with none, only requests that are alone are measured.
     pub calls: u64,
+    /// Calls that come one at a time, in each round.
+    pub alone: u64,
     /// EWS clients, each with one connection and one request at a time.
     pub clients: u64,
     /// How often each program has its turn.
     pub rounds: u64,
 }
 
-/// What one turn of one program came to.
-#[derive(Clone, Copy, Debug, Default)]
-struct Turn {
-    values: [f64; MEASURES.len()],
-}
-
-const MEASURES: [(&str, &str); 9] = [
-    ("set-ups", "a second"),
-    ("CPU for a set-up", "ms"),
-    ("memory of a held call", "KiB"),
-    ("CPU while calls are held", "% of a core"),
-    ("queries", "a second"),
-    ("CPU for a query", "ms"),
-    ("hang-ups", "a second"),
-    ("CPU for a hang-up", "ms"),
-    ("hang-up, one at a time, in the middle", "ms"),
-];
-
 impl SpeedRun {
     /// # Errors
     /// When the run could not be made; what it measured is in the report.
     pub async fn run(&self) -> Result<Report, ProvingError> {
         let programs: Vec<&PathBuf> = [&self.onhook].into_iter().chain(&self.against).collect();
-        let mut turns: Vec<Vec<Turn>> = vec![Vec::new(); programs.len()];
+        let mut figures = Figures::new(programs.len());
         for _ in 0..self.rounds {
-            for (program, turns) in programs.iter().zip(&mut turns) {
-                turns.push(self.turn(program).await?);
+            if self.calls > FIRST {
+                for (nth, program) in programs.iter().enumerate() {
+                    self.turn(program, nth, &mut figures).await?;
+                }
             }
+            self.alone(&programs, &mut figures).await?;
         }
         let mut report = Report::new(format!(
-            "{} calls, {} clients, the median of {} turns{}",
+            "{} calls, {} clients; {} calls one at a time; the median of {} rounds, the least and the greatest{}",
             self.calls,
             self.clients,
+            self.alone,
             self.rounds,
             if self.against.is_some() {
-                ", and of the other program"
+                "; the other program; ratios of pairs of rounds"
             } else {
                 ""
             }
         ));
-        for (nth, (what, unit)) in MEASURES.iter().enumerate() {
-            let medians: Vec<f64> = turns.iter().map(|turns| median(turns, nth)).collect();
-            let told = match medians[..] {
-                [own, other] => format!("{own:.3} {unit}; {other:.3}; ratio {:.2}", own / other),
-                _ => format!("{:.3} {unit}", medians[0]),
-            };
-            report.tell(what, told);
-        }
+        figures.tell(&mut report);
         Ok(report)
     }
 
-    async fn turn(&self, onhook: &Path) -> Result<Turn, ProvingError> {
+    /// Many at a time, at one program.
+    async fn turn(&self, onhook: &Path, program: usize, figures: &mut Figures) -> Result<(), ProvingError> {
         let t1 = Duration::from_millis(500);
         let habits = Habits::answering_at_once(self.seed, t1);
         let phones = Phones::switch_on(habits, Quality::default()).await?;
@@ -109,39 +99,66 @@ impl SpeedRun {
         let site = Site::furnish(setting, phones.address()).await?;
         let serving = site.serve(None).await?;
         let pid = serving.pid();
-        let mut values = Vec::new();
+        let mut add = |what, unit, value| figures.add(program, what, unit, value);
 
         // What the first calls bring with them is none of theirs.
-        let first = self.place(&serving.access, 0..8).await?;
-        wait(|| phones.all_acked() == 8, "not every phone was ACKed").await?;
-        let memory = memory(pid)?;
+        let first = self.place(&serving.access, 0..FIRST).await?;
+        wait(|| phones.all_acked() as u64 == FIRST, "not every phone was ACKed").await?;
+        let memory = process::memory(pid)?;
         let begun = Begun::now(pid)?;
-        let ids = self.place(&serving.access, 8..self.calls).await?;
+        let ids = self.place(&serving.access, FIRST..self.calls).await?;
         wait(|| phones.all_acked() as u64 == self.calls, "not every phone was ACKed").await?;
-        values.extend(begun.per(self.calls - 8, pid)?);
-        values.push((self::memory(pid)? - memory) / (self.calls - 8) as f64);
+        let [rate, cpu] = begun.per(self.calls - FIRST)?;
+        add("set-ups", "a second", rate);
+        add("CPU for a set-up", "ms", cpu);
+        let more = process::memory(pid)? - memory;
+        add("memory of a held call", "KiB", more / (self.calls - FIRST) as f64);
 
         // The listener is looked for in the first seconds of a call.
         sleep(HOLD * 3).await;
         let begun = Begun::now(pid)?;
         sleep(HOLD).await;
-        values.push(begun.share(pid)?);
+        add("CPU while calls are held", "% of a core", begun.share()?);
 
         let begun = Begun::now(pid)?;
         self.ask(&serving.access, &ids).await?;
-        values.extend(begun.per(QUERIES * ids.len() as u64, pid)?);
+        let [rate, cpu] = begun.per(QUERIES * ids.len() as u64)?;
+        add("queries", "a second", rate);
+        add("CPU for a query", "ms", cpu);
 
         let begun = Begun::now(pid)?;
         self.hang_up(&serving.access, &ids).await?;
         wait(|| phones.all_up() == first.len(), "phones stayed up").await?;
-        values.extend(begun.per(ids.len() as u64, pid)?);
+        let [rate, cpu] = begun.per(ids.len() as u64)?;
+        add("hang-ups", "a second", rate);
+        add("CPU for a hang-up", "ms", cpu);
+        serving.kill().await
+    }
 
-        values.push(one_at_a_time(&serving.access, &phones).await?);
-        serving.kill().await?;
-        let values = values
-            .try_into()
-            .map_err(|_| ProvingError::Stuck("a measure is missing"))?;
-        Ok(Turn { values })
+    /// One at a time, at all programs by turns: what slows one of them down slows the other, too.
+    async fn alone(&self, programs: &[&PathBuf], figures: &mut Figures) -> Result<(), ProvingError> {
+        let mut servers = Vec::new();
+        for (nth, program) in (0..).zip(programs) {
+            servers.push((
+                Alone::start(program, self.seed, nth, programs.len() as u64).await?,
+                Times::default(),
+            ));
+        }
+        for nth in 0..self.alone {
+            for (server, times) in &mut servers {
+                server.call(nth, times).await?;
+            }
+            // Each is the first as often as the last.
+            servers.reverse();
+        }
+        if self.alone % 2 == 1 {
+            servers.reverse();
+        }
+        for (nth, (server, times)) in servers.into_iter().enumerate() {
+            times.tell(nth, figures);
+            server.stop().await?;
+        }
+        Ok(())
     }
 
     async fn place(&self, access: &Access, calls: std::ops::Range<u64>) -> Result<Vec<PhoneCallId>, ProvingError> {
@@ -215,77 +232,4 @@ impl SpeedRun {
         }
         Ok(())
     }
-}
-
-/// From the request to the answer, which comes when the phone has confirmed.
-async fn one_at_a_time(access: &Access, phones: &Phones) -> Result<f64, ProvingError> {
-    let mut client = Client::new(access.clone());
-    let mut times = Vec::new();
-    for nth in 0..100_u64 {
-        let number = (90_000_000 + nth).to_string();
-        let id = client.play(&number).await?;
-        wait(|| phones.up(&number) == 1, "a phone was not answered").await?;
-        // Until its answer is on the disk, and ACKed.
-        while client.information(&id).await?.state != ews::PhoneCallState::Connected {}
-        let begun = Instant::now();
-        client.disconnect(&id).await?;
-        times.push(begun.elapsed().as_secs_f64() * 1e3);
-    }
-    times.sort_by(f64::total_cmp);
-    Ok(times[times.len() / 2])
-}
-
-/// The clock on the wall and the server's CPU when something began.
-struct Begun {
-    at: Instant,
-    cpu: f64,
-}
-
-impl Begun {
-    fn now(pid: u32) -> Result<Self, ProvingError> {
-        Ok(Self {
-            at: Instant::now(),
-            cpu: cpu(pid)?,
-        })
-    }
-
-    /// How many were done a second, and the milliseconds of CPU for one.
-    fn per(&self, done: u64, pid: u32) -> Result<[f64; 2], ProvingError> {
-        let (took, used) = (self.at.elapsed().as_secs_f64(), cpu(pid)? - self.cpu);
-        Ok([done as f64 / took, used * 1e3 / done as f64])
-    }
-
-    /// The share of one core, of a hundred.
-    fn share(&self, pid: u32) -> Result<f64, ProvingError> {
-        Ok((cpu(pid)? - self.cpu) * 100.0 / self.at.elapsed().as_secs_f64())
-    }
-}
-
-/// Seconds of CPU that a process has used.
-fn cpu(pid: u32) -> Result<f64, ProvingError> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let after_name = stat.rsplit(')').next().unwrap_or_default();
-    let ticks: Vec<f64> = after_name
-        .split_whitespace()
-        .skip(11)
-        .take(2)
-        .filter_map(|it| it.parse().ok())
-        .collect();
-    Ok(ticks.iter().sum::<f64>() / TICKS_A_SECOND)
-}
-
-/// KiB of memory that a process has.
-fn memory(pid: u32) -> Result<f64, ProvingError> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line
-        .and_then(|line| line.split_whitespace().next())
-        .and_then(|kib| kib.parse().ok());
-    kib.ok_or(ProvingError::Stuck("the server's memory cannot be read"))
-}
-
-fn median(turns: &[Turn], nth: usize) -> f64 {
-    let mut values: Vec<f64> = turns.iter().map(|turn| turn.values[nth]).collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
 }

@@ -37,22 +37,22 @@ const INTERVALS: Intervals = Intervals {
 
 /// The upkeep thread. It ends when this is dropped.
 pub(super) struct Upkeep {
-    written: SyncSender<()>,
+    log_is_long: SyncSender<()>,
     /// Only ever dropped: it cuts the thread's pause short.
     alive: SyncSender<()>,
     thread: JoinHandle<()>,
 }
 
 impl Upkeep {
-    /// Says that something was written.
+    /// Says that the log is to be moved.
     pub(super) fn wake(&self) {
         // Full means that it is awake already.
-        let _ = self.written.try_send(());
+        let _ = self.log_is_long.try_send(());
     }
 
     /// Ends the thread and waits until it has gone: two checkpoints at a time do not work.
     pub(super) fn stop(self) {
-        drop((self.written, self.alive));
+        drop((self.log_is_long, self.alive));
         // It does not end by a panic.
         let _ = self.thread.join();
     }
@@ -74,14 +74,14 @@ fn start_with(
     ballast: Ballast,
     status: Status,
 ) -> io::Result<Upkeep> {
-    let (written, has_written) = mpsc::sync_channel::<()>(1);
+    let (log_is_long, move_log) = mpsc::sync_channel::<()>(1);
     let (alive, is_alive) = mpsc::sync_channel::<()>(0);
     let mut next_sweep = Instant::now() + intervals.sweep;
     let mut next_look = Instant::now();
     let thread = thread::Builder::new().name("upkeep".to_owned()).spawn(move || {
         let _held = Vital("the journal's upkeep");
         loop {
-            match has_written.recv_timeout(intervals.look) {
+            match move_log.recv_timeout(intervals.look) {
                 Ok(()) => checkpoint(&connection, &status),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -104,7 +104,11 @@ fn start_with(
             }
         }
     })?;
-    Ok(Upkeep { written, alive, thread })
+    Ok(Upkeep {
+        log_is_long,
+        alive,
+        thread,
+    })
 }
 
 /// Asks the writer to remove some old records; a queue that is full sweeps at the end of every call anyway.
@@ -129,6 +133,22 @@ fn make_ballast_again(ballast: &Ballast, status: &Status) -> bool {
         info!(file = %ballast.path().display(), "the ballast is there now");
     }
     true
+}
+
+#[cfg(test)]
+impl Upkeep {
+    /// One that does nothing, and who sees when it is woken.
+    pub(super) fn watched() -> (Self, mpsc::Receiver<()>) {
+        let (log_is_long, woken) = mpsc::sync_channel(1);
+        let (alive, _) = mpsc::sync_channel(0);
+        let thread = thread::spawn(|| ());
+        let upkeep = Self {
+            log_is_long,
+            alive,
+            thread,
+        };
+        (upkeep, woken)
+    }
 }
 
 #[cfg(test)]

@@ -24,7 +24,10 @@ use crate::panics::Vital;
 
 /// How many entries one transaction takes at most, unless a single batch has more.
 const TRANSACTION: usize = 2_048;
-/// Bytes in the write-ahead log from which on the writer itself moves them, should the upkeep not keep up.
+/// Bytes in the write-ahead log from which on the upkeep moves them into the file. Not before: when all is moved the log begins anew,
+/// and whoever writes next waits for two flushes, of its new head and of the entry.
+const SHORT_LOG: u32 = 4 * 1024 * 1024;
+/// And from which on the writer itself does, should the upkeep not keep up.
 const LONG_LOG: u32 = 16 * 1024 * 1024;
 
 pub(super) struct Writer {
@@ -65,8 +68,8 @@ impl Writer {
     ) -> rusqlite::Result<Self> {
         // SQLite's own checkpoints keep their errors to themselves; ours are looked at.
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-        // So that the length of the log tells how much is in it.
-        connection.pragma_update(None, "journal_size_limit", LONG_LOG)?;
+        // So that the length of the log tells how much is in it: one that begins anew is made as short as this.
+        connection.pragma_update(None, "journal_size_limit", SHORT_LOG)?;
         let mut log = store.as_os_str().to_owned();
         log.push("-wal");
         Ok(Self {
@@ -100,10 +103,7 @@ impl Writer {
                 let rest = batches.split_off(for_one_transaction(&batches));
                 self.write(mem::replace(&mut batches, rest), mem::take(&mut sweep));
             }
-            upkeep.wake();
-            if fs::metadata(&self.log).is_ok_and(|log| log.len() > LONG_LOG.into()) {
-                checkpoint(&self.connection, &self.status);
-            }
+            self.keep_log_short(&upkeep);
         }
         upkeep.stop();
         let closed = self.close();
@@ -111,6 +111,16 @@ impl Writer {
         for answer in closing {
             // Whoever closed it may not be waiting.
             let _ = answer.send(closed);
+        }
+    }
+
+    fn keep_log_short(&self, upkeep: &Upkeep) {
+        let length = fs::metadata(&self.log).map_or(0, |log| log.len());
+        if length > SHORT_LOG.into() {
+            upkeep.wake();
+        }
+        if length > LONG_LOG.into() {
+            checkpoint(&self.connection, &self.status);
         }
     }
 

@@ -172,6 +172,27 @@ fn a_batch_costs_one_flush() {
 }
 
 #[test]
+fn a_quiet_journal_leaves_its_log_as_it_is_and_a_long_one_is_moved() {
+    let (_folder, mut writer) = writer();
+    let (upkeep, woken) = Upkeep::watched();
+    let is_moved_after = |writer: &mut Writer, entry| {
+        assert_eq!(write(writer, [entry]), [Ok(())]);
+        writer.keep_log_short(&upkeep);
+        woken.try_recv().is_ok()
+    };
+    assert!(
+        !is_moved_after(&mut writer, state(0)),
+        "the next entry would cost a flush more"
+    );
+    let entries = (1..).take_while(|key| !is_moved_after(&mut writer, intent(*key)));
+    let short = entries.count();
+    assert!((80..=SHORT_LOG as usize / 40_000).contains(&short), "{short}");
+
+    checkpoint(&writer.connection, &writer.status);
+    assert!(!is_moved_after(&mut writer, state(0)), "it has begun anew");
+}
+
+#[test]
 fn a_batch_is_not_taken_apart_and_a_transaction_is_not_without_bound() {
     let takes = |counts: &[i64]| {
         let batches: Vec<_> = counts.iter().map(|count| batch((0..*count).map(state)).0).collect();
