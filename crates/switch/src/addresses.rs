@@ -162,4 +162,27 @@ impl Switch {
             self.put(Output::Resolve(host));
         }
     }
+
+    /// One that nobody asks whether it is there may have moved, too, or have a name by now.
+    pub(crate) fn refresh_trunks(&mut self) {
+        for trunk in 0..self.trunks.len() {
+            let host = self.settings.trunks[trunk].first_hop.host.clone();
+            self.refresh(&host);
+        }
+    }
+
+    /// A phone waits for its end: trunks that are nowhere are looked up, however fresh what is known is.
+    pub(crate) fn ask_for_trunks(&mut self) {
+        for trunk in 0..self.trunks.len() {
+            if self.trunks[trunk].addresses.is_empty() {
+                let host = self.settings.trunks[trunk].first_hop.host.clone();
+                self.ask_for_addresses(&host);
+            }
+        }
+    }
+
+    pub(crate) fn trunks_at(&self, host: &str) -> Vec<usize> {
+        let is_it = |trunk: &usize| self.settings.trunks[*trunk].first_hop.host.eq_ignore_ascii_case(host);
+        (0..self.trunks.len()).filter(is_it).collect()
+    }
 }

@@ -4,7 +4,7 @@
 //! down is asked often, so that it takes calls soon after it is back; one that leaves an INVITE without any response is asked
 //! at once.
 
-use std::{net::IpAddr, time::Duration};
+use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
 use call::Silence;
 use dial::Reach;
@@ -32,6 +32,8 @@ pub(crate) struct Trunk {
     pub(crate) reach: Reach,
     /// Of its first hop, in the order in which they are tried.
     pub(crate) addresses: Vec<Found>,
+    /// Those of them that the last connection could not be had to.
+    pub(crate) failing: BTreeSet<IpAddr>,
     /// Who may speak because of it.
     hosts: Vec<IpAddr>,
     reachability: Reachability,
@@ -76,6 +78,7 @@ impl Trunk {
         Self {
             reach: settings.reach.clone(),
             addresses: Vec::new(),
+            failing: BTreeSet::new(),
             hosts: Vec::new(),
             reachability: Reachability::Assumed,
             probe: Probe::Never,
@@ -125,29 +128,6 @@ impl Switch {
         }
     }
 
-    /// One that nobody asks whether it is there may have moved, too, or have a name by now.
-    pub(crate) fn refresh_trunks(&mut self) {
-        for trunk in 0..self.trunks.len() {
-            let host = self.settings.trunks[trunk].first_hop.host.clone();
-            self.refresh(&host);
-        }
-    }
-
-    /// A phone waits for its end: trunks that are nowhere are looked up, however fresh what is known is.
-    pub(crate) fn ask_for_trunks(&mut self) {
-        for trunk in 0..self.trunks.len() {
-            if self.trunks[trunk].addresses.is_empty() {
-                let host = self.settings.trunks[trunk].first_hop.host.clone();
-                self.ask_for_addresses(&host);
-            }
-        }
-    }
-
-    fn trunks_at(&self, host: &str) -> Vec<usize> {
-        let is_it = |trunk: &usize| self.settings.trunks[*trunk].first_hop.host.eq_ignore_ascii_case(host);
-        (0..self.trunks.len()).filter(is_it).collect()
-    }
-
     /// A name was found; it may be a trunk's.
     pub(crate) fn trunks_found(&mut self, host: &str, found: &[Found]) {
         for trunk in self.trunks_at(host) {
@@ -174,6 +154,7 @@ impl Switch {
         let hosts: Vec<IpAddr> = found.iter().map(|found| found.remote).chain(next_hop).collect();
         let tended = &mut self.trunks[trunk];
         tended.reach.found_at(hosts.iter().copied());
+        tended.failing.retain(|host| hosts.contains(host));
         tended.addresses = found;
         let before = std::mem::replace(&mut tended.hosts, hosts.clone());
         for host in hosts {

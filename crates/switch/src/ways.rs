@@ -94,10 +94,13 @@ impl Ways {
 impl Switch {
     /// The connection that was wanted under this number is open. One that comes too late is not: whoever waited has been told so.
     pub fn connected(&mut self, number: u64, path: Path) {
-        let Some((_, connection)) = self.connection(number) else {
+        let Some((towards, connection)) = self.connection(number) else {
             return self.put(Output::Close(path));
         };
         *connection = Connection::Open(path);
+        if let Whose::Trunk(trunk) = towards.whose {
+            self.trunks[trunk].failing.remove(&towards.remote.ip());
+        }
         self.schedule.set(Wake::Way(number), None);
         self.trunks_connected();
         self.flush_all();
@@ -113,6 +116,7 @@ impl Switch {
             };
             self.schedule.set(Wake::Way(number), Some(again));
             if let Whose::Trunk(trunk) = towards.whose {
+                self.trunks[trunk].failing.insert(towards.remote.ip());
                 self.trunk_connection_failed(trunk, why);
             }
             self.flush_all();
@@ -300,7 +304,7 @@ impl Switch {
     }
 
     /// The addresses of a trunk that one of our listeners reaches, whatever else its name has: the one that a connection leads to comes
-    /// first, and one that has just failed last.
+    /// first, and those that the last one could not be had to come last.
     fn reached(&self, trunk: usize) -> Vec<Found> {
         let first_hop = &self.settings.trunks[trunk].first_hop;
         let (transport, port) = (first_hop.transport, first_hop.port);
@@ -319,8 +323,10 @@ impl Switch {
             };
             match self.ways.connections.get(&towards) {
                 Some(Connection::Open(_)) => 0,
-                Some(Connection::Wanted { .. }) | None => 1,
-                Some(Connection::Failed { .. }) => 2,
+                Some(Connection::Failed { .. }) => 3,
+                Some(Connection::Wanted { .. }) | None => {
+                    1 + u8::from(self.trunks[trunk].failing.contains(&found.remote))
+                }
             }
         });
         reached

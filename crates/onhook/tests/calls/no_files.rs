@@ -2,6 +2,7 @@
 #![cfg(target_os = "linux")]
 
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+use tokio::net::TcpListener;
 
 use crate::peer::Peer;
 use crate::program::Program;
@@ -86,4 +87,22 @@ async fn a_trunk_that_comes_back_while_there_are_no_files_is_found_where_it_was(
     program.logs("trunk up").await;
     let (_, log) = program.terminate().await;
     assert!(log.contains("LimitNOFILE"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_fails_for_lack_of_files_says_what_to_do() {
+    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let house = House::build();
+    let plan = Plan {
+        sip_listen: "tcp:127.0.0.1:0".to_owned(),
+        trunk: "keepalive = \"1s\"",
+        ..Plan::to(format!("sip:{gone};transport=tcp"))
+    };
+    let program = Program::serve(&house, &plan).await;
+    program.logs("trunk down").await;
+    allow(&program, 0);
+    program.logs(&format!("unreachable: {gone}: all ")).await;
+    let (_, log) = program.terminate().await;
+    let line = log.lines().find(|line| line.contains(": all ")).unwrap();
+    assert!(line.contains("trunk down") && line.contains("LimitNOFILE"), "{line}");
 }

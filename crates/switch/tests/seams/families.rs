@@ -110,6 +110,32 @@ fn a_call_is_of_the_family_that_a_connection_leads_by() {
     assert_of_one_family(&called(&mut rig), true);
 }
 
+/// A name with an address that nobody listens at, and a trunk that is not asked whether it is there: only the first call finds that out.
+#[test]
+fn an_address_that_could_not_be_connected_to_is_tried_after_the_others() {
+    let mut settings = named(Transport::Tcp, &[OUR_FOUR, OUR_SIX]);
+    settings.trunks[0].keepalive = None;
+    let mut rig = Rig::with(settings);
+    rig.turn(|switch| switch.found("pbx.example", &[SIX, FOUR].map(found)));
+    rig.invited_not(1);
+    rig.turn(|switch| switch.connect_failed(1, "refused"));
+    assert_eq!(rig.answers.len(), 1, "its offer was of the one family");
+    rig.pass(Duration::from_secs(3600));
+    rig.invited_not(2);
+    connected(&mut rig, Transport::Tcp);
+    let invite = rig.last("INVITE");
+    assert_of_one_family(&invite, true);
+    rig.turn(|switch| switch.closed(invite.path));
+    rig.invited_not(3);
+    assert!(rig.connects.last().unwrap().1.is_ipv4());
+    // It goes, too: then the first one is not worse.
+    rig.turn(|switch| switch.connect_failed(3, "refused"));
+    rig.pass(Duration::from_secs(3600));
+    rig.invited_not(4);
+    connected(&mut rig, Transport::Tcp);
+    assert_of_one_family(&rig.last("INVITE"), false);
+}
+
 #[test]
 fn two_trunks_of_two_families_have_calls_of_their_own() {
     let uris = ["sip:192.0.2.5", "sip:[2001:db8::5]"];

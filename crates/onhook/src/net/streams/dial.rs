@@ -2,6 +2,7 @@
 
 use std::{io, sync::Arc, time::Duration};
 
+use media::NoFiles;
 use sip::{Path, Transport};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::client::TlsStream;
@@ -26,9 +27,17 @@ enum DialError {
     #[error(transparent)]
     Tls(#[from] TlsError),
     #[error(transparent)]
-    Socket(#[from] io::Error),
+    NoFiles(NoFiles),
+    #[error(transparent)]
+    Socket(io::Error),
     #[error("called as {name}: {why}")]
     Refused { name: String, why: String },
+}
+
+impl From<io::Error> for DialError {
+    fn from(error: io::Error) -> Self {
+        NoFiles::of(&error).map_or(Self::Socket(error), Self::NoFiles)
+    }
 }
 
 /// Dials, and lives the connection until its end.
@@ -87,7 +96,7 @@ async fn reach(shared: &Shared, want: &Connect) -> Result<Reached, DialError> {
                 name: name.to_str().into_owned(),
                 why,
             },
-            None => DialError::Socket(error),
+            None => error.into(),
         }),
     }
 }
