@@ -8,16 +8,18 @@
 //! of starts only so many in a minute that no person comes near, so that a client that has gone wild leaves the trunk to others.
 //! Memory is bounded: a window remembers no more starts than its cap, and what has run out is swept.
 
+mod grant;
 mod window;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::Permit;
 use crate::cap::{Cap, Capped};
 use crate::counted::CountedNumbers;
-use crate::{Number, Permit};
 use crate::{network::subscriber, wall_time::WallTime};
+pub use grant::{Grant, Hold};
 use window::{Spent, Window};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -51,89 +53,29 @@ pub struct CapsSettings {
     pub time_per_day_to_own_phone: Duration,
 }
 
-/// What one call holds of the caps from before its INVITE until it is over.
-#[derive(Debug)]
-#[must_use = "only Caps::give_back returns it"]
-pub struct Hold {
-    mailbox: [u8; 32],
-    trunk: String,
-    started: WallTime,
-    /// Set aside of the mailbox's time.
-    time: Duration,
-    /// What of it can be spent at most.
-    most: Duration,
-    own_phone: bool,
-}
-
-/// The right to place one call to one number over one trunk: what an INVITE is printed from.
-#[derive(Debug)]
-#[must_use = "only Caps::give_back returns what it holds"]
-pub struct Grant {
-    number: Number,
-    address: Option<IpAddr>,
-    hold: Hold,
-}
-
-impl Grant {
-    /// The number that may be called.
-    pub fn number(&self) -> &Number {
-        &self.number
-    }
-
-    /// The key of the caller who may.
-    pub fn owner(&self) -> &[u8; 32] {
-        &self.hold.mailbox
-    }
-
-    /// The client's address, as far as it is counted.
-    pub fn address(&self) -> Option<IpAddr> {
-        self.address
-    }
-
-    /// Whether the number is the caller's own.
-    pub fn own_phone(&self) -> bool {
-        self.hold.own_phone
-    }
-
-    /// The trunk it may be called over.
-    pub fn trunk(&self) -> &str {
-        &self.hold.trunk
-    }
-
-    /// How long the call may last: what was asked for, or what is left of the mailbox's time.
-    pub fn longest(&self) -> Duration {
-        self.hold.time
-    }
-
-    /// What is left when the INVITE's record is made.
-    pub fn into_hold(self) -> Hold {
-        self.hold
-    }
-}
-
 /// A call of the past, as far as caps count it.
 #[derive(Clone, Copy, Debug)]
-pub struct Started<'a> {
+pub struct PastCall<'a> {
     pub mailbox: [u8; 32],
-    pub at: WallTime,
+    pub started: WallTime,
     /// When it ended; `None` when it has not.
     pub ended: Option<WallTime>,
     /// Whether it was for a phone of the mailbox's own.
     pub own_phone: bool,
-    /// Nothing when it is too long ago to matter.
-    pub whom: Option<Whom<'a>>,
+    /// `None` when its start is longer ago than [`STARTS_COUNT_FOR`].
+    pub start: Option<CountedStart<'a>>,
 }
 
-/// Whom a call of the past was for, by which way, and who asked for it: what is counted for ten minutes at most.
+/// What is counted of a start besides its mailbox: which number is called, over which trunk, and by which client.
 #[derive(Clone, Copy, Debug)]
-pub struct Whom<'a> {
+pub struct CountedStart<'a> {
     pub request_uri: &'a str,
     pub trunk: &'a str,
     pub address: Option<IpAddr>,
 }
 
-/// How far back [`Whom`] matters.
-pub const WHOM_MATTERS: Duration = TEN_MINUTES;
+/// How long a start counts for its number, its trunk and its client.
+pub const STARTS_COUNT_FOR: Duration = TEN_MINUTES;
 
 #[derive(Debug, Default)]
 struct Mailbox {
@@ -224,12 +166,12 @@ impl Caps {
             own_phone,
         } = permit;
         let address = caller.address.map(subscriber);
-        let whom = Whom {
+        let start = CountedStart {
             request_uri: &number.request_uri(""),
             trunk,
             address,
         };
-        self.count(caller.key, now, own_phone, Some(whom));
+        self.count(caller.key, now, own_phone, Some(start));
         let hold = self.take(caller.key, trunk, now, longest.min(left), Duration::MAX, own_phone);
         Ok(Grant { number, address, hold })
     }
@@ -304,7 +246,7 @@ impl Caps {
             .map_err(|wait| Capped::new(Cap::StartsPerTenMinutesPerNumber, wait))
     }
 
-    fn count(&mut self, mailbox: [u8; 32], at: WallTime, own_phone: bool, whom: Option<Whom<'_>>) {
+    fn count(&mut self, mailbox: [u8; 32], at: WallTime, own_phone: bool, start: Option<CountedStart<'_>>) {
         let caps = self.settings;
         let owner = self.mailboxes.entry(mailbox).or_default();
         if own_phone {
@@ -313,15 +255,15 @@ impl Caps {
             owner.minute.add(at, caps.starts_per_minute_per_mailbox);
             owner.hour.add(at, caps.starts_per_hour_per_mailbox);
         }
-        let Some(whom) = whom else { return };
-        let trunk = self.trunks.entry(whom.trunk.to_owned()).or_default();
+        let Some(start) = start else { return };
+        let trunk = self.trunks.entry(start.trunk.to_owned()).or_default();
         trunk.second.add(at, caps.starts_per_second_per_trunk);
         if own_phone {
             return;
         }
-        let numbers = self.numbers.entry(self.counted.of(whom.request_uri)).or_default();
+        let numbers = self.numbers.entry(self.counted.of(start.request_uri)).or_default();
         numbers.add(at, caps.starts_per_ten_minutes_per_number);
-        if let Some(address) = whom.address {
+        if let Some(address) = start.address {
             let window = self.addresses.entry(address).or_default();
             window.add(at, caps.starts_per_minute_per_address);
         }
@@ -385,12 +327,12 @@ impl Caps {
     }
 
     /// Counts a call of an earlier server: its start, and the time it took if it has ended. Told in the order of starts.
-    pub fn remember(&mut self, call: Started<'_>, now: WallTime) {
+    pub fn remember(&mut self, call: PastCall<'_>, now: WallTime) {
         // A clock that was set back must not keep a mailbox shut until it has caught up.
-        let at = call.at.min(now);
-        self.count(call.mailbox, at, call.own_phone, call.whom);
+        let at = call.started.min(now);
+        self.count(call.mailbox, at, call.own_phone, call.start);
         if let Some(ended) = call.ended {
-            let lasted = ended.since(call.at);
+            let lasted = ended.since(call.started);
             let owner = self.mailboxes.entry(call.mailbox).or_default();
             owner.time(call.own_phone).spent.add(lasted, ended.min(now));
         }

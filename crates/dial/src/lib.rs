@@ -77,7 +77,7 @@ mod site;
 mod wall_time;
 
 pub use cap::{Cap, Capped};
-pub use caps::{Caps, CapsSettings, Grant, Hold, Started, WHOM_MATTERS, Whom};
+pub use caps::{Caps, CapsSettings, CountedStart, Grant, Hold, PastCall, STARTS_COUNT_FOR};
 pub use counted::CountedNumbers;
 pub use decision::{Decision, DialPolicy};
 pub use dial_string::{DialString, Digits, Malformed, SipUri};

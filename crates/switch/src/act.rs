@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use call::{End, Event as Happened, MediaCommand, Output as Wanted, Phase, Record, Save};
+use call::{End, MediaCommand, Phase, Record, Save};
 use dial::WallTime;
 use serde::{Deserialize, Serialize};
 use sip::Moment;
@@ -18,7 +18,7 @@ use crate::{
 
 impl Switch {
     /// One input, then everything the machine wants done for it. False when there is no such live call.
-    pub(crate) fn with(&mut self, key: CallKey, input: impl FnOnce(&mut Live, Moment)) -> bool {
+    pub(crate) fn with_call(&mut self, key: CallKey, input: impl FnOnce(&mut Live, Moment)) -> bool {
         let now = self.now;
         let Some(live) = self.live.get_mut(&key) else {
             return false;
@@ -30,36 +30,36 @@ impl Switch {
 
     /// Takes every output of a call's machine, then notes when it wants to be woken.
     pub(crate) fn act(&mut self, key: CallKey) {
-        while let Some(wanted) = self.live.get_mut(&key).and_then(|live| live.call.poll_output()) {
-            match wanted {
-                Wanted::Send(outgoing) => self.send(key, outgoing),
-                Wanted::Save(save) => self.save(key, save),
-                Wanted::Resume(invite) => self.resume(key, invite),
-                Wanted::Stop(tx) => self.stop(key, &tx),
-                Wanted::Media(command) => self.change_sound(key, command),
-                Wanted::Event(event) => self.happened(key, event),
+        while let Some(output) = self.live.get_mut(&key).and_then(|live| live.call.poll_output()) {
+            match output {
+                call::Output::Send(outgoing) => self.send(key, outgoing),
+                call::Output::Save(save) => self.save(key, save),
+                call::Output::Resume(invite) => self.resume(key, invite),
+                call::Output::Stop(tx) => self.stop(key, &tx),
+                call::Output::Media(command) => self.change_sound(key, command),
+                call::Output::Event(event) => self.happened(key, event),
             }
         }
         self.settle(key);
         self.schedule_call(key);
     }
 
-    fn happened(&mut self, key: CallKey, event: Happened) {
+    fn happened(&mut self, key: CallKey, event: call::Event) {
         match event {
-            Happened::Ringing | Happened::Reconnecting | Happened::Answered | Happened::Unconfirmed => {
+            call::Event::Ringing | call::Event::Reconnecting | call::Event::Answered | call::Event::Unconfirmed => {
                 self.publish(key)
             }
-            Happened::UnusableAnswer(why) => {
+            call::Event::UnusableAnswer(why) => {
                 if let Some(live) = self.live.get(&key) {
                     let trunk = live.call.record().trunk.clone();
                     self.tell(Event::UnusableAnswer { key, trunk, why });
                 }
             }
             // An INVITE that waits for its way is not to leave any more.
-            Happened::Ending(_) => self.flush(key),
-            Happened::Ended(end) => self.ended(key, end),
-            Happened::Drained => self.give_back_place(key),
-            Happened::LateFork => self.take_place(key),
+            call::Event::Ending(_) => self.flush(key),
+            call::Event::Ended(end) => self.ended(key, end),
+            call::Event::Drained => self.give_back_place(key),
+            call::Event::LateFork => self.take_place(key),
         }
     }
 
@@ -85,7 +85,7 @@ impl Switch {
             self.answer(placing.request, Answer::NotPlaced(PlaceRefusal::NotInTime));
         }
         self.flush(key);
-        self.with(key, |live, now| live.call.handle_timeout(now));
+        self.with_call(key, |live, now| live.call.handle_timeout(now));
     }
 
     /// What can be asked about a call is told before anything that follows from it.
@@ -118,7 +118,7 @@ impl Switch {
         }
         if matches!(save, Save::Wish | Save::End) {
             // What is durable stays so, whatever becomes of later records.
-            live.durable = Some(durable || live.durable == Some(true));
+            live.end_is_durable = Some(durable || live.end_is_durable == Some(true));
         }
         self.act(key);
         if let Some(Placing { request, .. }) = placing {
@@ -205,12 +205,12 @@ impl Switch {
 
     /// The message has played to its end.
     pub fn played(&mut self, key: CallKey) {
-        self.with(key, |live, now| live.call.media_finished(now));
+        self.with_call(key, |live, now| live.call.media_finished(now));
     }
 
     /// There is nothing to play after all, or nobody showed himself to play it to.
     pub fn sound_failed(&mut self, key: CallKey) {
-        self.with(key, |live, now| live.call.media_failed(now));
+        self.with_call(key, |live, now| live.call.media_failed(now));
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) enum Addresses {
     /// It has none, or nobody can say, and here is why.
     NotFound(String),
     /// Nothing yet; it is being looked up since then.
-    Asked(Moment),
+    BeingLookedUp(Moment),
 }
 
 /// By name, in small letters: it is the same in capitals (RFC 4343).
@@ -44,9 +44,9 @@ pub(crate) struct Names(BTreeMap<String, Name>);
 struct Name {
     known: Known,
     /// When the last word on it came.
-    told_at: Option<Moment>,
+    answered_at: Option<Moment>,
     /// Since when it is being looked up.
-    asked_at: Option<Moment>,
+    looked_up_since: Option<Moment>,
 }
 
 #[derive(Default)]
@@ -89,7 +89,7 @@ impl Switch {
         let Some(name) = self.ways.names.0.get_mut(&host) else {
             return;
         };
-        (name.told_at, name.asked_at) = (Some(now), None);
+        (name.answered_at, name.looked_up_since) = (Some(now), None);
         let found = Known::Found {
             addresses: addresses.to_vec(),
             at: now,
@@ -109,7 +109,7 @@ impl Switch {
         let Some(name) = self.ways.names.0.get_mut(&host) else {
             return;
         };
-        (name.told_at, name.asked_at) = (Some(now), None);
+        (name.answered_at, name.looked_up_since) = (Some(now), None);
         match &mut name.known {
             Known::Found { at, failures, .. } => {
                 *failures += 1;
@@ -129,54 +129,54 @@ impl Switch {
 
     /// What is known of a name, which is looked up when the last word on it is old.
     pub(crate) fn addresses(&mut self, host: &str) -> Addresses {
-        self.refresh(host);
+        self.refresh_addresses(host);
         let name = self.ways.names.0.get(&host.to_ascii_lowercase());
-        match name.map(|name| (&name.known, name.asked_at)) {
+        match name.map(|name| (&name.known, name.looked_up_since)) {
             Some((Known::Found { addresses, .. }, _)) => Addresses::Found(addresses.clone()),
             Some((Known::NotFound(why), _)) => Addresses::NotFound(why.clone()),
-            Some((Known::Nothing, Some(at))) => Addresses::Asked(at),
-            Some((Known::Nothing, None)) | None => Addresses::Asked(self.now),
+            Some((Known::Nothing, Some(at))) => Addresses::BeingLookedUp(at),
+            Some((Known::Nothing, None)) | None => Addresses::BeingLookedUp(self.now),
         }
     }
 
     /// Looks a name up when the last word on it is old, or there was none yet.
-    pub(crate) fn refresh(&mut self, host: &str) {
+    pub(crate) fn refresh_addresses(&mut self, host: &str) {
         let now = self.now;
         let host = host.to_ascii_lowercase();
         if !self.ways.names.0.contains_key(&host) {
             self.ways.names.make_room(&self.settings.trunks);
         }
         let name = self.ways.names.0.entry(host.clone()).or_default();
-        if name.told_at.is_none_or(|at| now.since(at) >= STALE) {
-            self.ask_for_addresses(&host);
+        if name.answered_at.is_none_or(|at| now.since(at) >= STALE) {
+            self.look_up(&host);
         }
     }
 
     /// Looks a name up, however fresh what is known of it.
-    pub(crate) fn ask_for_addresses(&mut self, host: &str) {
+    pub(crate) fn look_up(&mut self, host: &str) {
         let host = host.to_ascii_lowercase();
         if let Some(name) = self.ways.names.0.get_mut(&host)
-            && name.asked_at.is_none()
+            && name.looked_up_since.is_none()
         {
-            name.asked_at = Some(self.now);
+            name.looked_up_since = Some(self.now);
             self.put(Output::Resolve(host));
         }
     }
 
     /// One that nobody asks whether it is there may have moved, too, or have a name by now.
-    pub(crate) fn refresh_trunks(&mut self) {
+    pub(crate) fn refresh_trunk_addresses(&mut self) {
         for trunk in 0..self.trunks.len() {
             let host = self.settings.trunks[trunk].first_hop.host.clone();
-            self.refresh(&host);
+            self.refresh_addresses(&host);
         }
     }
 
     /// A phone waits for its end: trunks that are nowhere are looked up, however fresh what is known is.
-    pub(crate) fn ask_for_trunks(&mut self) {
+    pub(crate) fn look_up_lost_trunks(&mut self) {
         for trunk in 0..self.trunks.len() {
             if self.trunks[trunk].addresses.is_empty() {
                 let host = self.settings.trunks[trunk].first_hop.host.clone();
-                self.ask_for_addresses(&host);
+                self.look_up(&host);
             }
         }
     }

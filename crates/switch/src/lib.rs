@@ -4,9 +4,9 @@
 //! handed what happened, turn by turn, and says what is to be done, in order: what is sent which way, what becomes durable, what is
 //! answered. Whoever drives it only moves bytes; so what a simulation drives is what ships (promise 12).
 //!
-//! A [`Switch`] decides whose message something is (`messages`), which way a request takes (`ways`, `addresses`), what waits for one (`held`,
+//! A [`Switch`] decides whose message something is (`messages`), which way a request takes (`ways`, `addresses`), what waits for one (`outbox`,
 //! `window`), who we are to a peer (`own_address`), who is listened to (`admission`), whether a trunk is there (`trunk`, `registration`), what the journal gets and what waits for it (`act`), and how the
-//! calls that a crash left are ended (`recovery`, `turns`). What a call does is the `call` crate's; what a message says and how it is
+//! calls that a crash left are ended (`recovery`, `turns`), and those that nobody remembers (`stray`). What a call does is the `call` crate's; what a message says and how it is
 //! repeated, the `sip` crate's; who may call whom and how often, the `dial` crate's.
 //!
 //! Names, keys and the journal are given from outside: two switches can live in one world.
@@ -75,7 +75,6 @@
 mod act;
 mod addresses;
 mod admission;
-mod held;
 mod identity;
 mod information;
 pub mod journal;
@@ -83,6 +82,7 @@ mod live;
 mod load;
 mod messages;
 mod out_of_call;
+mod outbox;
 mod output;
 mod own_address;
 mod past;
@@ -91,6 +91,7 @@ mod recovery;
 mod registration;
 mod schedule;
 mod settings;
+mod stray;
 mod switch;
 mod trunk;
 mod turns;
@@ -103,7 +104,7 @@ pub use information::{Information, State};
 pub use load::Load;
 pub use messages::LONGEST_MESSAGE;
 pub use output::{
-    Answer, DisconnectRefusal, Event, Known, NotThere, Output, Patience, PlaceRefusal, Sound, TrunkSilence, cause,
+    Answer, DisconnectRefusal, Event, Known, NoWay, Output, Patience, PlaceRefusal, Sound, TrunkSilence, cause,
 };
 pub use past::information_of;
 pub use place::Order;

@@ -7,8 +7,8 @@ use dial::{Hold, WallTime};
 use sip::Moment;
 
 use crate::{
-    held::Held,
     journal::IdHash,
+    outbox::Queued,
     output::{DisconnectRefusal, Patience},
 };
 
@@ -19,7 +19,7 @@ pub(crate) struct Live {
     pub(crate) started: WallTime,
     /// The client that asked for it, as far as caps count it.
     pub(crate) address: Option<IpAddr>,
-    /// Whether it is for a phone of the owner's own; so, too.
+    /// Whether it is for a phone of the owner's own, as far as caps count it.
     pub(crate) own_phone: bool,
     pub(crate) trunk: usize,
     pub(crate) call: Call,
@@ -29,17 +29,17 @@ pub(crate) struct Live {
     pub(crate) placing: Option<Placing>,
     /// Wait for the end.
     pub(crate) disconnecting: Vec<Disconnecting>,
-    /// Whether the journal took the wish to end, or the end; nothing before it has said so.
-    pub(crate) durable: Option<bool>,
+    /// Whether the journal has taken the wish to end, or the end; nothing before its word.
+    pub(crate) end_is_durable: Option<bool>,
     /// What the journal holds of it.
     pub(crate) row: Row,
     /// Set once the call has ended.
     pub(crate) ended_at: Option<(Moment, WallTime)>,
-    /// Where requests of this call have gone: who is there may speak.
-    pub(crate) places: Vec<IpAddr>,
-    /// Requests that wait for a name or a connection, in order; and until when they do.
-    pub(crate) held: VecDeque<Held>,
-    pub(crate) held_until: Option<Moment>,
+    /// Where requests of this call have gone: these hosts may speak.
+    pub(crate) hosts: Vec<IpAddr>,
+    /// Requests that have not left, in order; and until when the first of them waits for its way.
+    pub(crate) outbox: VecDeque<Queued>,
+    pub(crate) outbox_until: Option<Moment>,
 }
 
 /// How a call stands in the journal.
@@ -94,12 +94,12 @@ impl Live {
             hold: None,
             placing: None,
             disconnecting: Vec::new(),
-            durable: None,
+            end_is_durable: None,
             row: Row::Closed,
             ended_at: None,
-            places: Vec::new(),
-            held: VecDeque::new(),
-            held_until: None,
+            hosts: Vec::new(),
+            outbox: VecDeque::new(),
+            outbox_until: None,
         }
     }
 
@@ -117,7 +117,7 @@ impl Live {
             .into_iter()
             .chain(placing)
             .chain(disconnecting)
-            .chain(self.held_until)
+            .chain(self.outbox_until)
             .chain(self.linger_until(limits))
             .min()
     }
@@ -125,7 +125,7 @@ impl Live {
     /// The answers that are due to those who wait for the end. None comes before the wish, or the end, is durable, but for one
     /// that says so (promise 3).
     pub(crate) fn settle(&mut self, now: Moment) -> Vec<(u64, Result<(), DisconnectRefusal>)> {
-        let (is_over, durable) = (self.ended_at.is_some(), self.durable);
+        let (is_over, durable) = (self.ended_at.is_some(), self.end_is_durable);
         let mut settled = Vec::new();
         self.disconnecting.retain(|waiting| {
             let answer = match durable {
@@ -145,7 +145,7 @@ impl Live {
         if self.ended_at.is_some() {
             return waiting.disk_until;
         }
-        match self.durable {
+        match self.end_is_durable {
             Some(_) => waiting.confirm_until,
             None => waiting.confirm_until.max(waiting.disk_until),
         }
@@ -156,6 +156,6 @@ impl Live {
     /// for its word.
     fn linger_until(&self, limits: &Limits) -> Option<Moment> {
         let (ended_at, _) = self.ended_at?;
-        (self.call.is_drained() && self.durable.is_some()).then_some(ended_at + limits.transaction())
+        (self.call.is_drained() && self.end_is_durable.is_some()).then_some(ended_at + limits.transaction())
     }
 }

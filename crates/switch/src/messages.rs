@@ -40,7 +40,7 @@ impl Switch {
             Start::Response(_) => self.handle_response(path, &message, call),
             Start::Request(_) => self.handle_request(path, &message, call),
         }
-        self.transactions_told();
+        self.handle_transaction_events();
     }
 
     /// A datagram that was too long to be read.
@@ -54,7 +54,7 @@ impl Switch {
         }
         match self.transactions.handle_response(self.now, message) {
             ForClient::Provisional(tx) | ForClient::Final(tx) => {
-                if self.trunk_heard(&tx, message) {
+                if self.handle_trunk_response(&tx, message) {
                     return;
                 }
                 self.leave_window(&tx);
@@ -62,17 +62,17 @@ impl Switch {
                     self.ways.answered(&tx);
                 }
                 let Some(key) = call else { return };
-                self.heard_of_trunk(key);
+                self.trunk_has_spoken(key);
                 let response = message.response();
-                self.with(key, |live, now| live.call.handle_response(&response, now));
+                self.with_call(key, |live, now| live.call.handle_response(&response, now));
             }
             ForClient::Answer => {
                 let response = message.response();
                 self.ways.answered(&response.tx());
                 self.leave_window(&response.tx());
                 if let Some(key) = call {
-                    self.heard_of_trunk(key);
-                    self.with(key, |live, now| live.call.handle_answer(&response, now));
+                    self.trunk_has_spoken(key);
+                    self.with_call(key, |live, now| live.call.handle_answer(&response, now));
                 } else {
                     self.end_stray(path, &response);
                 }
@@ -85,16 +85,13 @@ impl Switch {
         match self.transactions.handle_request(self.now, path, message) {
             ForServer::Absorbed | ForServer::StrayAck => {}
             ForServer::New => self.handle_new_request(path, message, call),
-            ForServer::Cancelled(server) => {
-                self.answer_without_call(path, message, &Reply::status(200));
-                // No INVITE of a peer waits: those inside a call are answered at once, and the others refused.
-                let _ = server;
-            }
+            // There is nothing to take back: an INVITE inside a call was answered at once, any other refused.
+            ForServer::Cancelled(_) => self.answer_without_call(path, message, &Reply::status(200)),
             ForServer::UnknownCancel => self.answer_without_call(path, message, &Reply::status(481)),
             ForServer::Acked(server) => {
                 if let Some(key) = self.unacked.remove(&server) {
                     let request = message.request();
-                    self.with(key, |live, _| live.call.handle_ack(&request));
+                    self.with_call(key, |live, _| live.call.handle_ack(&request));
                 }
             }
         }
@@ -119,7 +116,7 @@ impl Switch {
         if request.method == Method::Invite {
             self.reply_to(server, path, message, &Reply::status(100)); // RFC 3261 §17.2.1
         }
-        self.heard_of_trunk(key);
+        self.trunk_has_spoken(key);
         let Some(live) = self.live.get_mut(&key) else { return };
         let reply = live.call.handle_request(&request, self.now);
         self.act(key);
@@ -176,19 +173,19 @@ impl Switch {
         }
     }
 
-    /// What the transactions have to say: what is to be sent, and what will never be answered.
-    pub(crate) fn transactions_told(&mut self) {
+    /// Sends what the transactions repeat, and follows up what will never be answered or ACKed.
+    pub(crate) fn handle_transaction_events(&mut self) {
         loop {
             self.transmit_due();
             let Some(event) = self.transactions.poll_event() else {
                 return;
             };
             match event {
-                TransactionEvent::TimedOut(tx) => self.unanswered(&tx, Silence::TimedOut),
-                TransactionEvent::Unreachable(tx) => self.unanswered(&tx, Silence::Unreachable),
+                TransactionEvent::TimedOut(tx) => self.handle_silence(&tx, Silence::TimedOut),
+                TransactionEvent::Unreachable(tx) => self.handle_silence(&tx, Silence::Unreachable),
                 TransactionEvent::NeverAcked(server) => {
                     if let Some(key) = self.unacked.remove(&server) {
-                        self.with(key, |live, now| live.call.handle_never_acked(now));
+                        self.with_call(key, |live, now| live.call.handle_never_acked(now));
                     }
                 }
                 TransactionEvent::Over(server) => {
@@ -198,8 +195,8 @@ impl Switch {
         }
     }
 
-    fn unanswered(&mut self, tx: &Tx, silence: Silence) {
-        if self.trunk_unanswered(tx, silence) {
+    fn handle_silence(&mut self, tx: &Tx, silence: Silence) {
+        if self.handle_trunk_silence(tx, silence) {
             return;
         }
         self.leave_window(tx);
@@ -211,6 +208,6 @@ impl Switch {
         if silence == Silence::Unreachable {
             self.tell(Event::Unreachable { key, why: None });
         }
-        self.with(key, |live, now| live.call.handle_silence(tx, silence, now));
+        self.with_call(key, |live, now| live.call.handle_silence(tx, silence, now));
     }
 }

@@ -162,12 +162,12 @@ pub enum Event {
     Unreachable {
         key: CallKey,
         /// Nothing when a message that was sent met nobody.
-        why: Option<NotThere>,
+        why: Option<NoWay>,
     },
     /// A call's requests go to its trunk instead of where its peer wants them.
     Redirected {
         trunk: String,
-        why: NotThere,
+        why: NoWay,
     },
     /// A call was answered after it was forgotten.
     Stray {
@@ -221,7 +221,7 @@ pub enum TrunkSilence {
 
 /// Why a place that a peer named is not gone to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotThere {
+pub enum NoWay {
     #[error("no SIP URI to send to")]
     NoUri,
     #[error("{0} is not where its trunk may send us (allowed_hosts)")]

@@ -64,7 +64,7 @@ impl Switch {
     /// Nobody holds the id of this call, and so nobody else can end it.
     pub fn never_delivered(&mut self, key: CallKey) {
         self.tell(Event::NeverDelivered(key));
-        self.with(key, |live, now| live.call.disconnect(now));
+        self.with_call(key, |live, now| live.call.disconnect(now));
     }
 
     /// Ends the caller's call; a foreign one is as unknown as one that never was (promise 7). The hang-up waits for nothing; its
@@ -82,7 +82,7 @@ impl Switch {
     }
 
     pub(crate) fn disconnect_call(&mut self, key: CallKey, disconnecting: Disconnecting) {
-        let known = self.with(key, |live, now| {
+        let known = self.with_call(key, |live, now| {
             live.disconnecting.push(disconnecting);
             live.call.disconnect(now);
         });
@@ -105,7 +105,7 @@ impl Switch {
         self.drain(request);
         let keys: Vec<CallKey> = self.live.keys().copied().collect();
         for key in keys {
-            self.with(key, |live, now| live.call.drain(now));
+            self.with_call(key, |live, now| live.call.drain(now));
         }
     }
 
@@ -113,7 +113,7 @@ impl Switch {
         if self.draining {
             return Err(PlaceRefusal::Draining);
         }
-        self.refresh_trunks();
+        self.refresh_trunk_addresses();
         let is_there = |trunk: &usize| self.trunks[*trunk].is_up() && self.reached_at(*trunk).is_some();
         let mut up: Vec<usize> = (0..self.trunks.len()).filter(is_there).collect();
         if up.is_empty() {
@@ -170,7 +170,13 @@ impl Switch {
                 ..self.settings.limits
             },
         };
-        let placement = placement(settings, &grant, order.call_id, order.local_tag, self.way_of(trunk));
+        let placement = placement(
+            settings,
+            &grant,
+            order.call_id,
+            order.local_tag,
+            self.invite_path(trunk),
+        );
         let call = Call::place(placement, around);
         let key = self.next_key();
         self.put(Output::Sound(key, Sound::Prepare { request, rtp }));

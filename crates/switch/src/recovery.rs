@@ -6,13 +6,13 @@ use std::{
 };
 
 use call::{Call, Record, Surroundings};
-use dial::{Hold, Started, WallTime, Whom};
-use sip::{Moment, Path, Response, sdp::LocalMedia};
+use dial::{CountedStart, Hold, PastCall};
+use sip::{Moment, Path, sdp::LocalMedia};
 
 use crate::{
     act::{Intent, is_answered},
     information::Information,
-    journal::{CallKey, Counted, IdHash, Leftover},
+    journal::{CallKey, Counted, Leftover},
     live::{Disconnecting, Live, Row},
     output::{Answer, DisconnectRefusal, Event, Known, Output},
     past::Detail,
@@ -38,7 +38,7 @@ enum NotTakenUp {
 #[derive(Default)]
 pub(crate) struct Recovery {
     waiting: BTreeMap<CallKey, Waiting>,
-    turns: Turns,
+    pub(crate) turns: Turns,
     /// What is not counted for the caps yet.
     uncounted: BTreeMap<CallKey, Intent>,
     /// Whose turn it is: they are taken up in the next turn of the switch, when it is written that they are.
@@ -92,9 +92,6 @@ fn record_of(leftover: &Leftover) -> Option<Record> {
     serde_json::from_slice(&leftover.state.as_ref()?.dialog).ok()
 }
 
-/// Whose call it is that nobody remembers.
-const NOBODY: [u8; 32] = [0; 32];
-
 impl Switch {
     /// Ends these calls, as many at a time as may be. From here on every one that is known can be asked about.
     pub fn end_leftovers(&mut self, leftovers: Vec<Leftover>) {
@@ -142,12 +139,12 @@ impl Switch {
     /// The caps go on counting where earlier processes stopped.
     pub fn count(&mut self, last_day: &[Counted]) {
         let uncounted = std::mem::take(&mut self.recovery.uncounted);
-        let up = uncounted.values().map(|intent| Started {
+        let up = uncounted.values().map(|intent| PastCall {
             mailbox: intent.owner,
-            at: intent.started.into(),
+            started: intent.started.into(),
             ended: None,
             own_phone: intent.own_phone,
-            whom: Some(Whom {
+            start: Some(CountedStart {
                 request_uri: &intent.record.request_uri,
                 trunk: &intent.record.trunk,
                 address: intent.address,
@@ -160,20 +157,20 @@ impl Switch {
             .filter_map(|counted| Some((counted.key, Detail::read(counted.record.as_ref()?)?)))
             .collect();
         let longest = self.longest();
-        let over = over.map(|counted| Started {
+        let over = over.map(|counted| PastCall {
             mailbox: counted.owner,
-            at: counted.started,
+            started: counted.started,
             // One that a crash left ended when somebody was there to end it.
             ended: Some(counted.ended.min(counted.started + longest)),
             own_phone: counted.own_phone,
-            whom: details.get(&counted.key).map(|detail| Whom {
+            start: details.get(&counted.key).map(|detail| CountedStart {
                 request_uri: &detail.to,
                 trunk: &detail.trunk,
                 address: detail.from,
             }),
         });
-        let mut calls: Vec<Started<'_>> = over.chain(up).collect();
-        calls.sort_by_key(|call| call.at);
+        let mut calls: Vec<PastCall<'_>> = over.chain(up).collect();
+        calls.sort_by_key(|call| call.started);
         for call in calls {
             self.caps.remember(call, self.clock);
         }
@@ -253,7 +250,7 @@ impl Switch {
         // While others get there, they are not waited for; nor do others wait because a phone that there is no way to goes on speaking.
         if without_a_way.len() == batch.len() && !self.recovery.is_out_of_turn {
             self.recovery.retry_at = Some(self.now + RETRY);
-            self.ask_for_trunks();
+            self.look_up_lost_trunks();
         }
         self.recovery.turns.again(without_a_way);
         self.put(Output::TakenUp(batch));
@@ -354,44 +351,8 @@ impl Switch {
         Ok((trunk, Call::take_up(record, around, self.now)))
     }
 
-    /// A 2xx for a call that nobody remembers: a phone is off-hook, and only we can know. It is ended as a leftover is.
-    ///
-    /// With too many under way it waits: the phone repeats its 2xx until it is ACKed.
-    pub(crate) fn end_stray(&mut self, path: Path, response: &Response) {
-        if self.recovery.turns.is_full() {
-            return;
-        }
-        // By the trunk that it came by: it knows the phone, and asks for its own password. Of several at one host, by that of its port.
-        let is_at = |trunk: &usize| {
-            self.trunks[*trunk]
-                .addresses
-                .iter()
-                .any(|found| found.remote == path.remote.ip())
-        };
-        let is_its_port = |trunk: &usize| self.settings.trunks[*trunk].first_hop.port == path.remote.port();
-        let mut trunks: Vec<usize> = (0..self.trunks.len()).collect();
-        trunks.sort_by_key(|trunk| (!is_at(trunk), !is_its_port(trunk)));
-        let found = trunks.into_iter().find_map(|trunk| Some((trunk, self.around(trunk)?)));
-        let Some((trunk, around)) = found else { return };
-        let name = self.settings.trunks[trunk].name.clone();
-        let Some(call) = Call::stray(response, name, around) else {
-            return;
-        };
-        let key = self.next_key();
-        let id = IdHash(self.names.unknown_id(key.0.unsigned_abs()));
-        self.tell(Event::Stray {
-            key,
-            call_id: response.call_id.to_string(),
-        });
-        self.recovery.turns.begun(key, self.now);
-        let clock: WallTime = self.clock;
-        self.admit(key, Live::new(NOBODY, id, trunk, call, clock));
-        self.take_place(key);
-        self.act(key);
-    }
-
     /// What a call is ended with.
-    fn around(&self, trunk: usize) -> Option<Surroundings> {
+    pub(crate) fn around(&self, trunk: usize) -> Option<Surroundings> {
         let local = self.local(trunk)?;
         let settings = &self.settings.trunks[trunk];
         // No offer will be made any more.

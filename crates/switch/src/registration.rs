@@ -46,7 +46,8 @@ enum Step {
     At(Moment),
     /// A name or a connection is waited for.
     Waiting(Moment),
-    Asked(Tx),
+    /// A REGISTER waits for its answer.
+    Sent(Tx),
     Over,
 }
 
@@ -76,7 +77,7 @@ impl Registering {
     pub(crate) fn next_wake(&self) -> Option<Moment> {
         match self.step {
             Step::At(at) | Step::Waiting(at) => Some(at),
-            Step::Asked(_) | Step::Over => None,
+            Step::Sent(_) | Step::Over => None,
         }
     }
 }
@@ -100,10 +101,10 @@ impl Switch {
                 registering.step = Step::Over;
             }
         }
-        self.left_when_all_have();
+        self.answer_when_all_have_left();
     }
 
-    pub(crate) fn left_when_all_have(&mut self) {
+    pub(crate) fn answer_when_all_have_left(&mut self) {
         let Some((_, until)) = self.leaving else { return };
         let is_over = |registering: &Registering| matches!(registering.step, Step::Over);
         let trunks = self.trunks.iter();
@@ -127,7 +128,7 @@ impl Switch {
                 self.register(trunk);
             }
             Step::Waiting(until) if until <= now => self.registration_failed(trunk, "it cannot be reached".to_owned()),
-            Step::At(_) | Step::Waiting(_) | Step::Asked(_) | Step::Over => {}
+            Step::At(_) | Step::Waiting(_) | Step::Sent(_) | Step::Over => {}
         }
     }
 
@@ -152,7 +153,7 @@ impl Switch {
     fn register(&mut self, trunk: usize) {
         let until = self.now + self.settings.connect_limit;
         let host = self.settings.trunks[trunk].first_hop.host.clone();
-        self.refresh(&host);
+        self.refresh_addresses(&host);
         let way = match self.local(trunk) {
             Some(local) => match self.way_to_trunk(trunk) {
                 Way::Open(path) => Some((local, path)),
@@ -201,13 +202,13 @@ impl Switch {
         .print(&self.settings, trunk, &local);
         // Once it is on its way, the registrar may hold the binding whatever comes back.
         registering.is_bound = true;
-        registering.step = Step::Asked(outgoing.tx.clone());
+        registering.step = Step::Sent(outgoing.tx.clone());
         self.transactions.send(self.now, path, outgoing.tx, outgoing.bytes);
         self.transmit_due();
     }
 
     /// A response to a REGISTER; false when it is to none of ours.
-    pub(crate) fn registrar_answered(&mut self, tx: &Tx, message: &Message<'_>) -> bool {
+    pub(crate) fn handle_register_response(&mut self, tx: &Tx, message: &Message<'_>) -> bool {
         let Some(trunk) = self.registrar(tx) else { return false };
         self.trunks[trunk].heard_at = Some(self.now);
         let status = message.status().unwrap_or_default();
@@ -252,12 +253,12 @@ impl Switch {
             _ => self.registration_failed(trunk, format!("the registrar answers {status}")),
         }
         self.schedule_trunk(trunk);
-        self.left_when_all_have();
+        self.answer_when_all_have_left();
         true
     }
 
     /// No response to a REGISTER will come; false when it is to none of ours.
-    pub(crate) fn registrar_silent(&mut self, tx: &Tx, silence: Silence) -> bool {
+    pub(crate) fn handle_register_silence(&mut self, tx: &Tx, silence: Silence) -> bool {
         let Some(trunk) = self.registrar(tx) else { return false };
         let why = match silence {
             Silence::TimedOut | Silence::NobodyThere => "registrar: no answer",
@@ -293,7 +294,7 @@ impl Switch {
         };
         if registering.expires.is_zero() {
             registering.step = Step::Over;
-            return self.left_when_all_have();
+            return self.answer_when_all_have_left();
         }
         let pause = jittered(registering.pause, number.as_bytes()[0]);
         registering.pause = (registering.pause * 2).min(LONGEST_PAUSE);
@@ -309,7 +310,7 @@ impl Switch {
     fn registrar(&self, tx: &Tx) -> Option<usize> {
         self.trunks.iter().position(|trunk| {
             let registering = trunk.registering.as_ref();
-            registering.is_some_and(|registering| matches!(&registering.step, Step::Asked(asked) if asked == tx))
+            registering.is_some_and(|registering| matches!(&registering.step, Step::Sent(sent) if sent == tx))
         })
     }
 }

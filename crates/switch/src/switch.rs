@@ -74,8 +74,8 @@ pub(crate) enum Wake {
     Call(CallKey),
     /// A trunk's next OPTIONS, or the end of waiting for its answer.
     Trunk(usize),
-    /// A connection or a name that was waited for.
-    Way(u64),
+    /// The end of waiting for a connection, or of remembering that it failed.
+    Connection(u64),
     /// A leftover's turn.
     Recovery,
 }
@@ -124,18 +124,18 @@ impl Switch {
     /// Lets everything run out that is due, and closes the batch.
     pub fn end_turn(&mut self) {
         self.transactions.handle_timeout(self.now);
-        self.transactions_told();
+        self.handle_transaction_events();
         while let Some(wake) = self.schedule.take_due(self.now) {
             match wake {
                 Wake::Call(key) => self.wake_call(key),
                 Wake::Trunk(trunk) => self.wake_trunk(trunk),
-                Wake::Way(number) => self.way_timed_out(number),
+                Wake::Connection(number) => self.connection_timed_out(number),
                 Wake::Recovery => {}
             }
         }
         self.take_up_leftovers();
-        self.tell_when_all_ended();
-        self.left_when_all_have();
+        self.answer_when_all_ended();
+        self.answer_when_all_have_left();
         if !self.batch.is_empty() {
             let batch = std::mem::take(&mut self.batch);
             self.put(Output::Journal(batch));
@@ -154,7 +154,7 @@ impl Switch {
             let why = match wake {
                 Wake::Call(_) => "call",
                 Wake::Trunk(_) => "trunk",
-                Wake::Way(_) => "way",
+                Wake::Connection(_) => "connection",
                 Wake::Recovery => "recovery",
             };
             (due, why)
@@ -220,7 +220,7 @@ impl Switch {
     pub(crate) fn retire(&mut self, key: CallKey) {
         let Some(live) = self.live.remove(&key) else { return };
         self.by_call_id.remove(&live.call.record().dialog.call_id);
-        self.leave_hosts(live.places);
+        self.leave_hosts(live.hosts);
         self.ways.waiting.remove(&key);
         let past = Past {
             owner: live.owner,
@@ -244,7 +244,7 @@ impl Switch {
         }
     }
 
-    fn tell_when_all_ended(&mut self) {
+    fn answer_when_all_ended(&mut self) {
         // A leftover that still waits then has no way to its phone: it is left to the next process.
         if !self.ending.is_empty() && self.live.values().all(|live| live.call.is_drained()) {
             for request in std::mem::take(&mut self.ending) {

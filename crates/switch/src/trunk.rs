@@ -57,20 +57,16 @@ enum Reachability {
     Down(TrunkSilence),
 }
 
-/// Where asking stands.
+/// The OPTIONS that asks whether a trunk is there.
 enum Probe {
-    /// Off.
+    /// Asking is off.
     Never,
     /// The next one leaves then.
     At(Moment),
     /// It waits for a name or a connection.
-    Waiting {
-        until: Moment,
-    },
-    Asked {
-        tx: Tx,
-        until: Moment,
-    },
+    Waiting { until: Moment },
+    /// It waits for its answer.
+    Sent { tx: Tx, until: Moment },
 }
 
 impl Trunk {
@@ -100,7 +96,7 @@ impl Trunk {
         let probe = match self.probe {
             Probe::Never => None,
             Probe::At(at) => Some(at),
-            Probe::Waiting { until } | Probe::Asked { until, .. } => Some(until),
+            Probe::Waiting { until } | Probe::Sent { until, .. } => Some(until),
         };
         let registering = self.registering.as_ref().and_then(Registering::next_wake);
         probe.into_iter().chain(self.doubt_at).chain(registering).min()
@@ -123,7 +119,7 @@ impl Switch {
                 };
                 self.trunk_is_at(trunk, vec![found]);
             }
-            self.refresh(&host);
+            self.refresh_addresses(&host);
             self.schedule_trunk(trunk);
         }
     }
@@ -143,7 +139,7 @@ impl Switch {
     pub(crate) fn trunks_not_found(&mut self, host: &str, why: &str) {
         for trunk in self.trunks_at(host) {
             if matches!(self.trunks[trunk].probe, Probe::Waiting { .. }) {
-                self.probed(trunk, Err(TrunkSilence::NoAddress(why.to_owned())));
+                self.probe_ended(trunk, Err(TrunkSilence::NoAddress(why.to_owned())));
             }
             self.not_registered(trunk, &TrunkSilence::NoAddress(why.to_owned()).to_string());
         }
@@ -152,11 +148,11 @@ impl Switch {
     fn trunk_is_at(&mut self, trunk: usize, found: Vec<Found>) {
         let next_hop = self.next_hop_ip(trunk);
         let hosts: Vec<IpAddr> = found.iter().map(|found| found.remote).chain(next_hop).collect();
-        let tended = &mut self.trunks[trunk];
-        tended.reach.found_at(hosts.iter().copied());
-        tended.failing.retain(|host| hosts.contains(host));
-        tended.addresses = found;
-        let before = std::mem::replace(&mut tended.hosts, hosts.clone());
+        let known = &mut self.trunks[trunk];
+        known.reach.found_at(hosts.iter().copied());
+        known.failing.retain(|host| hosts.contains(host));
+        known.addresses = found;
+        let before = std::mem::replace(&mut known.hosts, hosts.clone());
         for host in hosts {
             self.enter(host);
         }
@@ -183,7 +179,7 @@ impl Switch {
                 if !self.trunks[trunk].is_up() {
                     // However fresh what is known is: it may have moved, or be in the zone by now.
                     let host = self.settings.trunks[trunk].first_hop.host.clone();
-                    self.ask_for_addresses(&host);
+                    self.look_up(&host);
                 }
                 self.probe(trunk);
             }
@@ -193,14 +189,14 @@ impl Switch {
                 } else {
                     TrunkSilence::TimedOut
                 };
-                self.probed(trunk, Err(why));
+                self.probe_ended(trunk, Err(why));
             }
-            Probe::Asked { tx, until } if *until <= now => {
+            Probe::Sent { tx, until } if *until <= now => {
                 let tx = tx.clone();
                 self.transactions.stop(&tx);
-                self.probed(trunk, Err(TrunkSilence::TimedOut));
+                self.probe_ended(trunk, Err(TrunkSilence::TimedOut));
             }
-            Probe::Never | Probe::At(_) | Probe::Waiting { .. } | Probe::Asked { .. } => {}
+            Probe::Never | Probe::At(_) | Probe::Waiting { .. } | Probe::Sent { .. } => {}
         }
         self.wake_registration(trunk);
         self.schedule_trunk(trunk);
@@ -212,7 +208,7 @@ impl Switch {
     }
 
     /// An INVITE of this call has left.
-    pub(crate) fn expect_trunk(&mut self, key: CallKey) {
+    pub(crate) fn expect_trunk_to_speak(&mut self, key: CallKey) {
         let Some(trunk) = self.live.get(&key).map(|live| live.trunk) else {
             return;
         };
@@ -224,7 +220,7 @@ impl Switch {
     }
 
     /// Something has come for a call of it.
-    pub(crate) fn heard_of_trunk(&mut self, key: CallKey) {
+    pub(crate) fn trunk_has_spoken(&mut self, key: CallKey) {
         let Some(trunk) = self.live.get(&key).map(|live| live.trunk) else {
             return;
         };
@@ -248,10 +244,10 @@ impl Switch {
         let until = match self.trunks[trunk].probe {
             // From when it began to wait, whatever is heard of names and connections meanwhile.
             Probe::Waiting { until } => until,
-            Probe::Never | Probe::At(_) | Probe::Asked { .. } => self.now + self.settings.timers.t1 * T1_TO_ANSWER,
+            Probe::Never | Probe::At(_) | Probe::Sent { .. } => self.now + self.settings.timers.t1 * T1_TO_ANSWER,
         };
         let host = self.settings.trunks[trunk].first_hop.host.clone();
-        self.refresh(&host);
+        self.refresh_addresses(&host);
         if self.trunks[trunk].addresses.is_empty() {
             self.trunks[trunk].probe = Probe::Waiting { until };
             return self.schedule_trunk(trunk);
@@ -274,7 +270,7 @@ impl Switch {
                     headers: &[("Accept", sip::APPLICATION_SDP.to_owned())],
                 }
                 .print(&self.settings, trunk, &local);
-                self.trunks[trunk].probe = Probe::Asked {
+                self.trunks[trunk].probe = Probe::Sent {
                     tx: outgoing.tx.clone(),
                     until,
                 };
@@ -282,29 +278,29 @@ impl Switch {
                 self.transmit_due();
             }
             (Way::Wait(_) | Way::Open(_), _) => self.trunks[trunk].probe = Probe::Waiting { until },
-            (Way::None(why), _) => return self.probed(trunk, Err(TrunkSilence::Unreachable(why.to_string()))),
+            (Way::None(why), _) => return self.probe_ended(trunk, Err(TrunkSilence::Unreachable(why.to_string()))),
         }
         self.schedule_trunk(trunk);
     }
 
-    fn probed(&mut self, trunk: usize, answered: Result<(), TrunkSilence>) {
+    fn probe_ended(&mut self, trunk: usize, outcome: Result<(), TrunkSilence>) {
         let name = self.settings.trunks[trunk].name.clone();
         let interval = self.settings.trunks[trunk].keepalive.unwrap_or(PAUSES[0]);
-        let tended = &mut self.trunks[trunk];
-        tended.is_refused &= answered.is_err();
-        let (reachability, pause) = match answered {
+        let probed = &mut self.trunks[trunk];
+        probed.is_refused &= outcome.is_err();
+        let (reachability, pause) = match outcome {
             Ok(()) => {
-                tended.failures = 0;
+                probed.failures = 0;
                 (Reachability::Up, interval)
             }
             Err(why) => {
-                let pause = PAUSES[tended.failures.min(PAUSES.len() - 1)];
-                tended.failures += 1;
+                let pause = PAUSES[probed.failures.min(PAUSES.len() - 1)];
+                probed.failures += 1;
                 (Reachability::Down(why), pause.min(interval))
             }
         };
-        tended.probe = Probe::At(self.now + pause);
-        if tended.reachability != reachability {
+        probed.probe = Probe::At(self.now + pause);
+        if probed.reachability != reachability {
             let event = match &reachability {
                 Reachability::Down(why) => Some(Event::TrunkDown {
                     trunk: name,
@@ -313,7 +309,7 @@ impl Switch {
                 Reachability::Up => Some(Event::TrunkUp(name)),
                 Reachability::Assumed => None,
             };
-            tended.reachability = reachability;
+            probed.reachability = reachability;
             if let Some(event) = event {
                 self.tell(event);
             }
@@ -326,10 +322,10 @@ impl Switch {
         let is_asking = match self.trunks[trunk].probe {
             Probe::Waiting { .. } => true,
             Probe::At(_) => self.trunks[trunk].is_up(),
-            Probe::Never | Probe::Asked { .. } => false,
+            Probe::Never | Probe::Sent { .. } => false,
         };
         if is_asking && matches!(self.way_to_trunk(trunk), Way::None(_)) {
-            self.probed(trunk, Err(TrunkSilence::Unreachable(why.to_owned())));
+            self.probe_ended(trunk, Err(TrunkSilence::Unreachable(why.to_owned())));
         }
         self.register_when_found(trunk);
     }
@@ -344,29 +340,33 @@ impl Switch {
     }
 
     /// A response to a request of a trunk's own; false when it is to none.
-    pub(crate) fn trunk_heard(&mut self, tx: &Tx, message: &Message<'_>) -> bool {
+    pub(crate) fn handle_trunk_response(&mut self, tx: &Tx, message: &Message<'_>) -> bool {
         if tx.method == Method::Register {
-            return self.registrar_answered(tx, message);
+            return self.handle_register_response(tx, message);
         }
-        let Some(trunk) = self.asking(tx) else { return false };
+        let Some(trunk) = self.trunk_that_sent(tx) else {
+            return false;
+        };
         self.trunks[trunk].heard_at = Some(self.now);
         if message.status().is_some_and(|status| status >= 200) {
-            self.probed(trunk, Ok(()));
+            self.probe_ended(trunk, Ok(()));
         }
         true
     }
 
     /// No response will come; false when it is to none of a trunk's own.
-    pub(crate) fn trunk_unanswered(&mut self, tx: &Tx, silence: Silence) -> bool {
+    pub(crate) fn handle_trunk_silence(&mut self, tx: &Tx, silence: Silence) -> bool {
         if tx.method == Method::Register {
-            return self.registrar_silent(tx, silence);
+            return self.handle_register_silence(tx, silence);
         }
-        let Some(trunk) = self.asking(tx) else { return false };
+        let Some(trunk) = self.trunk_that_sent(tx) else {
+            return false;
+        };
         let why = match silence {
             Silence::TimedOut | Silence::NobodyThere => TrunkSilence::TimedOut,
             Silence::Unreachable => TrunkSilence::Unreachable("nobody takes what is sent there".to_owned()),
         };
-        self.probed(trunk, Err(why));
+        self.probe_ended(trunk, Err(why));
         true
     }
 
@@ -378,16 +378,18 @@ impl Switch {
             let branch = tx.branch.as_str().as_bytes();
             quoted.windows(branch.len().max(1)).any(|part| part == branch)
         };
-        let asked = |trunk: &Trunk| match &trunk.probe {
-            Probe::Asked { tx, .. } if is_quoted(tx) => Some(tx.clone()),
+        let probe_that_is_quoted = |trunk: &Trunk| match &trunk.probe {
+            Probe::Sent { tx, .. } if is_quoted(tx) => Some(tx.clone()),
             _ => None,
         };
         for trunk in 0..self.trunks.len() {
-            let Some(tx) = asked(&self.trunks[trunk]) else { continue };
+            let Some(tx) = probe_that_is_quoted(&self.trunks[trunk]) else {
+                continue;
+            };
             self.transactions.stop(&tx);
             // Once may be the moment of a restart: it is asked again before it is believed.
             if std::mem::replace(&mut self.trunks[trunk].is_refused, true) {
-                self.probed(trunk, Err(TrunkSilence::Unreachable("nobody listens there".to_owned())));
+                self.probe_ended(trunk, Err(TrunkSilence::Unreachable("nobody listens there".to_owned())));
             } else {
                 let interval = self.settings.trunks[trunk].keepalive.unwrap_or(PAUSES[0]);
                 self.trunks[trunk].probe = Probe::At(self.now + PAUSES[0].min(interval));
@@ -396,8 +398,8 @@ impl Switch {
         }
     }
 
-    fn asking(&self, tx: &Tx) -> Option<usize> {
-        let is_it = |trunk: &Trunk| matches!(&trunk.probe, Probe::Asked { tx: asked, .. } if asked == tx);
+    fn trunk_that_sent(&self, tx: &Tx) -> Option<usize> {
+        let is_it = |trunk: &Trunk| matches!(&trunk.probe, Probe::Sent { tx: sent, .. } if sent == tx);
         self.trunks.iter().position(is_it)
     }
 }

@@ -15,19 +15,20 @@ use sip::{Destination, Outgoing, Path, Transport, Tx};
 
 use crate::{
     addresses::{Addresses, Found, NOT_YET, Names},
-    held::Waited,
     journal::CallKey,
-    output::{Event, NotThere, Output},
+    outbox::Waited,
+    output::{Event, NoWay, Output},
     switch::{Switch, Wake},
 };
 
 /// Connections that are wanted, open, or have just failed, at most.
 const CONNECTIONS: usize = 1024;
+
 /// What is known of ways, and who waits for one.
 #[derive(Default)]
 pub(crate) struct Ways {
     pub(crate) names: Names,
-    connections: BTreeMap<Towards, Connection>,
+    connections: BTreeMap<Target, Connection>,
     /// How many connections were ever wanted.
     wanted: u64,
     /// Whose requests are out: as many as there are client transactions.
@@ -39,20 +40,21 @@ pub(crate) struct Ways {
     pub(crate) is_taking_turns: bool,
 }
 
-/// What a connection leads to. One whose certificate was checked for one name says nothing of another (RFC 5922 §7.2), so who is
-/// called by two names has two connections, wherever they lead.
+/// What a connection leads to. A certificate that was checked for one name says nothing of another (RFC 5922 §7.2), so a peer that is
+/// called by two names has two connections, also to one address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Towards {
+struct Target {
     transport: Transport,
     remote: SocketAddr,
-    whose: Whose,
+    verified_for: VerifiedFor,
 }
 
+/// Whose certificate the far end has to show, where there is TLS.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Whose {
+enum VerifiedFor {
     Trunk(usize),
     /// By the host as its URI calls it, in small letters.
-    Peer(String),
+    Host(String),
 }
 
 enum Connection {
@@ -72,7 +74,7 @@ pub(crate) enum Way {
     Open(Path),
     /// A name or a connection has to come first, and is waited for as long.
     Wait(Duration),
-    None(NotThere),
+    None(NoWay),
 }
 
 impl Ways {
@@ -94,14 +96,14 @@ impl Ways {
 impl Switch {
     /// The connection that was wanted under this number is open. One that comes too late is not: whoever waited has been told so.
     pub fn connected(&mut self, number: u64, path: Path) {
-        let Some((towards, connection)) = self.connection(number) else {
+        let Some((target, connection)) = self.connection(number) else {
             return self.put(Output::Close(path));
         };
         *connection = Connection::Open(path);
-        if let Whose::Trunk(trunk) = towards.whose {
-            self.trunks[trunk].failing.remove(&towards.remote.ip());
+        if let VerifiedFor::Trunk(trunk) = target.verified_for {
+            self.trunks[trunk].failing.remove(&target.remote.ip());
         }
-        self.schedule.set(Wake::Way(number), None);
+        self.schedule.set(Wake::Connection(number), None);
         self.trunks_connected();
         self.flush_all();
     }
@@ -109,14 +111,14 @@ impl Switch {
     /// It cannot be opened. `why` begins with where it was to lead.
     pub fn connect_failed(&mut self, number: u64, why: &str) {
         let again = self.now + self.settings.timers.t1;
-        if let Some((towards, connection)) = self.connection(number) {
+        if let Some((target, connection)) = self.connection(number) {
             *connection = Connection::Failed {
                 number,
                 why: why.to_owned(),
             };
-            self.schedule.set(Wake::Way(number), Some(again));
-            if let Whose::Trunk(trunk) = towards.whose {
-                self.trunks[trunk].failing.insert(towards.remote.ip());
+            self.schedule.set(Wake::Connection(number), Some(again));
+            if let VerifiedFor::Trunk(trunk) = target.verified_for {
+                self.trunks[trunk].failing.insert(target.remote.ip());
                 self.trunk_connection_failed(trunk, why);
             }
             self.flush_all();
@@ -128,25 +130,23 @@ impl Switch {
         let connections = &mut self.ways.connections;
         connections.retain(|_, connection| !matches!(connection, Connection::Open(open) if *open == path));
         self.transactions.unreachable(self.now, &path);
-        self.transactions_told();
+        self.handle_transaction_events();
     }
 
-    fn connection(&mut self, number: u64) -> Option<(Towards, &mut Connection)> {
+    fn connection(&mut self, number: u64) -> Option<(Target, &mut Connection)> {
         let wanted = self.ways.connections.iter_mut();
         wanted
-            .map(|(towards, connection)| (towards.clone(), connection))
+            .map(|(target, connection)| (target.clone(), connection))
             .find(|(_, connection)| matches!(connection, Connection::Wanted { number: wanted } if *wanted == number))
     }
 
     /// Where this request of a call goes.
     pub(crate) fn way(&mut self, key: CallKey, outgoing: &Outgoing, waited: Waited) -> Way {
         let Some(trunk) = self.live.get(&key).map(|live| live.trunk) else {
-            return Way::None(NotThere::NoUri);
+            return Way::None(NoWay::NoUri);
         };
         let no_longer = |way| match way {
-            Way::Wait(_) if waited != Waited::Nothing => {
-                Way::None(NotThere::NoConnection(outgoing.destination.clone()))
-            }
+            Way::Wait(_) if waited != Waited::Nothing => Way::None(NoWay::NoConnection(outgoing.destination.clone())),
             way => way,
         };
         if let Some(path) = outgoing.path {
@@ -155,7 +155,7 @@ impl Switch {
         }
         let wanted = match self.wanted(trunk, &outgoing.destination) {
             Ok(None) => return no_longer(self.way_to_trunk(trunk)),
-            Ok(Some(_)) if waited == Waited::ItsTrunk => return no_longer(self.way_to_trunk(trunk)),
+            Ok(Some(_)) if waited == Waited::ForTrunk => return no_longer(self.way_to_trunk(trunk)),
             Ok(Some(wanted)) => self.way_within_reach(trunk, &wanted),
             Err(why) => Way::None(why),
         };
@@ -167,40 +167,40 @@ impl Switch {
                 let trunk_name = self.settings.trunks[trunk].name.clone();
                 self.tell(Event::Redirected { trunk: trunk_name, why });
                 match waited {
-                    Waited::ItsTrunk => no_longer(self.way_to_trunk(trunk)),
-                    Waited::Nothing | Waited::ItsPlace => self.way_to_trunk(trunk),
+                    Waited::ForTrunk => no_longer(self.way_to_trunk(trunk)),
+                    Waited::Nothing | Waited::ForDestination => self.way_to_trunk(trunk),
                 }
             }
         }
     }
 
     /// Where a peer wants it; nothing when that is the trunk itself.
-    fn wanted(&self, trunk: usize, uri: &str) -> Result<Option<Destination>, NotThere> {
+    fn wanted(&self, trunk: usize, uri: &str) -> Result<Option<Destination>, NoWay> {
         let first_hop = &self.settings.trunks[trunk].first_hop;
-        let place = Destination::parse(uri).map_err(|_| NotThere::NoUri)?;
-        if place == *first_hop {
+        let destination = Destination::parse(uri).map_err(|_| NoWay::NoUri)?;
+        if destination == *first_hop {
             return Ok(None);
         }
         // What was agreed on over TLS is not told in clear: passwords' digests, keys for the sound.
-        if first_hop.transport == Transport::Tls && place.transport != Transport::Tls {
-            return Err(NotThere::InClear(place.host));
+        if first_hop.transport == Transport::Tls && destination.transport != Transport::Tls {
+            return Err(NoWay::InClear(destination.host));
         }
-        Ok(Some(place))
+        Ok(Some(destination))
     }
 
-    fn way_within_reach(&mut self, trunk: usize, place: &Destination) -> Way {
-        let not_found = |why| NotThere::NotFound {
-            host: place.host.clone(),
+    fn way_within_reach(&mut self, trunk: usize, destination: &Destination) -> Way {
+        let not_found = |why| NoWay::NotFound {
+            host: destination.host.clone(),
             why,
         };
-        let addresses: Vec<IpAddr> = match place.ip() {
+        let addresses: Vec<IpAddr> = match destination.ip() {
             Some(ip) => vec![ip],
-            None => match self.addresses(&place.host) {
+            None => match self.addresses(&destination.host) {
                 Addresses::Found(found) => found.iter().map(|found| found.remote).collect(),
                 Addresses::NotFound(why) => return Way::None(not_found(why)),
                 // No longer than its peer waits to hear more: the trunk knows the way, too. All that wait for a name have waited
                 // for it since it is being looked up.
-                Addresses::Asked(since) => {
+                Addresses::BeingLookedUp(since) => {
                     let waited = self.now.since(since);
                     return match self.settings.timers.t1.saturating_sub(waited) {
                         Duration::ZERO => Way::None(not_found(NOT_YET.to_owned())),
@@ -212,36 +212,45 @@ impl Switch {
         let reach = &self.trunks[trunk].reach;
         let permitted: Vec<IpAddr> = addresses.into_iter().filter(|ip| reach.permits(*ip)).collect();
         if permitted.is_empty() {
-            return Way::None(NotThere::BeyondReach(place.host.clone()));
+            return Way::None(NoWay::BeyondReach(destination.host.clone()));
         }
         // What leads to the trunk itself is the trunk's own connection: its certificate names the trunk, whatever the peer says.
         let first_hop = self.settings.trunks[trunk].first_hop.clone();
         let is_trunks = |ip: &IpAddr| self.trunks[trunk].addresses.iter().any(|found| found.remote == *ip);
-        if (place.transport, place.port) == (first_hop.transport, first_hop.port) && permitted.iter().any(is_trunks) {
+        if (destination.transport, destination.port) == (first_hop.transport, first_hop.port)
+            && permitted.iter().any(is_trunks)
+        {
             let own: Vec<IpAddr> = permitted.into_iter().filter(is_trunks).collect();
             return self.first_way(&first_hop, &own, Some(trunk));
         }
-        self.first_way(place, &permitted, None)
+        self.first_way(destination, &permitted, None)
     }
 
     /// To the trunk's first hop.
     pub(crate) fn way_to_trunk(&mut self, trunk: usize) -> Way {
-        let place = self.settings.trunks[trunk].first_hop.clone();
+        let destination = self.settings.trunks[trunk].first_hop.clone();
         let reached: Vec<IpAddr> = self.reached(trunk).iter().map(|found| found.remote).collect();
         if !reached.is_empty() {
-            return self.first_way(&place, &reached, Some(trunk));
+            return self.first_way(&destination, &reached, Some(trunk));
         }
-        match self.addresses(&place.host) {
-            Addresses::Asked(_) => Way::Wait(self.settings.connect_limit),
-            Addresses::NotFound(why) => Way::None(NotThere::NotFound { host: place.host, why }),
-            Addresses::Found(_) => Way::None(NotThere::NoListener(place.host)),
+        match self.addresses(&destination.host) {
+            Addresses::BeingLookedUp(_) => Way::Wait(self.settings.connect_limit),
+            Addresses::NotFound(why) => Way::None(NoWay::NotFound {
+                host: destination.host,
+                why,
+            }),
+            Addresses::Found(_) => Way::None(NoWay::NoListener(destination.host)),
         }
     }
 
-    fn first_way(&mut self, place: &Destination, addresses: &[IpAddr], trunk: Option<usize>) -> Way {
-        let mut why = NotThere::NoListener(place.host.clone());
+    fn first_way(&mut self, destination: &Destination, addresses: &[IpAddr], trunk: Option<usize>) -> Way {
+        let mut why = NoWay::NoListener(destination.host.clone());
         for address in addresses {
-            match self.way_to(place.transport, (*address, place.port).into(), (&place.host, trunk)) {
+            match self.way_to(
+                destination.transport,
+                (*address, destination.port).into(),
+                (&destination.host, trunk),
+            ) {
                 Way::None(not_there) => why = not_there,
                 way => return way,
             }
@@ -258,31 +267,31 @@ impl Switch {
                     local,
                     remote,
                 }),
-                None => Way::None(NotThere::NoListener(remote.ip().to_string())),
+                None => Way::None(NoWay::NoListener(remote.ip().to_string())),
             };
         }
-        let whose = trunk.map_or_else(|| Whose::Peer(host.to_ascii_lowercase()), Whose::Trunk);
-        let towards = Towards {
+        let verified_for = trunk.map_or_else(|| VerifiedFor::Host(host.to_ascii_lowercase()), VerifiedFor::Trunk);
+        let target = Target {
             transport,
             remote,
-            whose,
+            verified_for,
         };
         let connections = &mut self.ways.connections;
-        match connections.get(&towards) {
+        match connections.get(&target) {
             Some(Connection::Open(path)) => return Way::Open(*path),
             Some(Connection::Wanted { .. }) => return Way::Wait(self.settings.connect_limit),
-            Some(Connection::Failed { why, .. }) => return Way::None(NotThere::NoConnection(why.clone())),
+            Some(Connection::Failed { why, .. }) => return Way::None(NoWay::NoConnection(why.clone())),
             None if connections.len() >= CONNECTIONS => {
                 let why = format!("{remote}: {CONNECTIONS} are wanted or open");
-                return Way::None(NotThere::NoConnection(why));
+                return Way::None(NoWay::NoConnection(why));
             }
             None => {}
         }
         self.ways.wanted += 1;
         let number = self.ways.wanted;
-        connections.insert(towards, Connection::Wanted { number });
+        connections.insert(target, Connection::Wanted { number });
         self.schedule
-            .set(Wake::Way(number), Some(self.now + self.settings.connect_limit));
+            .set(Wake::Connection(number), Some(self.now + self.settings.connect_limit));
         self.put(Output::Connect {
             number,
             transport,
@@ -294,10 +303,10 @@ impl Switch {
     }
 
     /// A connection that takes too long is none; one that has failed may be tried again.
-    pub(crate) fn way_timed_out(&mut self, number: u64) {
+    pub(crate) fn connection_timed_out(&mut self, number: u64) {
         let is_it = |connection: &Connection| matches!(connection, Connection::Failed { number: failed, .. } if *failed == number);
         self.ways.connections.retain(|_, connection| !is_it(connection));
-        if let Some((Towards { remote, .. }, _)) = self.connection(number) {
+        if let Some((Target { remote, .. }, _)) = self.connection(number) {
             let limit = self.settings.connect_limit;
             self.connect_failed(number, &format!("{remote}: nothing was reached within {limit:?}"));
         }
@@ -316,12 +325,12 @@ impl Switch {
             .copied()
             .collect();
         reached.sort_by_key(|found| {
-            let towards = Towards {
+            let target = Target {
                 transport,
                 remote: (found.remote, port).into(),
-                whose: Whose::Trunk(trunk),
+                verified_for: VerifiedFor::Trunk(trunk),
             };
-            match self.ways.connections.get(&towards) {
+            match self.ways.connections.get(&target) {
                 Some(Connection::Open(_)) => 0,
                 Some(Connection::Failed { .. }) => 3,
                 Some(Connection::Wanted { .. }) | None => {
@@ -338,7 +347,7 @@ impl Switch {
     }
 
     /// The path that a trunk's INVITE takes, as far as it is known before it leaves: of a stream without our own end.
-    pub(crate) fn way_of(&self, trunk: usize) -> Option<Path> {
+    pub(crate) fn invite_path(&self, trunk: usize) -> Option<Path> {
         let first_hop = &self.settings.trunks[trunk].first_hop;
         let (transport, port) = (first_hop.transport, first_hop.port);
         let remote = self.reached_at(trunk)?.remote;

@@ -5,7 +5,7 @@ mod own_phone;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{permit::Caller, site::plan};
+use crate::{Number, permit::Caller, site::plan};
 
 const PLENTY: u32 = 1_000_000;
 const LONG: Duration = Duration::from_secs(1800);
@@ -63,8 +63,8 @@ fn start(caps: &mut Caps, seconds: f64) -> Result<Grant, Capped> {
     caps.grant(permit(1, &format!("{seconds}"), 1), &["a"], LONG, at(seconds))
 }
 
-fn whom(request_uri: &str) -> Whom<'_> {
-    Whom {
+fn counted_start(request_uri: &str) -> CountedStart<'_> {
+    CountedStart {
         request_uri,
         trunk: "a",
         address: Some([127, 0, 0, 1].into()),
@@ -244,12 +244,12 @@ fn a_restart_forgets_no_hour_and_no_day() {
     let now = at(100_000.0);
     let ago = |seconds| WallTime::after_epoch(now.since_epoch() - Duration::from_secs(seconds));
     for (began, ended) in [(80_000, Some(78_200)), (3000, Some(2400)), (500, None)] {
-        let call = Started {
+        let call = PastCall {
             mailbox: [1; 32],
-            at: ago(began),
+            started: ago(began),
             ended: ended.map(ago),
             own_phone: false,
-            whom: Some(whom("sip:4711@pbx")),
+            start: Some(counted_start("sip:4711@pbx")),
         };
         caps.remember(call, now);
     }
@@ -273,12 +273,12 @@ fn a_restart_forgets_no_hour_and_no_day() {
 fn a_restart_forgets_no_minute_and_no_second() {
     let caps = |settings| {
         let mut caps = caps_of(settings);
-        let call = Started {
+        let call = PastCall {
             mailbox: [1; 32],
-            at: at(0.0),
+            started: at(0.0),
             ended: Some(at(0.1)),
             own_phone: false,
-            whom: Some(whom("sip:4711@pbx")),
+            start: Some(counted_start("sip:4711@pbx")),
         };
         caps.remember(call, at(0.2));
         caps
@@ -371,12 +371,12 @@ fn a_clock_that_was_set_back_shuts_nobody_out() {
         starts_per_minute_per_mailbox: 1,
         ..plenty()
     });
-    let call = Started {
+    let call = PastCall {
         mailbox: [1; 32],
-        at: at(1_000_000.0),
+        started: at(1_000_000.0),
         ended: Some(at(1_000_060.0)),
         own_phone: false,
-        whom: None,
+        start: None,
     };
     caps.remember(call, at(0.0));
     assert_eq!(refused_by(start(&mut caps, 1.0)).1, Duration::from_secs(59));
@@ -389,12 +389,12 @@ fn no_time_is_too_long() {
     let mut caps = caps_of(plenty());
     let [first, last] = [Duration::ZERO, Duration::MAX].map(WallTime::after_epoch);
     for ended in [last, last, first] {
-        let call = Started {
+        let call = PastCall {
             mailbox: [1; 32],
-            at: first,
+            started: first,
             ended: Some(ended),
             own_phone: false,
-            whom: None,
+            start: None,
         };
         caps.remember(call, last);
     }

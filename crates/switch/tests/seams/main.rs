@@ -3,6 +3,7 @@
 
 mod admission;
 mod answers;
+mod events;
 mod families;
 mod laws;
 mod names;

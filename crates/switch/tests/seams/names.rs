@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use switch::{Event, NotThere, Registration, Settings, TrunkSilence};
+use switch::{Event, NoWay, Registration, Settings, TrunkSilence};
 
 use crate::rig::{Rig, TRUNK, answer_with, found, settings, trunk, udp};
 
@@ -79,7 +79,7 @@ fn a_phone_whose_name_is_not_found_gets_its_requests_by_its_trunk_at_once() {
     rig.trunk_says(&answer_with(&invite, 200, "phone", &[contact]));
     assert_eq!(rig.durable(), ["resolve away.example", "sound starts"]);
     assert_eq!(rig.turn(|switch| switch.not_found("away.example", AWAY)), ["ACK"]);
-    let why = NotThere::NotFound {
+    let why = NoWay::NotFound {
         host: "away.example".to_owned(),
         why: AWAY.to_owned(),
     };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sip::{Transport, digest::Credentials};
-use switch::{Event, NotThere, Settings};
+use switch::{Event, NoWay, Settings};
 
 use crate::rig::{
     CONNECT_LIMIT, PHONE, Rig, T1, TRUNK, answer, answer_with, connection_from, found, from_phone, path, settings,
@@ -135,7 +135,7 @@ fn a_host_name_that_leads_beyond_the_reach_goes_to_the_trunk() {
     assert!(rig.has(|event| matches!(
         event,
         Event::Redirected {
-            why: NotThere::BeyondReach(_),
+            why: NoWay::BeyondReach(_),
             ..
         }
     )));

@@ -139,12 +139,12 @@ fn a_restart_knows_which_calls_were_to_an_own_phone() {
     });
     let now = at(100.0);
     for began in [60.0, 70.0] {
-        let call = Started {
+        let call = PastCall {
             mailbox: [1; 32],
-            at: at(began),
+            started: at(began),
             ended: Some(at(began + 5.0)),
             own_phone: true,
-            whom: Some(whom("sip:4711@pbx")),
+            start: Some(counted_start("sip:4711@pbx")),
         };
         caps.remember(call, now);
     }

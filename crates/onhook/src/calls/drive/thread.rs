@@ -369,7 +369,7 @@ impl Driver {
 /// way of its own end.
 async fn read_last_day(history: History, counted: watch::Sender<bool>, reports: Reports) {
     let calls = loop {
-        match history.last_day(dial::WHOM_MATTERS).await {
+        match history.last_day(dial::STARTS_COUNT_FOR).await {
             Ok(calls) => break calls,
             Err(error) => {
                 tracing::error!(%error, "the calls of the last day cannot be read: no new call is taken until they are");

@@ -1,28 +1,29 @@
-//! Requests of calls on their way out: each call's in order, behind the one that waits.
+//! The outbox of a call: its requests leave in order, behind the first one, which may have to wait.
 //!
-//! A request waits for a name, a connection, or its INVITE's place in the window. It holds up those of its own call behind it,
-//! nobody else's, and not for long: first as long as its own place may take, then as long as its trunk may.
+//! That one waits for a name, for a connection, or for room in the window if it is an INVITE. It holds up the requests of its own call
+//! alone, and not for long: as long as its own destination may take, and once more as long as its trunk may.
 
 use call::Silence;
 use sip::{Method, Outgoing, Path, Tx};
 
 use crate::{
     journal::CallKey,
-    output::{Event, NotThere, Output},
+    output::{Event, NoWay, Output},
     switch::Switch,
     ways::Way,
     window::T1_TO_WAIT,
 };
 
-/// How many hosts one call's requests may go to and still be heard from: its phone, its forks, a proxy or two.
-const PLACES: usize = 8;
-/// How many requests of one call wait; what is beyond could not be sent.
-const HELD: usize = 32;
+/// Hosts that may speak because requests of one call have gone there: its phone, its forks, a proxy or two.
+const HOSTS: usize = 8;
+/// Requests in one call's outbox; one more counts as one that could not be sent.
+const QUEUED: usize = 32;
 
-/// A request of a call that is about to leave, or one that has left in an earlier process.
+/// A request in an outbox.
 #[derive(Clone, Debug)]
-pub(crate) struct Held {
+pub(crate) struct Queued {
     outgoing: Outgoing,
+    /// False for an INVITE that an earlier process sent: only its transaction is taken up.
     leaves: bool,
     pub(crate) waited: Waited,
 }
@@ -31,12 +32,13 @@ pub(crate) struct Held {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Waited {
     Nothing,
-    /// The place where it is to go; its trunk may know the way.
-    ItsPlace,
-    ItsTrunk,
+    /// For the way to where it is to go; its trunk may know one.
+    ForDestination,
+    /// For the way to its trunk.
+    ForTrunk,
 }
 
-impl Held {
+impl Queued {
     fn new(outgoing: Outgoing, leaves: bool) -> Self {
         Self {
             outgoing,
@@ -58,21 +60,21 @@ impl Held {
 impl Switch {
     /// Sends one request of a call, behind those that wait.
     pub(crate) fn send(&mut self, key: CallKey, outgoing: Outgoing) {
-        self.hold(key, Held::new(outgoing, true));
+        self.enqueue(key, Queued::new(outgoing, true));
     }
 
     /// Takes up an INVITE that an earlier process sent: nothing leaves, what comes back is matched.
     pub(crate) fn resume(&mut self, key: CallKey, invite: Outgoing) {
-        self.hold(key, Held::new(invite, false));
+        self.enqueue(key, Queued::new(invite, false));
     }
 
-    fn hold(&mut self, key: CallKey, held: Held) {
+    fn enqueue(&mut self, key: CallKey, queued: Queued) {
         let Some(live) = self.live.get_mut(&key) else { return };
-        if live.held.len() >= HELD {
-            let (tx, now) = (held.outgoing.tx, self.now);
+        if live.outbox.len() >= QUEUED {
+            let (tx, now) = (queued.outgoing.tx, self.now);
             return live.call.handle_silence(&tx, Silence::Unreachable, now);
         }
-        live.held.push_back(held);
+        live.outbox.push_back(queued);
         self.flush(key);
     }
 
@@ -81,55 +83,55 @@ impl Switch {
         loop {
             let now = self.now;
             let Some(live) = self.live.get_mut(&key) else { return };
-            let Some(front) = live.held.front_mut() else { return };
-            if live.held_until.take_if(|until| *until <= now).is_some() {
+            let Some(front) = live.outbox.front_mut() else { return };
+            if live.outbox_until.take_if(|until| *until <= now).is_some() {
                 front.waited = match front.waited {
-                    Waited::Nothing => Waited::ItsPlace,
-                    Waited::ItsPlace | Waited::ItsTrunk => Waited::ItsTrunk,
+                    Waited::Nothing => Waited::ForDestination,
+                    Waited::ForDestination | Waited::ForTrunk => Waited::ForTrunk,
                 };
             }
-            let held = front.clone();
+            let queued = front.clone();
             // After a hang-up no INVITE leaves, also none that was ready to (promise 5).
-            let is_unwanted = held.is_invite() && live.call.is_unwanted();
+            let is_unwanted = queued.is_invite() && live.call.is_unwanted();
             let way = if is_unwanted {
-                Way::None(NotThere::Unwanted)
+                Way::None(NoWay::Unwanted)
             } else {
-                self.way(key, &held.outgoing, held.waited)
+                self.way(key, &queued.outgoing, queued.waited)
             };
             let way = match way {
-                Way::Open(path) if held.is_invite() && !self.windows.enter(&path, held.tx(), key) => {
-                    match held.waited {
+                Way::Open(path) if queued.is_invite() && !self.windows.enter(&path, queued.tx(), key) => {
+                    match queued.waited {
                         Waited::Nothing => Way::Wait(self.settings.timers.t1 * T1_TO_WAIT),
-                        Waited::ItsPlace | Waited::ItsTrunk => Way::None(NotThere::NoTurn),
+                        Waited::ForDestination | Waited::ForTrunk => Way::None(NoWay::NoTurn),
                     }
                 }
                 way => way,
             };
             match way {
                 Way::Open(path) => {
-                    self.unhold(key);
-                    let next = if held.is_invite() {
+                    self.dequeue(key);
+                    let next = if queued.is_invite() {
                         self.windows.next(&path)
                     } else {
                         None
                     };
-                    self.transmit(key, path, held);
+                    self.transmit(key, path, queued);
                     self.take_turn(next);
                 }
                 Way::Wait(most) => {
                     self.ways.waiting.insert(key);
                     if let Some(live) = self.live.get_mut(&key) {
-                        live.held_until.get_or_insert(now + most);
+                        live.outbox_until.get_or_insert(now + most);
                     }
                     return self.schedule_call(key);
                 }
                 Way::None(why) => {
-                    self.unhold(key);
+                    self.dequeue(key);
                     let next = self.windows.give_up(key);
                     if let Some(live) = self.live.get_mut(&key) {
-                        live.call.handle_silence(held.tx(), Silence::Unreachable, now);
+                        live.call.handle_silence(queued.tx(), Silence::Unreachable, now);
                     }
-                    if why != NotThere::Unwanted {
+                    if why != NoWay::Unwanted {
                         self.tell(Event::Unreachable { key, why: Some(why) });
                     }
                     self.take_turn(next);
@@ -165,26 +167,26 @@ impl Switch {
         self.ways.is_taking_turns = false;
     }
 
-    /// The first one waits no longer.
-    fn unhold(&mut self, key: CallKey) {
+    /// Takes the first request out.
+    fn dequeue(&mut self, key: CallKey) {
         if let Some(live) = self.live.get_mut(&key) {
-            live.held.pop_front();
-            live.held_until = None;
+            live.outbox.pop_front();
+            live.outbox_until = None;
         }
         self.ways.waiting.remove(&key);
     }
 
-    fn transmit(&mut self, key: CallKey, path: Path, held: Held) {
+    fn transmit(&mut self, key: CallKey, path: Path, queued: Queued) {
         let place = path.remote.ip().to_canonical();
         if let Some(live) = self.live.get_mut(&key)
-            && live.places.len() < PLACES
-            && !live.places.contains(&place)
+            && live.hosts.len() < HOSTS
+            && !live.hosts.contains(&place)
         {
-            live.places.push(place);
+            live.hosts.push(place);
             self.enter(place);
         }
-        let is_invite = held.is_invite();
-        let Held { outgoing, leaves, .. } = held;
+        let is_invite = queued.is_invite();
+        let Queued { outgoing, leaves, .. } = queued;
         let (tx, bytes) = (outgoing.tx, outgoing.bytes);
         if tx.method == Method::Ack {
             return self.put(Output::Transmit(sip::Transmit { path, bytes }));
@@ -194,7 +196,7 @@ impl Switch {
             return self.transactions.resume(self.now, path, tx, bytes);
         }
         if is_invite {
-            self.expect_trunk(key);
+            self.expect_trunk_to_speak(key);
         }
         self.transactions.send(self.now, path, tx, bytes);
         self.transmit_due();
@@ -203,10 +205,10 @@ impl Switch {
     /// Nobody waits for what comes back to this request; if it has not left, it never does.
     pub(crate) fn stop(&mut self, key: CallKey, tx: &Tx) {
         let Some(live) = self.live.get_mut(&key) else { return };
-        let is_first = live.held.front().is_some_and(|held| held.tx() == tx);
-        live.held.retain(|held| held.tx() != tx);
+        let is_first = live.outbox.front().is_some_and(|queued| queued.tx() == tx);
+        live.outbox.retain(|queued| queued.tx() != tx);
         if is_first {
-            live.held_until = None;
+            live.outbox_until = None;
             self.ways.waiting.remove(&key);
             let next = self.windows.give_up(key);
             self.take_turn(next);
