@@ -1,7 +1,8 @@
 //! One telephone call's life as a state machine without I/O.
 //!
-//! This room reads no clock, makes no random numbers and knows no socket and no XML (promise 1). What
-//! happened is handed in, what is to be done is polled out; see [`Call`] for the order.
+//! This room reads no clock, makes no random numbers and knows no socket and no XML (promise 1). What happened is handed in; what is to be
+//! done is polled out, and with it what has become of the call ([`Event`]); a request of the phone is answered by what
+//! [`Call::handle_request`] returns. See [`Call`] for the order.
 //!
 //! A [`Call`] stands in one [`Phase`] after the other, and each has an answer to a hang-up (promise 4): the table is `docs/call-phases.md`. It waits
 //! for the disk in two places, and says so: the intent before the INVITE, the answer before the ACK ([`Save`], promise 3).

@@ -8,6 +8,23 @@
 //! the operation by the name of the Body's child (`operation.rs`), which decodes itself (one file for each
 //! operation) with the words of a schema validator for what it refuses (`content.rs`). Below all of them is the
 //! bounded XML reader (`xml.rs`).
+//!
+//! ```
+//! use ews::{DecodeOptions, Operation, Response, ResponseMessage, ServerVersion, ServerVersionInfo, decode};
+//!
+//! let body = br#"<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"
+//!     xmlns:m="http://schemas.microsoft.com/exchange/services/2006/messages">
+//!   <s:Body><m:DisconnectPhoneCall><m:PhoneCallId Id="a-call"/></m:DisconnectPhoneCall></s:Body>
+//! </s:Envelope>"#;
+//! let request = decode(body, &DecodeOptions::default())?;
+//! let Operation::DisconnectPhoneCall(disconnect) = request.operation else { panic!("another operation") };
+//! assert_eq!(disconnect.phone_call_id.0, "a-call");
+//!
+//! let version = ServerVersionInfo { major: 15, minor: 1, build: 0, revision: 0, version: ServerVersion::EXCHANGE_2013 };
+//! let answer = Response::DisconnectPhoneCall(ResponseMessage::Success(())).encode(&version);
+//! assert!(answer.contains("ResponseCode>NoError</"));
+//! # Ok::<(), ews::Fault>(())
+//! ```
 
 mod content;
 mod convert_id;

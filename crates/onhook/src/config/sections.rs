@@ -342,7 +342,8 @@ section! {
 section! {
     /// `[calls]`
     pub struct Calls {
-        /// How long a phone rings before the call is given up.
+        /// How long a phone rings before the call is given up. One whose trunk is down, and says nothing at all, is given up
+        /// after 32 s (RFC 3261's Timer B).
         ring_limit: Period = default("30s"),
         /// How long a call may last.
         max_duration: Period = default("30m"),
