@@ -76,10 +76,10 @@ client-test: setup ## Clients that keep connections over a 401: count the reques
 	REUSE_REQUESTS=$(REQUESTS) cargo test --locked --package onhook --test http_door reuse -- --nocapture
 	REUSE_REQUESTS=$(REQUESTS) $(INTEROP) --jobs 2 'curl/*' 'java/*'
 
-speed: ## How fast it is, and what a call costs it (SPEED_CALLS=2000 ALONE=100 CLIENTS=8 ROUNDS=5 AGAINST=another-onhook)
+speed: ## How fast it is, and what a call costs it (SPEED_CALLS=2000 ALONE=100 ROUNDS=5 AGAINST=another-onhook)
 	@scripts/setup build
 	cargo build --locked --release --package onhook --package proving
-	$(PROVING) speed --calls $(or $(SPEED_CALLS),2000) --alone $(or $(ALONE),100) --clients $(or $(CLIENTS),8) --rounds $(or $(ROUNDS),5) $(if $(AGAINST),--against $(AGAINST))
+	$(PROVING) speed --calls $(or $(SPEED_CALLS),2000) --alone $(or $(ALONE),100) --rounds $(or $(ROUNDS),5) $(if $(AGAINST),--against $(AGAINST))
 
 loss-test: ## Hang up over a line that loses packets: count phones off-hook (CALLS=100000 REAL_CALLS=2000 SEED=1)
 	@scripts/setup build

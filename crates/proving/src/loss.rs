@@ -15,7 +15,7 @@ use tokio::{task::JoinSet, time::sleep};
 use crate::{
     ProvingError,
     client::{Access, Client, ClientError},
-    phones::{Habits, Phones, Quality},
+    phones::{Habits, Phones, Quality, RECEIVE_BUFFER},
     random::Random,
     report::Report,
     server::{Records, Setting, Site},
@@ -73,6 +73,7 @@ impl LossRun {
             fork: 5,
             challenge: 5,
             take_sound: 20,
+            receive_buffer: RECEIVE_BUFFER,
         };
         let phones = Arc::new(Phones::switch_on(habits, self.quality).await?);
         let setting = Setting {
@@ -80,6 +81,7 @@ impl LossRun {
             t1: self.t1,
             max_live: usize::try_from(self.at_once * 4 + 100).unwrap_or(usize::MAX),
             rtp_ports: Setting::rtp_ports(0, 1),
+            disconnect_wait: Setting::DISCONNECT_WAIT,
         };
         let site = Site::furnish(setting.clone(), phones.address()).await?;
         let serving = site.serve(None).await?;

@@ -74,13 +74,10 @@ enum Command {
         against: Option<PathBuf>,
         /// Calls that are held at the same time; with 0, only requests that are alone are measured
         #[arg(long, default_value_t = 2000)]
-        calls: u64,
+        calls: usize,
         /// Calls that come one at a time, in each round
         #[arg(long, default_value_t = 100)]
         alone: u64,
-        /// EWS clients side by side
-        #[arg(long, default_value_t = 8)]
-        clients: u64,
         /// How often each program has its turn
         #[arg(long, default_value_t = 5)]
         rounds: u64,
@@ -153,7 +150,6 @@ async fn prove(args: Args) -> Result<Report, ProvingError> {
             against,
             calls,
             alone,
-            clients,
             rounds,
         } => {
             let run = SpeedRun {
@@ -162,7 +158,6 @@ async fn prove(args: Args) -> Result<Report, ProvingError> {
                 seed,
                 calls,
                 alone,
-                clients,
                 rounds,
             };
             run.run().await

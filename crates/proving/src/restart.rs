@@ -47,6 +47,7 @@ impl RestartRun {
             t1,
             max_live: usize::try_from(self.calls).unwrap_or(usize::MAX),
             rtp_ports: Setting::rtp_ports(0, 1),
+            disconnect_wait: Setting::DISCONNECT_WAIT,
         };
         let unused = Site::furnish(setting, phones.address()).await?;
         // The first server makes the key by which its successors know its branches.

@@ -39,9 +39,14 @@ pub struct Setting {
     pub max_live: usize,
     /// Where calls have their sound from: an even port, and the odd one after it.
     pub rtp_ports: RangeInclusive<u16>,
+    /// How long DisconnectPhoneCall waits for the phone to confirm.
+    pub disconnect_wait: Duration,
 }
 
 impl Setting {
+    /// The server's own, when nothing is said.
+    pub const DISCONNECT_WAIT: Duration = Duration::from_secs(2);
+
     /// Ports for the `nth` of `all` servers that run at a time.
     #[must_use]
     pub fn rtp_ports(nth: u64, all: u64) -> RangeInclusive<u16> {
@@ -88,10 +93,11 @@ impl Site {
             phones,
             item_id: String::new(),
         };
-        let (t1, max_live, ports) = (
+        let (t1, max_live, ports, disconnect_wait) = (
             site.setting.t1.as_millis(),
             site.setting.max_live,
             &site.setting.rtp_ports,
+            site.setting.disconnect_wait.as_millis(),
         );
         let text = format!(
             "[http]\nlisten = \"127.0.0.1:0\"\n\
@@ -100,7 +106,7 @@ impl Site {
              [[trunk]]\nname = \"phones\"\nnext_hop = \"sip:{phones}\"\nkeepalive = \"0s\"\n\
              username = \"proving\"\npassword = \"{PASSWORD}\"\n\
              [store]\nballast = \"1 MiB\"\n\
-             [calls]\nmax_live = {max_live}\nmax_live_per_mailbox = {max_live}\n{CAPS}\n\
+             [calls]\nmax_live = {max_live}\nmax_live_per_mailbox = {max_live}\ndisconnect_wait = \"{disconnect_wait}ms\"\n{CAPS}\n\
              [dial]\nallow = [\"^[0-9]{{2,12}}$\"]\n[log]\nlevel = \"warn\"\n",
             site.sip,
             t1 * 8,

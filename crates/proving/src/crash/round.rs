@@ -12,7 +12,7 @@ use super::{CrashRun, POINTS, Tally};
 use crate::{
     ProvingError,
     client::{Access, Client},
-    phones::{FORKING, Habits, Phones, Quality},
+    phones::{FORKING, Habits, Phones, Quality, RECEIVE_BUFFER},
     random::Random,
     server::{Serving, Setting, Site},
 };
@@ -54,6 +54,7 @@ impl Lane {
             fork: 10,
             challenge: 10,
             take_sound: 50,
+            receive_buffer: RECEIVE_BUFFER,
         };
         let phones = Arc::new(Phones::switch_on(habits, Quality::default()).await?);
         let setting = Setting {
@@ -61,6 +62,7 @@ impl Lane {
             t1: T1,
             max_live: 1000,
             rtp_ports: Setting::rtp_ports(number, run.side_by_side),
+            disconnect_wait: Setting::DISCONNECT_WAIT,
         };
         let unused = Site::furnish(setting, phones.address()).await?;
         Ok(Self {

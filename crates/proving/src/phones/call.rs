@@ -381,6 +381,7 @@ mod tests {
             fork: 0,
             challenge: 0,
             take_sound: 0,
+            receive_buffer: super::super::RECEIVE_BUFFER,
         };
         let invite = request("INVITE sip:4711@127.0.0.1", "<sip:4711@h>", "z9hG4bKi");
         let contact = "sip:4711@127.0.0.1:2".to_owned();

@@ -38,7 +38,7 @@ pub use witness::Facts;
 const POLL: Duration = Duration::from_millis(5);
 const PATIENCE: Duration = Duration::from_secs(120);
 /// A thousand calls that end at once must not be lost where no phone could hear them.
-const RECEIVE_BUFFER: usize = 8 * 1024 * 1024;
+pub const RECEIVE_BUFFER: usize = 8 * 1024 * 1024;
 
 /// How phones behave; percentages are of a hundred phones.
 #[derive(Clone, Debug)]
@@ -55,6 +55,8 @@ pub struct Habits {
     pub challenge: u64,
     /// Percentage that have sound sent to them; the others hold the line.
     pub take_sound: u64,
+    /// Bytes that may wait for them; more is lost.
+    pub receive_buffer: usize,
 }
 
 impl Habits {
@@ -70,6 +72,7 @@ impl Habits {
             fork: 0,
             challenge: 0,
             take_sound: 0,
+            receive_buffer: RECEIVE_BUFFER,
         }
     }
 }
@@ -105,7 +108,7 @@ impl Phones {
     /// When no socket can be had.
     pub async fn switch_on(habits: Habits, quality: Quality) -> io::Result<Self> {
         let socket = UdpSocket::bind("127.0.0.1:0").await?;
-        let _ = SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER);
+        let _ = SockRef::from(&socket).set_recv_buffer_size(habits.receive_buffer);
         // Sound goes to a socket that nobody reads: refused packets would say that the phone has gone.
         let sound = UdpSocket::bind("127.0.0.1:0").await?;
         let address = socket.local_addr()?;
@@ -172,6 +175,12 @@ impl Phones {
         let up = exchange.calls.iter().filter(|(_, call)| call.up() > 0);
         up.map(|(call_id, call)| format!("Call-ID {call_id}: {call:?}"))
             .collect()
+    }
+
+    /// When the first BYE for this number was seen.
+    #[must_use]
+    pub fn byed_at(&self, number: &str) -> Option<Instant> {
+        lock(&self.exchange).witness.byed_at(number)
     }
 
     /// From now on the line is like this.

@@ -1,6 +1,8 @@
 //! One request at a time: nobody else asks, so it takes as long as its way through the server does.
 
 use std::{
+    fs::File,
+    io::{Seek as _, Write as _},
     ops::Range,
     path::Path,
     time::{Duration, Instant},
@@ -30,6 +32,8 @@ pub(super) struct Alone {
     serving: Serving,
     client: Client,
     random: Random,
+    /// On the disk of the servers' stores.
+    file: File,
     _site: Site,
 }
 
@@ -44,19 +48,25 @@ pub(super) struct Times {
     hang_up: Vec<f64>,
     /// Of the server's threads, for a hang-up.
     wake_ups: Vec<f64>,
+    /// A page written over and flushed, beside the servers.
+    flush: Vec<f64>,
 }
 
 impl Alone {
-    /// The `nth` of `all` servers that are there at the same time.
-    pub(super) async fn start(onhook: &Path, seed: u64, nth: u64, all: u64) -> Result<Self, ProvingError> {
-        let t1 = Duration::from_millis(500);
-        let phones = Phones::switch_on(Habits::answering_at_once(seed, t1), Quality::default()).await?;
-        let setting = Setting {
+    /// For the `nth` of `all` servers that are there at the same time.
+    pub(super) fn setting(onhook: &Path, nth: u64, all: u64, disconnect_wait: Duration) -> Setting {
+        Setting {
             onhook: onhook.to_owned(),
-            t1,
+            t1: Duration::from_millis(500),
             max_live: 100,
             rtp_ports: Setting::rtp_ports(nth, all),
-        };
+            disconnect_wait,
+        }
+    }
+
+    pub(super) async fn start(setting: Setting, seed: u64) -> Result<Self, ProvingError> {
+        let habits = Habits::answering_at_once(seed, setting.t1);
+        let phones = Phones::switch_on(habits, Quality::default()).await?;
         let site = Site::furnish(setting, phones.address()).await?;
         let serving = site.serve(None).await?;
         let client = Client::new(serving.access.clone());
@@ -64,7 +74,8 @@ impl Alone {
             phones,
             serving,
             client,
-            random: Random::part(seed, nth),
+            random: Random::new(seed),
+            file: tempfile::tempfile()?,
             _site: site,
         })
     }
@@ -91,11 +102,21 @@ impl Alone {
         let begun = Instant::now();
         self.client.disconnect(&id).await?;
         times.hang_up.push(milliseconds(begun.elapsed()));
-        let bye = self.phones.facts().last_bye.filter(|bye| *bye >= begun);
-        let bye = bye.ok_or(ProvingError::Stuck("a hang-up was answered before its BYE was sent"))?;
-        times.bye.push(milliseconds(bye - begun));
+        wait(|| self.phones.all_up() == 0, "a phone stayed up").await?;
+        let bye = self.phones.byed_at(&number);
+        let bye = bye.ok_or(ProvingError::Stuck("a phone went down without a BYE"))?;
+        times.bye.push(milliseconds(bye.saturating_duration_since(begun)));
         self.be_quiet().await;
         times.wake_ups.push(process::wake_ups(self.serving.pid())? - wake_ups);
+        self.flush(times)
+    }
+
+    fn flush(&mut self, times: &mut Times) -> Result<(), ProvingError> {
+        let begun = Instant::now();
+        self.file.rewind()?;
+        self.file.write_all(&[0; 4096])?;
+        self.file.sync_data()?;
+        times.flush.push(milliseconds(begun.elapsed()));
         Ok(())
     }
 
@@ -117,12 +138,20 @@ impl Times {
         add("the same, p99", percentile(&self.bye, 99));
         add("one hang-up at a time, to its answer, p50", median(&self.hang_up));
         add("and p99 of that", percentile(&self.hang_up, 99));
+        add("a flush of the disk, p50", median(&self.flush));
         figures.add(
             program,
             "wake-ups of threads",
             "for one hang-up",
             median(&self.wake_ups),
         );
+    }
+
+    /// Of servers that wait for no phone to confirm.
+    pub(super) fn tell_without_wait(&self, program: usize, figures: &mut Figures) {
+        let mut add = |what, value| figures.add(program, what, "ms", value);
+        add("to its answer without disconnect_wait, p50", median(&self.hang_up));
+        add("a flush of the disk beside it, p50", median(&self.flush));
     }
 }
 

@@ -9,7 +9,7 @@ pub(super) struct Figures {
 }
 
 struct Row {
-    what: &'static str,
+    what: String,
     unit: &'static str,
     of_programs: Vec<Vec<f64>>,
 }
@@ -23,7 +23,8 @@ impl Figures {
     }
 
     /// What this round of a program came to. Each program says it once a round.
-    pub(super) fn add(&mut self, program: usize, what: &'static str, unit: &'static str, value: f64) {
+    pub(super) fn add(&mut self, program: usize, what: impl Into<String>, unit: &'static str, value: f64) {
+        let what = what.into();
         let known = self.rows.iter().position(|row| row.what == what);
         let at = known.unwrap_or_else(|| {
             self.rows.push(Row {
@@ -56,7 +57,7 @@ impl Figures {
                     format!("{middle:.3} {unit} ({least:.3} to {greatest:.3})")
                 }
             };
-            report.tell(what, told);
+            report.tell(&what, told);
         }
     }
 }

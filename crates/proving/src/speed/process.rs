@@ -24,7 +24,7 @@ impl Begun {
     }
 
     /// How many were done a second, and the milliseconds of CPU for one.
-    pub(super) fn per(&self, done: u64) -> Result<[f64; 2], ProvingError> {
+    pub(super) fn per(&self, done: usize) -> Result<[f64; 2], ProvingError> {
         let (took, used) = (self.at.elapsed().as_secs_f64(), cpu(self.pid)? - self.cpu);
         Ok([done as f64 / took, used * 1e3 / done as f64])
     }
