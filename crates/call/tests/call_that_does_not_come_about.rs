@@ -43,19 +43,22 @@ fn nobody_answers_the_invite() {
     rig.ends(EndCause::Wished(Wish::TimedOut), true);
 }
 
-/// There is no phone to be told; should one answer after all, it is hung up.
+/// If there is a phone after all, it is told; should it answer first, it is hung up.
 #[test]
 fn nobody_is_there() {
     for wish in [None, Some(Wish::Hangup)] {
         let mut rig = if wish.is_some() { Rig::held() } else { Rig::calling() };
-        rig.silence("INVITE", Silence::NobodyThere).gives(["save End"]);
+        rig.silence("INVITE", Silence::NobodyThere)
+            .gives(["CANCEL 1", "save End"]);
+        rig.response_to("CANCEL", 481).gives([]);
         rig.ends(EndCause::Wished(wish.unwrap_or(Wish::TimedOut)), false);
         rig.fork("late").gives(["ACK 1 late", "BYE 2 late"]);
     }
     // It had rung long enough, as it seemed.
     let mut rig = Rig::calling();
     rig.pass(RING).gives(["save Wish"]);
-    rig.silence("INVITE", Silence::NobodyThere).gives(["save End"]);
+    rig.silence("INVITE", Silence::NobodyThere)
+        .gives(["CANCEL 1", "save End"]);
     rig.ends(EndCause::Wished(Wish::TimedOut), false);
 }
 

@@ -138,7 +138,7 @@ impl State {
                     && !self.way.contains(&Message::Invite)
                     && !self.invite_is_lost(process);
                 if is_silent {
-                    due.push(Step::InviteTimesOut);
+                    due.extend([Step::InviteTimesOut, Step::NobodyThere]);
                 }
                 if is_silent && machine.phase() != Phase::Calling {
                     due.push(Step::GiveUp);

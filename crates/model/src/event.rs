@@ -26,6 +26,8 @@ pub enum Input {
     Answer(Phone),
     /// Timer B.
     InviteTimesOut,
+    /// The same, and nothing else has come from there either.
+    NobodyThere,
     /// It could not leave.
     InviteUnreachable,
     /// 481 to the CANCEL: no such INVITE. Whatever else it is answered with changes nothing.

@@ -12,8 +12,8 @@ pub enum Fault {
     NoCancel,
     /// A CANCEL that waits for a provisional does not leave when one comes.
     HeldCancelForgotten,
-    /// An INVITE that nothing came back to is taken for one that nobody has heard.
-    SilenceIsNobody,
+    /// An INVITE that nothing came back to, as nothing else has, is taken for one that nobody has heard.
+    NobodyIsTold,
     /// A CANCEL that has overtaken its INVITE is not sent again.
     OvertakenNotAgain,
     /// The ACK leaves while the answer is on its way to the disk.
@@ -67,7 +67,7 @@ impl Fault {
         Self::HeldInviteLeaves,
         Self::NoCancel,
         Self::HeldCancelForgotten,
-        Self::SilenceIsNobody,
+        Self::NobodyIsTold,
         Self::OvertakenNotAgain,
         Self::AckBeforeAnswer,
         Self::ForkAckBeforeRecord,

@@ -191,6 +191,7 @@ impl Machine {
             }
             Input::Answer(phone) => self.answer(phone, &mut out),
             Input::InviteTimesOut => self.invite_times_out(&mut out),
+            Input::NobodyThere => self.nobody_is_there(&mut out),
             Input::InviteUnreachable => {
                 if matches!(self.phase, Phase::Calling | Phase::Cancelling { sent: false }) {
                     self.finish(true, &mut out);
@@ -260,11 +261,21 @@ impl Machine {
         match self.phase {
             Phase::Calling | Phase::Cancelling { sent: false } => {
                 out.push(Output::Resume);
-                if self.fault == Some(Fault::SilenceIsNobody) {
-                    return self.finish(false, out);
-                }
                 self.send_cancel(out);
                 self.wish(out);
+            }
+            Phase::Early => self.wish(out),
+            _ => {}
+        }
+    }
+
+    fn nobody_is_there(&mut self, out: &mut Vec<Output>) {
+        match self.phase {
+            Phase::Calling | Phase::Cancelling { sent: false } => {
+                if self.fault != Some(Fault::NobodyIsTold) {
+                    out.push(Output::Cancel);
+                }
+                self.finish(false, out);
             }
             Phase::Early => self.wish(out),
             _ => {}

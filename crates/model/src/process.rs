@@ -253,9 +253,14 @@ impl Process {
         self.handle(Input::InviteUnreachable)
     }
 
-    pub fn invite_times_out(&mut self) -> Vec<Effect> {
+    /// Timer B; `nobody_there`: and nothing else has come from there.
+    pub fn invite_times_out(&mut self, nobody_there: bool) -> Vec<Effect> {
         self.leave_window();
-        self.handle(Input::InviteTimesOut)
+        self.handle(if nobody_there {
+            Input::NobodyThere
+        } else {
+            Input::InviteTimesOut
+        })
     }
 
     /// One input for the machine, then everything that follows from it.

@@ -52,6 +52,8 @@ pub enum Step {
 
     // Timers.
     InviteTimesOut,
+    /// And the outage is a whole one: other calls hear nothing either.
+    NobodyThere,
     GiveUp,
     ByeTimesOut(Phone),
     AnotherBye(Phone),
@@ -132,6 +134,7 @@ impl State {
             }
             Step::Written
             | Step::InviteTimesOut
+            | Step::NobodyThere
             | Step::ByeTimesOut(_)
             | Step::AnotherBye(_)
             | Step::WaitNoLonger
@@ -189,7 +192,8 @@ impl State {
             (Step::WaitNoLonger, _) => process.wait_no_longer(),
             (Step::NextInWindow, _) => process.next_in_window(),
             (Step::NoTurn, _) => process.has_no_turn(),
-            (Step::InviteTimesOut, _) => process.invite_times_out(),
+            (Step::InviteTimesOut, _) => process.invite_times_out(false),
+            (Step::NobodyThere, _) => process.invite_times_out(true),
             (Step::GiveUp, _) => {
                 process.cancelling = false;
                 process.handle(Input::GiveUp)

@@ -62,6 +62,7 @@ fn possible(beside: &Beside, left: Left) -> Vec<Event> {
             Input::Ringing,
             Input::Refused,
             Input::InviteTimesOut,
+            Input::NobodyThere,
             Input::InviteUnreachable,
         ]);
         inputs.extend(phones.map(Input::PhoneBye));

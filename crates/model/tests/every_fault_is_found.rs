@@ -26,7 +26,7 @@ fn shows(fault: Fault) -> (World, &'static str) {
         Fault::InviteBeforeIntent => (ONE_PHONE, INTENT),
         Fault::InviteAfterHangUp | Fault::HeldInviteLeaves => (ONE_PHONE, INVITE),
         Fault::NoCancel | Fault::HeldCancelForgotten | Fault::NoBye => (ONE_PHONE, ON_HOOK),
-        Fault::SilenceIsNobody => (OUTAGE, THE_CALLS),
+        Fault::NobodyIsTold => (OUTAGE, THE_CALLS),
         Fault::OvertakenNotAgain | Fault::NoTakeUp | Fault::TakenUpFromIntent => (ONE_PHONE, THE_CALLS),
         Fault::AckBeforeAnswer => (ONE_PHONE, ACK),
         Fault::ForkAckBeforeRecord | Fault::ForkNotRecorded => (TWO_PHONES, ACK),

@@ -229,9 +229,11 @@ impl Call {
                     self.has_said_nothing();
                     self.wish(Wish::TimedOut, now);
                 }
-                // There is no phone that could ring.
+                // The same may be true of a trunk that is silent altogether: nothing is waited for, but the CANCEL leaves.
                 Silence::NobodyThere => {
                     self.has_said_nothing();
+                    let cancel = self.cancel();
+                    self.send(cancel);
                     self.finish(EndCause::Wished(Wish::TimedOut), false);
                 }
                 // It never left.

@@ -173,6 +173,7 @@ impl Beside {
             Input::Refused => drop(rig.response_to("INVITE", 487)),
             Input::Answer(phone) => drop(rig.answer(tag(phone))),
             Input::InviteTimesOut => drop(rig.silence("INVITE", Silence::TimedOut)),
+            Input::NobodyThere => drop(rig.silence("INVITE", Silence::NobodyThere)),
             Input::InviteUnreachable => drop(rig.silence("INVITE", Silence::Unreachable)),
             Input::NothingToCancel => drop(rig.response_to("CANCEL", 481)),
             Input::ByeDone(phone, number) => self.answer_bye(phone, number, 200),
