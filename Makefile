@@ -106,7 +106,7 @@ sim: ## Calls against lossy networks, odd phones and crashes, on a virtual clock
 		[[ $$(digest debug) == "$$(digest release)" ]] || { echo 'sim: a seed is another run in another build'; exit 1; }
 	$(TARGET)/release/sim --seed $(SEED) --runs $(or $(RUNS),100000)
 
-model: ## The hang-up gone through whole, in larger worlds than `make test` does (4 minutes)
+model: ## The hang-up gone through whole, in larger worlds than `make test` does
 	@scripts/setup build
 	cargo test --release --locked --package model --test promises_hold -- --include-ignored --nocapture
 
