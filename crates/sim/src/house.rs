@@ -3,7 +3,7 @@
 
 mod clients;
 mod disk;
-mod node;
+pub(crate) mod node;
 
 use std::{collections::BTreeMap, rc::Rc, time::Duration};
 
@@ -16,9 +16,9 @@ use switch::{
 };
 
 use crate::{
-    message::{HOUSE, Message, Node, trunk_address},
+    message::{Message, Node},
     sabotage::Sabotage,
-    scenario::{CrashAt, Millis, TrunkScript},
+    scenario::{CrashAt, Millis},
     watch::Heard,
     wire,
     world::{Event, World},
@@ -66,7 +66,17 @@ pub(crate) enum Input {
     HangUp(usize),
     Written(Vec<(Entry, bool)>),
     Sounded(CallKey),
-    Found(String),
+    LookedUp(String, Result<Vec<Found>, &'static str>),
+    /// A trunk's answer to its own request; `is_done` when it says that we are registered.
+    OfTrunk {
+        trunk: usize,
+        path: Path,
+        answer: Vec<u8>,
+        is_done: bool,
+    },
+    /// What was sent met nobody.
+    Refused(Vec<u8>),
+    LeaveForGood,
     Connected(u64, Path),
     ConnectFailed(u64, String),
     Closed(Path),
@@ -112,12 +122,6 @@ impl World {
         }
     }
 
-    pub(crate) fn found(&mut self, incarnation: u32, host: String) {
-        if incarnation == self.house.incarnation {
-            self.hand_over(Input::Found(host));
-        }
-    }
-
     /// A turn follows: at once, or with what else comes until then.
     pub(crate) fn hand_over(&mut self, input: Input) {
         if !self.house.up {
@@ -155,6 +159,21 @@ impl World {
             Some(switch) => format!("{} calls hold a place, due: {:?}", switch.live(), switch.poll_timeout()),
             None => "the process is down".to_owned(),
         }
+    }
+
+    /// Whether no call is left, nobody waits for anything, and nothing is to be handed over.
+    pub(crate) fn house_rests(&self) -> bool {
+        let House {
+            switch, inbox, asked, ..
+        } = &self.house;
+        let load = switch.as_ref().map(Switch::load);
+        let is_empty = load.is_some_and(|load| load.live + load.leftovers + load.writing + load.early == 0);
+        is_empty && inbox.is_empty() && asked.is_empty()
+    }
+
+    /// The process ends as the server does, when no call is up.
+    pub(crate) fn leave_for_good(&mut self) {
+        self.hand_over(Input::LeaveForGood);
     }
 
     /// A turn before anything is due, and without anything that has come in: it must change nothing.
@@ -246,22 +265,40 @@ impl World {
                     switch.played(key);
                 }
             }
-            Input::Found(host) => {
-                let trunk = self.trunk_called(&host);
-                let remote = match (host.parse(), trunk) {
-                    (Ok(ip), _) => ip,
-                    (Err(_), Some(trunk)) => {
-                        let TrunkScript { number, transport, .. } = self.scenario.trunks[trunk];
-                        trunk_address(number, transport).ip()
-                    }
-                    (Err(_), None) => return switch.found(&host, &[]),
-                };
-                let local = Some(HOUSE.0.into());
-                steps.extend(trunk.map(|trunk| Step::Heard(Heard::Found(trunk))));
-                switch.found(&host, &[Found { remote, local }]);
+            Input::LookedUp(host, Ok(found)) => {
+                steps.push(Step::Heard(Heard::LookedUp(host.clone())));
+                if let Some(trunk) = self.trunk_called(&host) {
+                    let at = found.iter().map(|found| found.remote).find(std::net::IpAddr::is_ipv4);
+                    steps.push(Step::Heard(Heard::Found(trunk, at)));
+                }
+                switch.found(&host, &found);
             }
-            Input::Connected(number, path) => switch.connected(number, path),
-            Input::ConnectFailed(number, why) => switch.connect_failed(number, &why),
+            Input::LookedUp(host, Err(why)) => {
+                steps.push(Step::Heard(Heard::LookedUp(host.clone())));
+                switch.not_found(&host, why);
+            }
+            Input::OfTrunk {
+                trunk,
+                path,
+                answer,
+                is_done,
+            } => {
+                steps.push(Step::Heard(Heard::Trunk { trunk, is_done }));
+                switch.handle_message(path, &answer);
+            }
+            Input::Refused(quoted) => switch.handle_refusal(&quoted),
+            Input::LeaveForGood => {
+                let request = self.ask(usize::MAX, What::Leave);
+                switch.leave(request);
+            }
+            Input::Connected(number, path) => {
+                steps.push(Step::Heard(Heard::Dialled(number)));
+                switch.connected(number, path);
+            }
+            Input::ConnectFailed(number, why) => {
+                steps.push(Step::Heard(Heard::Dialled(number)));
+                switch.connect_failed(number, &why);
+            }
             Input::Closed(path) => {
                 steps.push(Step::Heard(Heard::Closed(path)));
                 switch.closed(path);
@@ -333,11 +370,7 @@ impl World {
                 self.check_taken_up(&keys);
                 self.house.disk.taken_up(&keys);
             }
-            Output::Resolve(host) => {
-                let trunk = self.trunk_called(&host);
-                let wait = trunk.and_then(|trunk| self.scenario.trunks[trunk].named).unwrap_or(1);
-                self.after(wait, Event::Found(self.house.incarnation, host));
-            }
+            Output::Resolve(host) => self.look_up(host),
             Output::Admit(host) => self.streams.admit(host),
             Output::Dismiss(host) => self.streams.dismiss(host),
             Output::Close(path) => self.close(&path),
@@ -356,11 +389,14 @@ impl World {
         let Transmit { mut path, mut bytes } = transmit;
         self.digest.debug(&path);
         self.digest.bytes(&bytes);
+        if crate::trunks::is_of_trunk(&bytes) {
+            return self.ask_trunk(path, &bytes);
+        }
         if self.settings.sabotage == Sabotage::CutShort {
             bytes.pop();
         }
         let now = self.now;
-        let mut message = match wire::read(&bytes, path.transport) {
+        let mut message = match wire::read(&bytes) {
             Ok(message) => message,
             Err(why) => {
                 return self.watch.fail("what leaves can be read", || {
@@ -420,7 +456,7 @@ impl World {
             return;
         }
         self.ladder.note(self.now, || "the process is killed".to_owned());
-        self.watch.crashed();
+        self.watch.crashed(&self.scenario.clone());
         self.lose_open_entries();
         let house = &mut self.house;
         house.up = false;
@@ -430,6 +466,7 @@ impl World {
         house.woken_for = None;
         house.sounds.clear();
         self.streams.crashed();
+        self.names.crashed();
         let house = &mut self.house;
         house.asked.clear();
         let crashes = &self.scenario.crashes;

@@ -7,7 +7,7 @@
 //! seen from outside. A run depends on its lanes of decisions alone, the lanes on its seed; see [`run()`] and
 //! [`shrink()`].
 //!
-//! Not modelled: registration and OPTIONS, sound, phones that break the RFCs.
+//! Not modelled: sound, phones that break the RFCs.
 
 use std::collections::BTreeMap;
 
@@ -17,6 +17,7 @@ mod kept;
 mod ladder;
 mod lanes;
 mod message;
+mod names;
 mod network;
 mod parts;
 mod phone;
@@ -25,6 +26,7 @@ mod sabotage;
 mod scenario;
 mod shrink;
 mod streams;
+mod trunks;
 mod watch;
 mod wire;
 mod world;
@@ -73,6 +75,9 @@ pub struct Tally {
     pub strays: u64,
     /// Calls that ended without the word of the far end.
     pub unconfirmed: u64,
+    /// Trunks that were found to be down, and registrations.
+    pub trunks_down: u64,
+    pub registered: u64,
     /// Connections that failed, broke or hung: a reason for the bound to run from then on.
     pub broken_ways: u64,
     /// Phones that went on-hook after a `NoError`, and how long after, in milliseconds: in all, and the longest.
@@ -117,6 +122,8 @@ impl Tally {
         for (excuse, times) in &other.excused {
             *self.excused.entry(*excuse).or_default() += times;
         }
+        self.trunks_down += other.trunks_down;
+        self.registered += other.registered;
         self.broken_ways += other.broken_ways;
         self.hung_up += other.hung_up;
         self.waited += other.waited;

@@ -72,7 +72,8 @@ impl World {
         {
             return self.write_to_house(call, from, message, &path);
         }
-        if lost > 0 && self.lane(lane, call).chance(lost) {
+        let is_away = message.path.is_some_and(|path| self.is_away(&path));
+        if is_away || lost > 0 && self.lane(lane, call).chance(lost) {
             self.ladder.message(self.now, from, to, None, message);
             return;
         }
@@ -160,6 +161,12 @@ impl World {
         (path, wire::print(message, hand, &path))
     }
 
+    /// Whether this way leads to a trunk where nobody is now.
+    pub(crate) fn is_away(&self, path: &Path) -> bool {
+        let trunk = self.trunk_at(path.remote);
+        trunk.is_some_and(|trunk| self.scenario.trunks[trunk].is_away(self.now).is_some())
+    }
+
     /// Who gets what leaves this way; nobody, when nobody is there.
     pub(crate) fn receiver(&self, path: &Path, call: usize, message: &Message) -> Option<Node> {
         if self.trunk_at(path.remote).is_some() {
@@ -197,7 +204,11 @@ impl World {
     /// Whose address this is.
     pub(crate) fn trunk_at(&self, address: SocketAddr) -> Option<usize> {
         let mut trunks = self.scenario.trunks.iter();
-        trunks.position(|trunk| trunk_address(trunk.number, trunk.transport) == address)
+        // The one where it is, and the one where its name leads to later.
+        trunks.position(|trunk| {
+            let at = |number| trunk_address(number, trunk.transport) == address;
+            at(trunk.number) || at(trunk.number + 100)
+        })
     }
 
     pub(crate) fn address(&self, at: At, transport: Transport) -> SocketAddr {
@@ -206,12 +217,21 @@ impl World {
 
     /// A phone's Contact: what is inside a dialog goes to the phone itself, as its call has come or by UDP.
     pub(crate) fn contact(&self, at: At, transport: Transport) -> Rc<str> {
-        match transport {
-            Transport::Tcp | Transport::Tls if !self.script(at).contact_by_udp => {
-                let address = self.address(at, transport);
-                format!("sip:{}@{address};transport={transport}", at.phone).into()
-            }
-            _ => format!("sip:{}@{}", at.phone, self.address(at, Transport::Udp)).into(),
-        }
+        let script = self.script(at);
+        let transport = if script.contact_by_udp {
+            Transport::Udp
+        } else {
+            transport
+        };
+        let parameter = match transport {
+            Transport::Udp => String::new(),
+            transport => format!(";transport={transport}"),
+        };
+        let address = self.address(at, transport);
+        let host = match script.named {
+            Some(_) => format!("{}:{}", self.host_of_phone(at), address.port()),
+            None => address.to_string(),
+        };
+        format!("sip:{}@{host}{parameter}", at.phone).into()
     }
 }

@@ -31,8 +31,12 @@ pub enum Family {
     Refusals,
     /// What comes in is not handed over one by one and at once.
     Gathering,
-    /// A trunk is a name.
+    /// Trunks are names, which are found late, not at all, elsewhere, or by an address that we cannot speak to.
     Names,
+    /// Trunks are asked whether they are there; they are registered with; and nobody is there for a while.
+    KeepAlive,
+    Registrars,
+    Outages,
     /// A trunk is reached by TCP or TLS; connections fail, break and hang.
     Streams,
     BrokenStreams,
@@ -58,7 +62,7 @@ pub enum Family {
 }
 
 impl Family {
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 27] = [
         Self::Loss,
         Self::Doubles,
         Self::Delays,
@@ -67,6 +71,9 @@ impl Family {
         Self::Refusals,
         Self::Gathering,
         Self::Names,
+        Self::KeepAlive,
+        Self::Registrars,
+        Self::Outages,
         Self::Streams,
         Self::BrokenStreams,
         Self::Contacts,
@@ -96,6 +103,9 @@ impl Family {
             Self::Refusals => "refusals",
             Self::Gathering => "gathering",
             Self::Names => "names",
+            Self::KeepAlive => "keep-alive",
+            Self::Registrars => "registrars",
+            Self::Outages => "outages",
             Self::Streams => "streams",
             Self::BrokenStreams => "broken-streams",
             Self::Contacts => "contacts",

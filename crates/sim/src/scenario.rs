@@ -3,13 +3,13 @@
 
 mod call;
 mod odds;
+mod trunk;
 
 use std::fmt;
 
 pub(crate) use call::{CallScript, Hand, Outcome, Script};
 pub(crate) use odds::Odds;
-
-use sip::Transport;
+pub(crate) use trunk::{NameScript, RegistrarScript, TrunkScript};
 
 use crate::{
     lanes::{LaneName, Lanes},
@@ -58,15 +58,6 @@ pub(crate) struct Network {
     pub(crate) delay: Millis,
     /// Datagrams of a thousand that take up to a second.
     pub(crate) late: u64,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct TrunkScript {
-    /// What its names and addresses are made from; it counts from 1.
-    pub(crate) number: u32,
-    /// It is configured by a name, which takes so long to be found.
-    pub(crate) named: Option<Millis>,
-    pub(crate) transport: Transport,
 }
 
 /// What may be met with, by design.
@@ -160,8 +151,7 @@ impl Scenario {
     pub(crate) fn share_nothing(&mut self) {
         self.gathers = Some(0);
         for trunk in &mut self.trunks {
-            trunk.named = None;
-            trunk.transport = Transport::Udp;
+            *trunk = TrunkScript::plain(trunk.number);
         }
         self.bounds = Bounds::WIDE;
         self.disk.fails = 0;
@@ -233,19 +223,6 @@ impl Network {
             twice,
             delay,
             late,
-        }
-    }
-}
-
-impl TrunkScript {
-    fn draw(number: u32, lanes: &mut Lanes, odds: &Odds) -> Self {
-        let transport = odds.happens(lanes, Family::Streams, LaneName::of("streams", number), 1000);
-        let transport = transport.map_or(Transport::Udp, |lane| lane.pick(&[Transport::Tcp, Transport::Tls]));
-        let named = odds.happens(lanes, Family::Names, LaneName::of("names", number), 800);
-        Self {
-            number,
-            named: named.map(|lane| 1 + lane.wait(&[3, 100, 3000])),
-            transport,
         }
     }
 }

@@ -96,9 +96,21 @@ impl Streams {
         self.admitted.clear();
     }
 
+    /// The switch has been told what became of it.
+    pub(crate) fn is_told(&mut self, number: u64) {
+        self.dialling.remove(&number);
+    }
+
     /// Whether a connection there is wanted and not there yet.
     pub(crate) fn is_dialling(&self, is_it: impl Fn(Peer) -> bool) -> bool {
         self.dialling.values().any(|peer| is_it(*peer))
+    }
+
+    /// Those that are open to this trunk.
+    pub(crate) fn of_trunk(&self, trunk: usize) -> Vec<usize> {
+        let open = self.open.values().copied();
+        open.filter(|at| self.connections[*at].peer == Peer::Trunk(trunk))
+            .collect()
     }
 
     fn at(&self, path: &Path) -> Option<usize> {
@@ -110,7 +122,13 @@ impl World {
     // What the switch wants.
 
     pub(crate) fn dial(&mut self, number: u64, transport: Transport, remote: SocketAddr, trunk: Option<usize>) {
-        let peer = match (self.trunk_at(remote), self.phone_at(remote)) {
+        // We have no way to the other family, and are told so at once.
+        let is_nowhere = remote.is_ipv6();
+        let (at_trunk, at_phone) = match remote.ip() {
+            IpAddr::V4(_) => (self.trunk_at(remote), self.phone_at(remote)),
+            IpAddr::V6(_) => (trunk, self.phone_of_other_family(remote.ip())),
+        };
+        let peer = match (at_trunk, at_phone) {
             (Some(at), _) => Peer::Trunk(at),
             (None, Some(at)) => Peer::Phone(at),
             (None, None) => {
@@ -125,7 +143,14 @@ impl World {
             });
         }
         self.streams.dialling.insert(number, peer);
-        let trouble = self.next_trouble(peer);
+        let trouble = match peer {
+            _ if is_nowhere => Some(Trouble::Refused),
+            Peer::Trunk(at) if self.scenario.trunks[at].is_away(self.now).is_some() => {
+                let refuses = self.scenario.trunks[at].refuses;
+                Some(if refuses { Trouble::Refused } else { Trouble::Unanswered })
+            }
+            _ => self.next_trouble(peer),
+        };
         let wait = match trouble {
             Some(Trouble::Unanswered) => DIAL,
             _ => 1 + self.stream_lane("dials", peer).wait(&[3, 100, 3000]),
@@ -147,7 +172,7 @@ impl World {
     }
 
     pub(crate) fn dialled(&mut self, number: u64, transport: Transport, remote: SocketAddr, trouble: Option<Trouble>) {
-        let Some(peer) = self.streams.dialling.remove(&number) else {
+        let Some(peer) = self.streams.dialling.get(&number).copied() else {
             return;
         };
         if matches!(trouble, Some(Trouble::Refused | Trouble::Unanswered)) {
@@ -187,7 +212,7 @@ impl World {
                 if connection.trouble == Some(Trouble::Unread) && connection.unread >= queue {
                     return self.is_closed(at);
                 }
-                self.is_not_read(at, call, message);
+                self.is_not_read(at, || format!("{} of call {}", message.label(), call + 1));
             }
             _ => {
                 let arrives = connection.arrives_there.max(now + delay);
@@ -203,6 +228,19 @@ impl World {
                 );
             }
         }
+    }
+
+    /// Whether a trunk's own request, or its answer, passes through this connection now.
+    pub(crate) fn passes(&mut self, path: &Path) -> bool {
+        let Some(at) = self.streams.at(path) else { return false };
+        let passes = !matches!(
+            self.streams.connections[at].trouble,
+            Some(Trouble::HalfOpen | Trouble::Unread)
+        );
+        if !passes {
+            self.is_not_read(at, || "what a trunk is asked".to_owned());
+        }
+        passes
     }
 
     // What peers do.
@@ -259,6 +297,9 @@ impl World {
             (None, _) => return None,
         };
         let host = path.remote.ip();
+        if matches!(peer, Peer::Trunk(at) if self.scenario.trunks[at].is_away(self.now).is_some()) {
+            return None;
+        }
         let is_admitted = self.streams.admitted.contains(&host) || matches!(peer, Peer::Phone(_));
         if !self.house.up || !is_admitted || !message.is_request() && self.lane("reopens", call).chance(300) {
             return None;
@@ -321,7 +362,7 @@ impl World {
             return;
         }
         if matches!(connection.trouble, Some(Trouble::HalfOpen | Trouble::Unread)) {
-            return self.is_not_read(at, call, message);
+            return self.is_not_read(at, || format!("{} of call {}", message.label(), call + 1));
         }
         let to = match connection.peer {
             Peer::Trunk(_) => self.behind_trunk(call, message),
@@ -332,10 +373,8 @@ impl World {
     }
 
     /// The peer's system does not take it, and the connection ends when that has lasted.
-    fn is_not_read(&mut self, at: usize, call: usize, message: &Message) {
-        self.ladder.note(self.now, || {
-            format!("{} of call {} is not read", message.label(), call + 1)
-        });
+    fn is_not_read(&mut self, at: usize, what: impl FnOnce() -> String) {
+        self.ladder.note(self.now, || format!("{} is not read", what()));
         let connection = &mut self.streams.connections[at];
         connection.unread += 1;
         if connection.unread == 1 {

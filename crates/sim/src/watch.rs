@@ -7,10 +7,12 @@ mod answers;
 mod dialogs;
 mod excuses;
 mod hooks;
+mod trunks;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
+    net::IpAddr,
     rc::Rc,
 };
 
@@ -31,6 +33,7 @@ use crate::{
 };
 use dialogs::Dialog;
 pub use excuses::Excuse;
+use trunks::TrunkWatch;
 
 /// Broken: the name of the rule, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +57,15 @@ pub(crate) enum Heard {
     /// The word about an entry.
     Written(u64),
     /// Where this trunk is.
-    Found(usize),
+    Found(usize, Option<IpAddr>),
+    /// This trunk has answered a request of its own; `is_done`, that we are registered.
+    Trunk {
+        trunk: usize,
+        is_done: bool,
+    },
+    /// What became of this connection, and what of this name.
+    Dialled(u64),
+    LookedUp(String),
     /// A connection is gone.
     Closed(Path),
     Leftovers(Vec<CallKey>),
@@ -68,9 +79,8 @@ pub(crate) struct Watch {
     pub(crate) turns: u64,
     /// When the last process started.
     restarted: Millis,
-    /// Whether it is known to this process where each trunk speaks from, which it is not at once when that is a name.
-    found: Vec<bool>,
-    named: Vec<bool>,
+    /// What this process knows of each trunk.
+    trunks: Vec<TrunkWatch>,
     /// When a connection of each trunk last failed, broke or hung.
     broken: Vec<Millis>,
     /// Calls that hold a place: from their beginning until their end is said to the journal.
@@ -145,8 +155,7 @@ impl Watch {
         Self {
             calls: scenario.calls.iter().map(|_| CallWatch::default()).collect(),
             broken: vec![0; scenario.trunks.len()],
-            named: scenario.trunks.iter().map(|trunk| trunk.named.is_some()).collect(),
-            found: scenario.trunks.iter().map(|trunk| trunk.named.is_none()).collect(),
+            trunks: TrunkWatch::begin(scenario),
             ..Self::default()
         }
     }
@@ -157,9 +166,9 @@ impl Watch {
         }
     }
 
-    pub(crate) fn crashed(&mut self) {
+    pub(crate) fn crashed(&mut self, scenario: &Scenario) {
         self.tally.crashes += 1;
-        self.found = self.named.iter().map(|is_named| !is_named).collect();
+        self.trunks = TrunkWatch::begin(scenario);
         self.holding.clear();
         self.left.clear();
         self.said.clear();
@@ -170,11 +179,6 @@ impl Watch {
             call.known = None;
             call.forget_dialogs();
         }
-    }
-
-    /// Where this trunk is, is known; that of no trunk always is.
-    fn is_found(&self, trunk: Option<usize>) -> bool {
-        trunk.is_none_or(|trunk| self.found[trunk])
     }
 
     pub(crate) fn taking_up(&mut self, keys: &[CallKey]) {
@@ -208,8 +212,11 @@ impl World {
                 self.watch.tally.hang_ups += 1;
                 self.watch.calls[call].asked = true;
             }
+            Heard::Dialled(number) => self.streams.is_told(number),
+            Heard::LookedUp(host) => self.names.is_told(&host),
             Heard::Closed(path) => self.forget_what_was_out_on(&path),
-            Heard::Found(trunk) => self.watch.found[trunk] = true,
+            Heard::Found(trunk, at) => self.watch.trunks[trunk].is_found(at, self.now),
+            Heard::Trunk { trunk, is_done } => self.watch.trunks[trunk].has_answered(is_done),
             Heard::Written(number) => self.house.disk.word_is_given(number),
             Heard::Leftovers(keys) => {
                 let deaths = |key: &CallKey| self.house.disk.deaths_of(*key);
@@ -231,6 +238,7 @@ impl World {
                 key, call_id, trunk, ..
             } => {
                 let trunk = self.trunk_called(&trunk);
+                self.check_placing(trunk);
                 if let Some(call) = self.named(key, &call_id) {
                     self.watch.calls[call].trunk = trunk;
                 }
@@ -256,12 +264,15 @@ impl World {
             Event::LeftoverUnreadable(key) => self
                 .watch
                 .fail("what was written can be read", || format!("{key} at {now} ms")),
-            Event::TurnedAway { path, .. } if !self.watch.is_found(self.trunk_at(path.remote)) => {}
+            Event::TurnedAway { path, .. } if !self.knows(&path) => {}
             Event::TurnedAway { what, .. } => {
                 self.watch.fail("nobody who belongs here is turned away", || {
                     format!("{what} at {now} ms")
                 });
             }
+            Event::TrunkUp(trunk) => self.check_trunk_up(&trunk),
+            Event::TrunkDown { trunk, .. } => self.check_trunk_down(&trunk),
+            Event::Registered(trunk) => self.check_registered(&trunk),
             Event::Capped { .. } if self.scenario.bounds.are_small() => {}
             Event::Capped { .. } => self.watch.fail("no cap is met here", || format!("at {now} ms")),
             Event::Abandoned(_)
@@ -272,9 +283,6 @@ impl World {
             | Event::UnusableAnswer { .. }
             | Event::LeftoversFound(_)
             | Event::LeftoverLast(_)
-            | Event::TrunkUp(_)
-            | Event::TrunkDown { .. }
-            | Event::Registered(_)
             | Event::RegisterFailed { .. }
             | Event::StaleAddresses { .. }
             | Event::FoundAgain(_)
@@ -331,14 +339,14 @@ impl World {
                     .fail("who is taken up was said to be", || format!("{key} at {now} ms"));
             }
             let trunk = self.house.keys.get(key).and_then(|call| self.watch.calls[*call].trunk);
-            if !self.watch.is_found(trunk) {
+            let at = trunk.map(|trunk| self.watch.trunks[trunk]);
+            if at.is_some_and(|at| at.at.is_none()) {
                 continue; // it still waits: there is no way to its phone
             }
             self.watch.left.remove(key);
             let deaths = self.house.disk.deaths_of(*key);
-            let named = trunk.and_then(|trunk| self.scenario.trunks[trunk].named).unwrap_or(0);
-            let restarted = self.watch.restarted;
-            if deaths == 0 && now > restarted + named + 2000 {
+            let since = self.watch.restarted.max(at.map_or(0, |at| at.found_at));
+            if deaths == 0 && now > since + 2000 {
                 self.watch
                     .fail("leftovers are taken up at once", || format!("{key} at {now} ms"));
             }

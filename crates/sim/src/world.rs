@@ -1,21 +1,28 @@
 //! One run: the clock, what is on its way, and everyone who takes part.
 
-use std::{cmp::Reverse, collections::BinaryHeap, net::SocketAddr, rc::Rc};
+use std::{
+    cmp::Reverse,
+    collections::BinaryHeap,
+    net::{IpAddr, SocketAddr},
+    rc::Rc,
+};
 
-use sip::Transport;
+use sip::{Path, Transport};
 
 use crate::{
     Settings,
     digest::Digest,
-    house::House,
+    house::{House, Input},
     ladder::Ladder,
     lanes::{Decisions, Lane, LaneName, Lanes},
     message::{At, Message, Node},
+    names::Names,
     network::{Purpose, Repeat},
     phone::{Act, Leg, Phone},
     proxy::Proxy,
-    scenario::{CrashAt, Millis, Scenario, Script},
+    scenario::{CrashAt, Millis, Scenario, Script, TrunkScript},
     streams::{Streams, Trouble},
+    trunks::Trunks,
     watch::{Violation, Watch},
 };
 
@@ -71,12 +78,47 @@ pub(crate) enum Event {
     Journal(u32),
     /// The sound room has played what it began under this number.
     Finished(u32, u64),
-    /// A name is found.
-    Found(u32, String),
+    /// What is known of a name now, and whether that is all that this look-up comes to.
+    LookedUp {
+        incarnation: u32,
+        host: String,
+        found: Result<Vec<IpAddr>, &'static str>,
+        is_last: bool,
+    },
+    TrunkAnswers {
+        incarnation: u32,
+        trunk: usize,
+        path: Path,
+        answer: Vec<u8>,
+        is_done: bool,
+    },
+    /// A datagram has met nobody.
+    Refused(u32, Vec<u8>),
+    /// Nobody is at this trunk until then.
+    Away(usize, Millis),
     Crash,
     Restart,
     /// By now the phones of this call must be on-hook.
     Deadline(usize),
+}
+
+impl Event {
+    /// Whether it may happen again and again though no call is there any more.
+    fn is_of_trunks(&self) -> bool {
+        matches!(
+            self,
+            Self::Wake
+                | Self::Turn
+                | Self::Idle(_)
+                | Self::Away(..)
+                | Self::Refused(..)
+                | Self::TrunkAnswers { .. }
+                | Self::LookedUp { .. }
+                | Self::Dialled { .. }
+                | Self::Trouble(..)
+                | Self::ConnectionEnds(_)
+        )
+    }
 }
 
 struct Scheduled {
@@ -120,6 +162,12 @@ pub(crate) struct World {
     pub(crate) settings: Settings,
     pub(crate) house: House,
     pub(crate) streams: Streams,
+    pub(crate) names: Names,
+    pub(crate) trunks: Trunks,
+    /// Events that are not about trunks alone and are still to come.
+    ahead: u64,
+    /// Registrars have let go of the last process.
+    pub(crate) has_left: bool,
     pub(crate) parties: Vec<Party>,
     pub(crate) watch: Watch,
     pub(crate) ladder: Ladder,
@@ -164,6 +212,10 @@ impl World {
             parties: parties.collect(),
             house: House::default(),
             streams: Streams::default(),
+            names: Names::default(),
+            trunks: Trunks::of(scenario.trunks.len()),
+            ahead: 0,
+            has_left: false,
             watch: Watch::new(&scenario),
             settings,
             ladder,
@@ -176,6 +228,11 @@ impl World {
                 if let Some(after) = of_phone.vanishes_after {
                     world.after(script.placed_at + after, Event::Vanish(At { call, phone }));
                 }
+            }
+        }
+        for (trunk, script) in scenario.trunks.iter().enumerate() {
+            for (from, until) in &script.outages {
+                world.after(*from, Event::Away(trunk, *until));
             }
         }
         for crash in &scenario.crashes {
@@ -196,6 +253,7 @@ impl World {
         {
             self.now = next.at;
             events += 1;
+            self.ahead -= u64::from(!next.event.is_of_trunks());
             if self.now > HORIZON || events > most {
                 let now = self.now;
                 let why = self.pending();
@@ -207,6 +265,12 @@ impl World {
                 self.look_in();
             }
             self.happen(next.event);
+            if self.has_left {
+                break;
+            }
+            if self.is_at_rest() {
+                self.leave_for_good();
+            }
         }
         if self.watch.violation.is_none() {
             self.check_rest();
@@ -224,6 +288,11 @@ impl World {
             violation: self.watch.violation,
             decisions: self.lanes.into_decisions(),
         }
+    }
+
+    /// Whether nothing will happen any more but that trunks are asked again and again.
+    fn is_at_rest(&self) -> bool {
+        self.ahead == 0 && self.scenario.trunks.iter().any(TrunkScript::is_tended) && self.house_rests()
     }
 
     fn happen(&mut self, event: Event) {
@@ -259,7 +328,33 @@ impl World {
             Event::Turn => self.turn(),
             Event::Journal(incarnation) => self.journal_done(incarnation),
             Event::Finished(incarnation, number) => self.sound_finished(incarnation, number),
-            Event::Found(incarnation, host) => self.found(incarnation, host),
+            Event::LookedUp {
+                incarnation,
+                host,
+                found,
+                is_last,
+            } => {
+                if incarnation == self.house.incarnation {
+                    self.looked_up(host, found, is_last);
+                }
+            }
+            Event::TrunkAnswers {
+                incarnation,
+                trunk,
+                path,
+                answer,
+                is_done,
+            } => {
+                if incarnation == self.house.incarnation {
+                    self.trunk_answers(trunk, path, answer, is_done);
+                }
+            }
+            Event::Refused(incarnation, quoted) => {
+                if incarnation == self.house.incarnation {
+                    self.hand_over(Input::Refused(quoted));
+                }
+            }
+            Event::Away(trunk, until) => self.trunk_goes_away(trunk, until),
             Event::Crash => self.crash(),
             Event::Restart => self.restart(),
             Event::Deadline(call) => self.check_hooks(call),
@@ -276,6 +371,7 @@ impl World {
 
     pub(crate) fn after(&mut self, wait: Millis, event: Event) {
         self.order += 1;
+        self.ahead += u64::from(!event.is_of_trunks());
         self.queue.push(Reverse(Scheduled {
             at: self.now + wait,
             order: self.order,

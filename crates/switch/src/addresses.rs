@@ -171,10 +171,11 @@ impl Switch {
         }
     }
 
-    /// A phone waits for its end: trunks that are nowhere are looked up, however fresh what is known is.
+    /// A phone waits for its end: trunks that are nowhere, or only where we cannot speak to, are looked up, however fresh what is known
+    /// is.
     pub(crate) fn look_up_lost_trunks(&mut self) {
         for trunk in 0..self.trunks.len() {
-            if self.trunks[trunk].addresses.is_empty() {
+            if self.local(trunk).is_none() {
                 let host = self.settings.trunks[trunk].first_hop.host.clone();
                 self.look_up(&host);
             }

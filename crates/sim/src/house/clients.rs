@@ -33,8 +33,12 @@ pub(crate) struct Asked {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum What {
-    Place { is_gone: bool },
+    Place {
+        is_gone: bool,
+    },
     HangUp,
+    /// The process is to end, and registrars are to let go of it.
+    Leave,
 }
 
 /// What a call is asked about by.
@@ -87,7 +91,7 @@ impl World {
         }
     }
 
-    fn ask(&mut self, call: usize, what: What) -> u64 {
+    pub(super) fn ask(&mut self, call: usize, what: What) -> u64 {
         self.house.requests += 1;
         let request = self.house.requests;
         self.house.asked.insert(request, Asked { call, what });
@@ -183,6 +187,15 @@ impl World {
             }
             return;
         };
+        if asked.what == What::Leave {
+            self.has_left = true;
+            if !matches!(answer, Answer::Left) {
+                self.watch.fail("a request has an answer of its kind", || {
+                    format!("{answer:?} at {now} ms")
+                });
+            }
+            return;
+        }
         self.ladder.note(now, || match answer {
             Answer::Disconnected => format!("NoError to call {}", asked.call + 1),
             _ => format!("{answer:?} to call {}", asked.call + 1),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use call::Limits;
 use dial::{CapsSettings, CountedNumbers, DialPolicy, Dialler, Plan, PlanSettings, Reach};
 use sip::{BranchKey, Destination, Timers, Transport, digest::Credentials, sdp::Codec};
-use switch::{Identity, Listener, Settings, Srtp, TrunkSettings, journal::CallKey};
+use switch::{Identity, Listener, Registration, Settings, Srtp, TrunkSettings, journal::CallKey};
 
 use crate::{
     message::{HOUSE, trunk_address},
@@ -102,8 +102,13 @@ impl World {
             }),
             codecs: vec![Codec::Pcma],
             srtp: Srtp::Off,
-            keepalive: None,
-            register: None,
+            keepalive: trunk.keepalive.map(Duration::from_millis),
+            register: trunk.registrar.map(|_| Registration {
+                expires: Duration::from_secs(600),
+                retry: Duration::from_secs(5),
+                address_of_record: "<sip:onhook@example.org>".to_owned(),
+                request_uri: "sip:example.org".to_owned(),
+            }),
             reach: Reach::new(None),
         }
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use sip::{Refresher, SHORTEST_INTERVAL, SessionExpires};
 
-use super::{Millis, Odds};
+use super::{Millis, NameScript, Odds};
 use crate::{
     lanes::{Lane, LaneName, Lanes},
     message::Asks,
@@ -57,8 +57,9 @@ pub(crate) struct Script {
     /// BYEs that are refused with a 503 before one is taken.
     pub(crate) refuses_byes: u64,
     pub(crate) usable_sdp: bool,
-    /// Whether its Contact is by UDP where its trunk is not.
+    /// Whether its Contact is by UDP where its trunk is not, and whether it is a name.
     pub(crate) contact_by_udp: bool,
+    pub(crate) named: Option<NameScript>,
     /// How it writes: compact names, folded lines, odd case and spaces.
     pub(crate) hand: Hand,
 }
@@ -157,7 +158,16 @@ impl Script {
         let refuses_byes = odds.happens(lanes, Family::BusyByes, named("busy-byes"), 250);
         let refuses_byes = refuses_byes.map_or(0, |lane| lane.between(1, 3));
         let usable_sdp = odds.happens(lanes, Family::BadSdp, named("bad-sdp"), 120).is_none();
-        let contact_by_udp = odds.happens(lanes, Family::Contacts, named("contacts"), 1000).is_some();
+        let contacts = odds.happens(lanes, Family::Contacts, named("contacts"), 1000);
+        let (contact_by_udp, is_named, wait) = contacts.map_or((false, false, 0), |lane| {
+            (lane.chance(500), lane.chance(400), lane.wait(&[3, 100, 3000]))
+        });
+        let name = is_named.then(|| NameScript {
+            wait: 1 + wait,
+            moves_at: None,
+            has_both: false,
+            troubles: odds.permille(Family::Names, 500),
+        });
         let hand = odds.happens(lanes, Family::Hands, named("hands"), 1000);
         let hand = hand.map_or(Hand::Plain, |lane| lane.pick(&[Hand::Compact, Hand::Baroque]));
         let lane = lanes.lane(named("phone"));
@@ -176,6 +186,7 @@ impl Script {
             refuses_byes,
             usable_sdp,
             contact_by_udp,
+            named: name,
             hand,
         }
     }

@@ -70,6 +70,7 @@ impl World {
             (What::HangUp, Answer::NotDisconnected(_)) => self.watch.tally.not_promised += 1,
             (What::Place { .. }, Answer::Disconnected | Answer::NotDisconnected(_))
             | (What::HangUp, Answer::Placed(_) | Answer::NotPlaced(_))
+            | (What::Leave, _)
             | (_, Answer::AllEnded | Answer::Left) => {
                 self.watch.fail("a request has an answer of its kind", || {
                     format!("{answer:?} at {now} ms")

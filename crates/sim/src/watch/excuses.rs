@@ -3,7 +3,7 @@
 use crate::{
     message::{Asks, At},
     phone::Hook,
-    scenario::Millis,
+    scenario::{BOUND, Millis},
     world::World,
 };
 
@@ -20,18 +20,24 @@ pub enum Excuse {
     LeftAlone,
     /// Its connection failed, broke or hung; the bound runs from then.
     BrokenWay,
+    /// Nobody was at its trunk; the bound runs from the trunk's return, or the phone's answer after it.
+    AwayTrunk,
+    /// The name of its trunk was not found; the bound runs from when it was.
+    NoName,
     /// The connection that its INVITE went by was gone before anything came back; the bound runs from its answer.
     LostInvite,
 }
 
 impl Excuse {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Vanished,
         Self::Unanswerable,
         Self::NotCancelled,
         Self::LeftAlone,
         Self::BrokenWay,
         Self::LostInvite,
+        Self::AwayTrunk,
+        Self::NoName,
     ];
 }
 
@@ -57,25 +63,49 @@ impl World {
         if watched.is_left_alone {
             return Some(Due::Never(Excuse::LeftAlone));
         }
+        let trunk = watched
+            .trunk
+            .map(|trunk| (&self.scenario.trunks[trunk], self.watch.trunks[trunk]));
+        if trunk.is_some_and(|(_, known)| known.at.is_none()) {
+            return Some(Due::Never(Excuse::NoName));
+        }
+        // It may have been given up meanwhile, unconfirmed, and promised since.
+        let is_unconfirmed = watched.keys.iter().any(|key| self.house.disk.is_unconfirmed(*key));
+        let since = if is_unconfirmed {
+            self.scenario.calls[at.call].placed_at
+        } else {
+            promised
+        };
+        let away = trunk.and_then(|(script, _)| {
+            script
+                .outages
+                .iter()
+                .map(|(_, until)| *until)
+                .rfind(|until| *until > since)
+        });
+        let away = away.filter(|until| *until <= self.now + BOUND);
         let uncancelled = if party.proxy.abandoned.contains(leg.branch()) {
             Some(Excuse::NotCancelled)
+        } else if watched.lost_invite {
+            Some(Excuse::LostInvite)
         } else {
-            watched.lost_invite.then_some(Excuse::LostInvite)
+            away.map(|_| Excuse::AwayTrunk)
         };
-        if let Some(excuse) = uncancelled {
-            if hook == Hook::Ringing {
-                return Some(Due::Never(excuse));
-            }
-            if leg.answered_at > promised {
-                return Some(Due::From(leg.answered_at.max(self.broken(at.call)), Some(excuse)));
-            }
+        if let Some(excuse) = uncancelled.filter(|_| hook == Hook::Ringing) {
+            return Some(Due::Never(excuse));
         }
-        let broken = self.broken(at.call);
-        Some(if broken > promised {
-            Due::From(broken, Some(Excuse::BrokenWay))
-        } else {
-            Due::From(promised, None)
-        })
+        let reasons = [
+            (self.broken(at.call), Some(Excuse::BrokenWay)),
+            (away.unwrap_or(0), Some(Excuse::AwayTrunk)),
+            (trunk.map_or(0, |(_, known)| known.found_at), Some(Excuse::NoName)),
+            (uncancelled.map_or(0, |_| leg.answered_at), uncancelled),
+        ];
+        let (from, excuse) = reasons
+            .into_iter()
+            .filter(|(from, _)| *from > promised)
+            .max_by_key(|(from, _)| *from)
+            .unwrap_or((promised, None));
+        Some(Due::From(from, excuse))
     }
 
     /// When the way to the phones of this call was broken last.

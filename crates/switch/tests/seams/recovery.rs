@@ -266,6 +266,24 @@ fn a_2xx_of_a_call_that_nobody_remembers_is_acked_once_durable_and_hung_up() {
 }
 
 #[test]
+fn a_trunk_that_is_found_only_where_we_cannot_speak_to_is_looked_up_again() {
+    let named = || Settings {
+        trunks: vec![trunk("pbx", "sip:pbx.example")],
+        ..settings()
+    };
+    let mut rig = Rig::with(named());
+    rig.turn(|switch| switch.found("pbx.example", &[found("192.0.2.5")]));
+    let invite = rig.invited(1);
+    let mut next = rig.crash(named());
+    let mut words = next.turn(|switch| switch.found("pbx.example", &[found("2001:db8::5")]));
+    words.extend(next.pass(SECOND * 3));
+    assert!(words.contains(&"resolve pbx.example".to_owned()), "{words:?}");
+    next.turn(|switch| switch.found("pbx.example", &[found("192.0.2.5")]));
+    next.pass(SECOND);
+    assert_eq!(next.last("CANCEL").path, invite.path);
+}
+
+#[test]
 fn one_that_has_no_way_and_whose_phone_speaks_holds_up_nobody_else() {
     let hops = |far: &str, near: &str| Settings {
         trunks: vec![trunk("far", far), trunk("near", near)],
