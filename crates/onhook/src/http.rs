@@ -38,7 +38,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::auth::Taken;
+use crate::auth::LoginMethods;
 use crate::config::{self, ClientCertificate, PlainBasic};
 use connection::Serving;
 use front::Front;
@@ -47,7 +47,7 @@ use listener::Listener;
 use places::Places;
 
 pub(crate) use linger::WITHOUT_PLACE;
-pub use service::{Answer, Asked, House, Service, Unauthenticated};
+pub use service::{Answer, House, Service, ServiceRequest, Unauthenticated};
 pub use tls::{Clients, Tls, TlsError};
 
 /// How the door behaves; made from `[http]`.
@@ -130,7 +130,7 @@ impl Door {
     /// # Errors
     /// When an address is taken or a certificate does not work.
     pub fn open(http: &config::Http) -> Result<Self, OpenError> {
-        let plain = Taken::of(&http.login);
+        let plain = LoginMethods::of(&http.login);
         let mut wanted: Vec<_> = http.listen.0.iter().map(|address| (*address, None, plain)).collect();
         for tls in &http.tls {
             let clients = tls.client_ca.clone().map(|ca| Clients {
@@ -139,11 +139,12 @@ impl Door {
                 required: tls.client_certificate == ClientCertificate::Required,
             });
             let loaded = Tls::load(&tls.cert, &tls.key, clients)?;
-            wanted.push((tls.listen, Some(loaded), Taken::of(&tls.login)));
+            wanted.push((tls.listen, Some(loaded), LoginMethods::of(&tls.login)));
         }
         let mut listeners = Vec::with_capacity(wanted.len());
-        for (address, tls, taken) in wanted {
-            let listener = Listener::bind(address, tls, taken).map_err(|source| OpenError::Bind { address, source })?;
+        for (address, tls, methods) in wanted {
+            let listener =
+                Listener::bind(address, tls, methods).map_err(|source| OpenError::Bind { address, source })?;
             listeners.push(listener);
         }
         Ok(Self { listeners })

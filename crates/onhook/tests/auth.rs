@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use onhook::auth::{AuthError, Authenticator, Caller, Presented, Taken, password, takes_secrets};
+use onhook::auth::{AuthError, Authenticator, Caller, LoginMethods, Presented, password, takes_secrets};
 use onhook::config::{Config, LoginMethod, PlainBasic, Secret};
 use onhook::store::{Store, UserCache, UserName};
 
@@ -52,8 +52,8 @@ impl House {
 }
 
 async fn given(auth: &Authenticator, authorization: &str, client: IpAddr) -> Result<Caller, AuthError> {
-    let taken = Taken::of(&[LoginMethod::Users]);
-    auth.authenticate(Presented::Authorization(authorization), taken, client)
+    let methods = LoginMethods::of(&[LoginMethod::Users]);
+    auth.authenticate(Presented::Authorization(authorization), methods, client)
         .await
 }
 

@@ -13,10 +13,10 @@ use ews::{
     ConnectionFailureCause, Fault, Operation, PhoneCallId, PhoneCallInformation, PhoneCallState, ReplyError, Response,
     ResponseCode, ResponseMessage,
 };
-use onhook::auth::{Presented, Taken};
+use onhook::auth::{LoginMethods, Presented};
 use onhook::client::{Client, ClientError, Trust};
 use onhook::config::{Config, Secret};
-use onhook::http::{Answer, Asked, Door, Service, Settings, Unauthenticated};
+use onhook::http::{Answer, Door, Service, ServiceRequest, Settings, Unauthenticated};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use rustls_pki_types::pem::PemObject as _;
@@ -38,7 +38,7 @@ impl Service for OneCall {
     async fn authenticate(
         &self,
         presented: Presented<'_>,
-        _: Taken,
+        _: LoginMethods,
         _: IpAddr,
         (): &(),
     ) -> Result<(), Unauthenticated> {
@@ -54,8 +54,8 @@ impl Service for OneCall {
         }
     }
 
-    async fn answer(&self, asked: Asked<'_, Self>) -> Result<Answer, Fault> {
-        let response = match asked.request.operation {
+    async fn answer(&self, request: ServiceRequest<'_, Self>) -> Result<Answer, Fault> {
+        let response = match request.decoded.operation {
             Operation::PlayOnPhone(operation) if operation.dial_string == "fault" => {
                 return Err(Fault::InternalServerError);
             }

@@ -1,7 +1,7 @@
 //! Credentials become a [`Caller`], or nothing does.
 //!
 //! Four ways: HTTP Basic against the users of the store (`users`) or against a directory (`ldap`), bearer tokens (`oauth`),
-//! client certificates (`certificate`). Which of them count is the listener's matter ([`Taken`]). Whatever is slow, or can
+//! client certificates (`certificate`). Which of them count is the listener's matter ([`LoginMethods`]). Whatever is slow, or can
 //! be guessed, is counted before it is tried (`throttle`), and what was right is remembered for a minute (`verified`).
 //! What a caller may do is decided elsewhere; for whom it may act, in [`impersonation`].
 
@@ -76,16 +76,16 @@ pub enum Presented<'r> {
     Certificate(&'r CertificateDer<'static>),
 }
 
-/// What a listener takes.
+/// The ways to log in that a listener takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Taken {
+pub struct LoginMethods {
     pub users: bool,
     pub ldap: bool,
     pub oauth: bool,
     pub certificate: bool,
 }
 
-impl Taken {
+impl LoginMethods {
     /// As the configuration lists it.
     pub fn of(methods: &[LoginMethod]) -> Self {
         let has = |method| methods.contains(&method);
@@ -155,7 +155,7 @@ impl Authenticator {
         })
     }
 
-    /// The caller behind what a client presents, where `taken` counts. A user may be spelled `alice`, `CORP\alice` or
+    /// The caller behind what a client presents, where `methods` counts. A user may be spelled `alice`, `CORP\alice` or
     /// `alice@example.com`, in any case. Wrong credentials are counted for `client`.
     ///
     /// # Errors
@@ -163,11 +163,11 @@ impl Authenticator {
     pub async fn authenticate(
         &self,
         presented: Presented<'_>,
-        taken: Taken,
+        methods: LoginMethods,
         client: IpAddr,
     ) -> Result<Caller, AuthError> {
         let name = match presented {
-            Presented::Certificate(certificate) if taken.certificate => {
+            Presented::Certificate(certificate) if methods.certificate => {
                 self.certificates.user(certificate).ok_or(AuthError::Certificate)?
             }
             Presented::Certificate(_) => return Err(AuthError::Malformed),
@@ -175,8 +175,10 @@ impl Authenticator {
                 let (scheme, credentials) = authorization.split_once(' ').ok_or(AuthError::Malformed)?;
                 let is = |known: &str| scheme.eq_ignore_ascii_case(known);
                 match &self.tokens {
-                    _ if is("Basic") && (taken.users || taken.ldap) => self.basic(credentials, taken, client).await?,
-                    Some(tokens) if is("Bearer") && taken.oauth => {
+                    _ if is("Basic") && (methods.users || methods.ldap) => {
+                        self.basic(credentials, methods, client).await?
+                    }
+                    Some(tokens) if is("Bearer") && methods.oauth => {
                         tokens.login(credentials.trim(), client, &self.throttle).await?
                     }
                     _ => return Err(AuthError::Malformed),
@@ -187,14 +189,14 @@ impl Authenticator {
     }
 
     /// RFC 7617: a user and a password.
-    async fn basic(&self, encoded: &str, taken: Taken, client: IpAddr) -> Result<UserName, AuthError> {
+    async fn basic(&self, encoded: &str, methods: LoginMethods, client: IpAddr) -> Result<UserName, AuthError> {
         let given = Credentials::decode(encoded).ok_or(AuthError::Malformed)?;
         let (spelled, counted) = given.spelled().zip(given.counted()).ok_or(AuthError::Rejected)?;
         let mut attempt = self.throttle.attempt(client, spelled, counted);
         let judged = match &self.directory {
-            Some(directory) if taken.ldap && taken.users => self.either(directory, &given, &mut attempt).await,
-            Some(directory) if taken.ldap => directory.login(&given, &mut attempt).await,
-            _ if taken.users => {
+            Some(directory) if methods.ldap && methods.users => self.either(directory, &given, &mut attempt).await,
+            Some(directory) if methods.ldap => directory.login(&given, &mut attempt).await,
+            _ if methods.users => {
                 self.users
                     .login(&given, self.users.find(&given.names).await?, &mut attempt)
                     .await
@@ -205,7 +207,7 @@ impl Authenticator {
             Ok(_) => attempt.succeeded(),
             Err(AuthError::Rejected) => debug!(user = %counted, %client, "login failed"),
             // Where there are users of the store, it has been compared with a hash, and was wrong so far.
-            Err(AuthError::Ldap(_)) if !taken.users => attempt.withdrawn(),
+            Err(AuthError::Ldap(_)) if !methods.users => attempt.withdrawn(),
             Err(_) => {}
         }
         judged

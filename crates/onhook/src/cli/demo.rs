@@ -3,8 +3,8 @@
 //! Nothing in it is a mock: the server is the one that `serve` runs, the phone is `onhook phone`, the client is the one of
 //! `onhook play`, and between them are real sockets. What is shown is what they said, and the verdict is checked.
 
+mod demo_call;
 mod ladder;
-mod stage;
 mod verdict;
 
 use super::{Exit, Failure};
@@ -23,5 +23,5 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args) -> Result<Exit, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(stage::play(args.save.as_deref()))
+    runtime.block_on(demo_call::play(args.save.as_deref()))
 }

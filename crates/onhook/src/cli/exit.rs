@@ -36,10 +36,10 @@ pub enum Exit {
 
 impl Exit {
     /// How a command ends that was asked for several things, of which some failed.
-    pub(super) fn of_several(asked: usize, failed: usize) -> Self {
+    pub(super) fn of_several(total: usize, failed: usize) -> Self {
         match failed {
             0 => Self::Done,
-            _ if failed == asked => Self::Failed,
+            _ if failed == total => Self::Failed,
             _ => Self::Partly,
         }
     }

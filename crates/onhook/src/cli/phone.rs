@@ -102,13 +102,13 @@ pub(super) fn run(args: Args) -> Result<Exit, Failure> {
     runtime.block_on(async {
         let (phone, mut events) = Phone::start(options).map_err(|error| Failure::new(Exit::Failed, error))?;
         report.listening(&phone)?;
-        let told = tokio::select! {
-            told = report.follow(&mut events) => told,
+        let followed = tokio::select! {
+            followed = report.follow(&mut events) => followed,
             interrupted = interrupt() => interrupted.map_err(Failure::from),
         };
         // The calls end while their last events are still being told, also when nobody reads them any more.
         let (rest, ()) = tokio::join!(report.follow(&mut events), phone.hang_up());
-        told.and(rest)
+        followed.and(rest)
     })?;
     Ok(Exit::Done)
 }

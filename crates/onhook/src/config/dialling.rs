@@ -182,10 +182,10 @@ mod tests {
         assert!(decide(Some("bob"), "4712").is_allowed());
         for other in [Some("carol"), None] {
             let decision = decide(other, "4712");
-            let told = decision.in_full().to_string();
+            let explanation = decision.in_full().to_string();
             assert!(
-                !decision.is_allowed() && told.contains("rule 1, `x`: no, it is for other users"),
-                "{told}"
+                !decision.is_allowed() && explanation.contains("rule 1, `x`: no, it is for other users"),
+                "{explanation}"
             );
         }
     }

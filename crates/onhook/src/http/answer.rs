@@ -9,7 +9,7 @@ use axum::response::Response;
 use ews::Fault;
 
 use super::Settings;
-use crate::auth::Taken;
+use crate::auth::LoginMethods;
 
 const XML: HeaderValue = HeaderValue::from_static("text/xml; charset=utf-8");
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
@@ -92,8 +92,8 @@ pub(super) fn refuse(refusal: Refusal, method: &Method, settings: &Settings) -> 
 /// Asks for credentials. Only what is really taken is offered: clients pick what looks strongest, and fail on it. Where
 /// only certificates are, there is nothing to ask for: the handshake was the time. `page` is for a person without a
 /// password.
-pub(super) fn challenge(taken: Taken, method: &Method, settings: &Settings, page: Option<String>) -> Response {
-    let mut schemes = taken.schemes().peekable();
+pub(super) fn challenge(methods: LoginMethods, method: &Method, settings: &Settings, page: Option<String>) -> Response {
+    let mut schemes = methods.schemes().peekable();
     if schemes.peek().is_none() {
         return refuse(Refusal::NeedsCertificate, method, settings);
     }

@@ -33,7 +33,7 @@ use super::places::Place;
 use super::tls::Tls;
 use super::unread::lend;
 use super::watched::{Patience, Watched};
-use crate::auth::Taken;
+use crate::auth::LoginMethods;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const MADE_PLACE: &str = "its connection makes place for another";
@@ -44,7 +44,7 @@ pub(super) struct Connection {
     pub(super) peer: SocketAddr,
     pub(super) is_tls: bool,
     /// What counts as a login here.
-    pub(super) taken: Taken,
+    pub(super) methods: LoginMethods,
     pub(super) client_certificate: Option<Arc<ClientCertificate>>,
     pub(super) place: Arc<Place>,
     pub(super) outbox: Arc<Outbox>,
@@ -281,7 +281,7 @@ mod tests {
         let connection = Connection {
             peer,
             is_tls: false,
-            taken: Taken::of(&config.http.login),
+            methods: LoginMethods::of(&config.http.login),
             client_certificate: None,
             place: Arc::new(places.take(peer.ip()).unwrap()),
             outbox: Arc::default(),

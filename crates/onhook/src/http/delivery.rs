@@ -180,11 +180,11 @@ mod tests {
 
     fn watch(body: AnyBody) -> (Delivered<AnyBody>, Watch) {
         let (outbox, left) = (Arc::new(Outbox::default()), Arc::new(AtomicBool::new(false)));
-        let told = Arc::clone(&left);
+        let has_left = Arc::clone(&left);
         let body = Delivered::new(
             body,
             Arc::clone(&outbox),
-            Box::new(move || told.store(true, Ordering::Relaxed)),
+            Box::new(move || has_left.store(true, Ordering::Relaxed)),
         );
         (body, Watch { outbox, left })
     }

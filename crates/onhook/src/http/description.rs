@@ -9,30 +9,30 @@ use axum::response::Response;
 use super::Service;
 use super::answer::{html, xml};
 use super::connection::Connection;
-use super::front::Known;
+use super::front::Authenticated;
 use super::page::{ENDPOINT, asks_for_wsdl, explanation};
 
 /// `GET /EWS/Exchange.asmx`; with `?wsdl`, as some tools ask, the WSDL.
-pub(super) async fn page<S: Service>(known: Known<S>, request: Request) -> Response {
+pub(super) async fn page<S: Service>(authenticated: Authenticated<S>, request: Request) -> Response {
     if asks_for_wsdl(request.uri()) {
-        return services_wsdl(known, request).await;
+        return services_wsdl(authenticated, request).await;
     }
     html(explanation())
 }
 
-pub(super) async fn services_wsdl<S: Service>(known: Known<S>, request: Request) -> Response {
-    let address = match &known.front.settings.public_url {
+pub(super) async fn services_wsdl<S: Service>(authenticated: Authenticated<S>, request: Request) -> Response {
+    let address = match &authenticated.front.settings.public_url {
         Some(url) => Some(url.clone()),
-        None => asked_address(&known.connection, request.headers()),
+        None => asked_address(&authenticated.connection, request.headers()),
     };
     xml(StatusCode::OK, ews::wsdl::services_wsdl(address.as_deref()))
 }
 
-pub(super) async fn messages_xsd<S: Service>(_: Known<S>, _: Request) -> Response {
+pub(super) async fn messages_xsd<S: Service>(_: Authenticated<S>, _: Request) -> Response {
     xml(StatusCode::OK, ews::wsdl::messages_xsd())
 }
 
-pub(super) async fn types_xsd<S: Service>(_: Known<S>, _: Request) -> Response {
+pub(super) async fn types_xsd<S: Service>(_: Authenticated<S>, _: Request) -> Response {
     xml(StatusCode::OK, ews::wsdl::types_xsd())
 }
 

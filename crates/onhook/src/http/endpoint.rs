@@ -17,26 +17,26 @@ use super::answer::{Refusal, refuse, xml};
 use super::body::{announced_length, read};
 use super::connection::Gone;
 use super::delivery::{Delivered, OnLeft, Parts};
-use super::front::Known;
+use super::front::Authenticated;
 use super::service::Content;
-use super::{Answer, Asked, Service};
+use super::{Answer, Service, ServiceRequest};
 use crate::crash_points;
 
-pub(super) async fn serve<S: Service>(known: Known<S>, request: Request) -> Response {
+pub(super) async fn serve<S: Service>(authenticated: Authenticated<S>, request: Request) -> Response {
     let (mut head, body) = request.into_parts();
-    let settings = &*known.front.settings;
-    let body = match read_within_limits(&known, &head.headers, body).await {
+    let settings = &*authenticated.front.settings;
+    let body = match read_within_limits(&authenticated, &head.headers, body).await {
         Ok(body) => body,
         Err(refusal) => return refuse(refusal, &head.method, settings),
     };
     // Where a chunked body ends is only known now.
-    known.connection.place.keep();
+    authenticated.connection.place.keep();
     let gone = head.extensions.remove::<Gone>();
     let gone = gone.map(|Gone(gone)| gone).unwrap_or_default();
-    let (response, on_delivered) = answer(&known, body, &gone).await;
+    let (response, on_delivered) = answer(&authenticated, body, &gone).await;
     match on_delivered {
         Some(on_delivered) => {
-            let outbox = known.connection.outbox;
+            let outbox = authenticated.connection.outbox;
             response.map(|body| Body::new(Delivered::new(body, outbox, on_delivered)))
         }
         None => response,
@@ -45,11 +45,11 @@ pub(super) async fn serve<S: Service>(known: Known<S>, request: Request) -> Resp
 
 /// Reads the body, of which there is so much as the operation may have, and room for it beside all others.
 async fn read_within_limits<'k, S: Service>(
-    known: &'k Known<S>,
+    authenticated: &'k Authenticated<S>,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<(Bytes, SemaphorePermit<'k>), Refusal> {
-    let (settings, service) = (&*known.front.settings, &*known.front.service);
+    let (settings, service) = (&*authenticated.front.settings, &*authenticated.front.service);
     check_content(headers)?;
     let announced = announced_length(headers);
     let longest = Operation::names()
@@ -62,7 +62,7 @@ async fn read_within_limits<'k, S: Service>(
         tracing::warn!("no room for another body");
         Refusal::NoRoom(settings.body_timeout)
     };
-    let waiting = known
+    let waiting = authenticated
         .front
         .room
         .acquire_many(places(announced.unwrap_or(usize::MAX).min(settings.body_limit)));
@@ -76,7 +76,13 @@ async fn read_within_limits<'k, S: Service>(
             .min(limit)
             .saturating_sub(settings.body_limit);
         // Not waited for: bodies that wait for one another's last bytes would wait in vain.
-        room.merge(known.front.room.try_acquire_many(places(more)).map_err(|_| no_room())?);
+        room.merge(
+            authenticated
+                .front
+                .room
+                .try_acquire_many(places(more))
+                .map_err(|_| no_room())?,
+        );
         Ok(limit)
     });
     let whole = whole.await?;
@@ -90,11 +96,11 @@ fn places(bytes: usize) -> u32 {
 
 /// Decodes, asks the service, encodes.
 async fn answer<S: Service>(
-    known: &Known<S>,
+    authenticated: &Authenticated<S>,
     body: (Bytes, SemaphorePermit<'_>),
     gone: &CancellationToken,
 ) -> (Response, Option<OnLeft>) {
-    let settings = &*known.front.settings;
+    let settings = &*authenticated.front.settings;
     let started = Instant::now();
     let mut operation = "none";
     // Clients ask every second how a call goes.
@@ -106,13 +112,13 @@ async fn answer<S: Service>(
         Ok(request) => {
             operation = request.operation.name();
             is_poll = matches!(request.operation, Operation::GetPhoneCallInformation(_));
-            let asked = Asked {
-                caller: &known.caller,
-                connection: &*known.kept,
-                request,
+            let request = ServiceRequest {
+                caller: &authenticated.caller,
+                connection: &*authenticated.kept,
+                decoded: request,
                 gone,
             };
-            known.front.service.answer(asked).await
+            authenticated.front.service.answer(request).await
         }
         Err(fault) => Err(fault),
     };

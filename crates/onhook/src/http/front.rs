@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use super::answer::{Refusal, challenge, refuse};
 use super::connection::{ClientCertificate, Connection};
 use super::{Service, Settings, Unauthenticated, forwarded, page};
-use crate::auth::{Presented, Taken, takes_secrets};
+use crate::auth::{LoginMethods, Presented, takes_secrets};
 use crate::metrics;
 
 /// What handlers share.
@@ -49,7 +49,7 @@ impl<S> Clone for Front<S> {
 }
 
 /// Whose request it is. Routes are made of handlers that take it first, so that none answers a stranger.
-pub(super) struct Known<S: Service> {
+pub(super) struct Authenticated<S: Service> {
     pub(super) caller: S::Caller,
     pub(super) connection: Connection,
     /// What the service keeps for the connection.
@@ -57,7 +57,7 @@ pub(super) struct Known<S: Service> {
     pub(super) front: Front<S>,
 }
 
-impl<S: Service> FromRequestParts<Front<S>> for Known<S> {
+impl<S: Service> FromRequestParts<Front<S>> for Authenticated<S> {
     type Rejection = Response;
 
     async fn from_request_parts(head: &mut Parts, front: &Front<S>) -> Result<Self, Response> {
@@ -86,7 +86,7 @@ impl<S: Service> FromRequestParts<Front<S>> for Known<S> {
 /// Why the caller is not known.
 pub(super) enum Refused {
     /// No credentials, or wrong ones; with what would be taken.
-    Challenge(Taken),
+    Challenge(LoginMethods),
     Other(Refusal),
 }
 
@@ -94,7 +94,7 @@ impl Refused {
     /// The answer; `page` is what a browser shows when its user has no password to give.
     pub(super) fn into_response(self, method: &Method, settings: &Settings, page: Option<String>) -> Response {
         match self {
-            Self::Challenge(taken) => challenge(taken, method, settings, page),
+            Self::Challenge(methods) => challenge(methods, method, settings, page),
             Self::Other(refusal) => refuse(refusal, method, settings),
         }
     }
@@ -112,7 +112,7 @@ async fn authenticate<S: Service>(
         // Without a challenge: a client that is asked would send the password.
         return Err(Refused::Other(Refusal::NeedsTls));
     }
-    let taken = connection.taken;
+    let methods = connection.methods;
     let certificate = match connection.client_certificate.as_deref().map(ClientCertificate::verify) {
         None => None,
         Some(Ok(certificate)) => certificate,
@@ -123,12 +123,12 @@ async fn authenticate<S: Service>(
             return Err(Refused::Other(Refusal::CertificateLapsed));
         }
     };
-    let certificate = certificate.filter(|_| taken.certificate);
+    let certificate = certificate.filter(|_| methods.certificate);
     let Some(presented) = presented(certificate, headers) else {
-        return Err(Refused::Challenge(taken));
+        return Err(Refused::Challenge(methods));
     };
     let client = forwarded::client(peer, headers, &front.settings.trusted_proxies);
-    let authenticated = front.service.authenticate(presented, taken, client, kept).await;
+    let authenticated = front.service.authenticate(presented, methods, client, kept).await;
     authenticated.map_err(|unauthenticated| {
         let peer = connection.peer;
         match unauthenticated {
@@ -137,7 +137,7 @@ async fn authenticate<S: Service>(
             _ => tracing::info!(%peer, %client, "not let in: {unauthenticated}"),
         }
         let (reason, refused) = match unauthenticated {
-            Unauthenticated::Rejected => ("wrong", Refused::Challenge(taken)),
+            Unauthenticated::Rejected => ("wrong", Refused::Challenge(methods)),
             Unauthenticated::TryLater(wait) => ("too-many", Refused::Other(Refusal::TooManyAttempts(wait))),
             Unauthenticated::Unavailable => ("unavailable", Refused::Other(Refusal::Unavailable)),
         };
@@ -165,7 +165,7 @@ mod tests {
     use super::super::places::Places;
     use super::*;
     use crate::config::Config;
-    use crate::http::{Answer, Asked};
+    use crate::http::{Answer, ServiceRequest};
 
     struct Anybody;
 
@@ -173,11 +173,17 @@ mod tests {
         type Caller = ();
         type Connection = ();
 
-        async fn authenticate(&self, _: Presented<'_>, _: Taken, _: IpAddr, (): &()) -> Result<(), Unauthenticated> {
+        async fn authenticate(
+            &self,
+            _: Presented<'_>,
+            _: LoginMethods,
+            _: IpAddr,
+            (): &(),
+        ) -> Result<(), Unauthenticated> {
             Ok(())
         }
 
-        async fn answer(&self, _: Asked<'_, Self>) -> Result<Answer, ews::Fault> {
+        async fn answer(&self, _: ServiceRequest<'_, Self>) -> Result<Answer, ews::Fault> {
             Err(ews::Fault::InvalidRequest)
         }
     }
@@ -197,7 +203,7 @@ mod tests {
             let connection = Connection {
                 peer,
                 is_tls,
-                taken: Taken::of(&config.http.login),
+                methods: LoginMethods::of(&config.http.login),
                 client_certificate: None,
                 place: Arc::new(Places::new(1, 1, Vec::new()).take(peer.ip()).unwrap()),
                 outbox: Arc::default(),

@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 use super::connection::{self, Connection, Serving};
 use super::places::Places;
 use super::tls::Tls;
-use crate::auth::Taken;
+use crate::auth::LoginMethods;
 
 /// Connections the system holds for us until we accept them.
 const BACKLOG: u32 = 1024;
@@ -24,11 +24,11 @@ pub(super) struct Listener {
     listener: TcpListener,
     address: SocketAddr,
     tls: Option<Tls>,
-    taken: Taken,
+    methods: LoginMethods,
 }
 
 impl Listener {
-    pub(super) fn bind(address: SocketAddr, tls: Option<Tls>, taken: Taken) -> io::Result<Self> {
+    pub(super) fn bind(address: SocketAddr, tls: Option<Tls>, methods: LoginMethods) -> io::Result<Self> {
         let socket = if address.is_ipv4() {
             TcpSocket::new_v4()?
         } else {
@@ -43,7 +43,7 @@ impl Listener {
             listener,
             address,
             tls,
-            taken,
+            methods,
         })
     }
 
@@ -81,7 +81,7 @@ impl Listener {
                 let connection = Connection {
                     peer,
                     is_tls: self.is_tls(),
-                    taken: self.taken,
+                    methods: self.methods,
                     client_certificate: None,
                     place: Arc::new(place),
                     outbox: Arc::default(),

@@ -19,8 +19,8 @@ use super::connection::{Connection, Serving, serve_http};
 use super::front::Front;
 use super::linger::Leaving;
 use super::places::Places;
-use super::{Answer, Asked, Service, Settings, Unauthenticated, router};
-use crate::auth::{Presented, Taken};
+use super::{Answer, Service, ServiceRequest, Settings, Unauthenticated, router};
+use crate::auth::{LoginMethods, Presented};
 use crate::config::Config;
 
 const CLIENT: [u8; 4] = [127, 0, 0, 1];
@@ -35,11 +35,11 @@ impl Service for OneAnswer {
     type Caller = ();
     type Connection = ();
 
-    async fn authenticate(&self, _: Presented<'_>, _: Taken, _: IpAddr, (): &()) -> Result<(), Unauthenticated> {
+    async fn authenticate(&self, _: Presented<'_>, _: LoginMethods, _: IpAddr, (): &()) -> Result<(), Unauthenticated> {
         Ok(())
     }
 
-    async fn answer(&self, _: Asked<'_, Self>) -> Result<Answer, ews::Fault> {
+    async fn answer(&self, _: ServiceRequest<'_, Self>) -> Result<Answer, ews::Fault> {
         let parts = self.0.lock().unwrap().take().unwrap();
         Ok(Answer::in_parts(parts))
     }
@@ -63,7 +63,7 @@ async fn set() -> Set {
     let connection = Connection {
         peer: (CLIENT, 4711).into(),
         is_tls: false,
-        taken: Taken::of(&config.http.login),
+        methods: LoginMethods::of(&config.http.login),
         client_certificate: None,
         place: Arc::new(places.take(CLIENT.into()).unwrap()),
         outbox: Arc::default(),

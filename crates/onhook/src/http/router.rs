@@ -12,7 +12,7 @@ use tracing::Instrument as _;
 use uuid::{Builder, Uuid};
 
 use super::answer::{Refusal, refuse};
-use super::front::{Front, Known};
+use super::front::{Authenticated, Front};
 use super::{Service, description, endpoint};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
@@ -26,11 +26,11 @@ pub(super) fn router<S: Service>(front: Front<S>) -> Router {
     Router::new()
         .route(
             "/ews/exchange.asmx",
-            get(known(description::page)).post(known(endpoint::serve)),
+            get(authenticated(description::page)).post(authenticated(endpoint::serve)),
         )
-        .route("/ews/services.wsdl", get(known(description::services_wsdl)))
-        .route("/ews/messages.xsd", get(known(description::messages_xsd)))
-        .route("/ews/types.xsd", get(known(description::types_xsd)))
+        .route("/ews/services.wsdl", get(authenticated(description::services_wsdl)))
+        .route("/ews/messages.xsd", get(authenticated(description::messages_xsd)))
+        .route("/ews/types.xsd", get(authenticated(description::types_xsd)))
         // Only what is not there is anybody's.
         .fallback(async |front, method| refused(Refusal::NotFound, &front, &method))
         .method_not_allowed_fallback(async |front, method| refused(Refusal::MethodNotAllowed, &front, &method))
@@ -39,10 +39,10 @@ pub(super) fn router<S: Service>(front: Front<S>) -> Router {
 }
 
 /// A handler that routes are made of: it says whose request it answers, or does not compile.
-fn known<S, H, M>(handler: H) -> impl Handler<(M, Known<S>, Request), Front<S>>
+fn authenticated<S, H, M>(handler: H) -> impl Handler<(M, Authenticated<S>, Request), Front<S>>
 where
     S: Service,
-    H: Handler<(M, Known<S>, Request), Front<S>>,
+    H: Handler<(M, Authenticated<S>, Request), Front<S>>,
 {
     handler
 }

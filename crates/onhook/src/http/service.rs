@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::{AuthError, Authenticator, Caller, Presented, Taken};
+use crate::auth::{AuthError, Authenticator, Caller, LoginMethods, Presented};
 use crate::operations::Operations;
 
 /// What the door needs from those behind it.
@@ -23,7 +23,7 @@ pub trait Service: Send + Sync + 'static {
     fn authenticate(
         &self,
         presented: Presented<'_>,
-        taken: Taken,
+        methods: LoginMethods,
         client: IpAddr,
         connection: &Self::Connection,
     ) -> impl Future<Output = Result<Self::Caller, Unauthenticated>> + Send;
@@ -35,16 +35,17 @@ pub trait Service: Send + Sync + 'static {
     }
 
     /// Does what the request asks for. It is carried out to its end, also when the client is gone.
-    fn answer(&self, asked: Asked<'_, Self>) -> impl Future<Output = Result<Answer, ews::Fault>> + Send;
+    fn answer(&self, request: ServiceRequest<'_, Self>) -> impl Future<Output = Result<Answer, ews::Fault>> + Send;
 }
 
-/// A request that was understood.
-pub struct Asked<'a, S: Service + ?Sized> {
+/// A request that was understood, and what belongs to it.
+pub struct ServiceRequest<'a, S: Service + ?Sized> {
     /// Who asks.
     pub caller: &'a S::Caller,
     /// What is kept for the connection the request came in on.
     pub connection: &'a S::Connection,
-    pub request: ews::Request,
+    /// What is asked.
+    pub decoded: ews::Request,
     /// Cancelled when the client has gone: it can be told nothing any more.
     pub gone: &'a CancellationToken,
 }
@@ -117,11 +118,11 @@ impl Service for House {
     async fn authenticate(
         &self,
         presented: Presented<'_>,
-        taken: Taken,
+        methods: LoginMethods,
         client: IpAddr,
         (): &(),
     ) -> Result<Caller, Unauthenticated> {
-        let authenticated = self.authenticator.authenticate(presented, taken, client).await;
+        let authenticated = self.authenticator.authenticate(presented, methods, client).await;
         if let Ok(Caller { name: Some(name), .. }) = &authenticated {
             tracing::Span::current().record("caller", name.as_str());
         }
@@ -143,8 +144,11 @@ impl Service for House {
         })
     }
 
-    async fn answer(&self, asked: Asked<'_, Self>) -> Result<Answer, ews::Fault> {
-        let outcome = self.operations.answer(asked.caller, asked.request, asked.gone).await?;
+    async fn answer(&self, request: ServiceRequest<'_, Self>) -> Result<Answer, ews::Fault> {
+        let outcome = self
+            .operations
+            .answer(request.caller, request.decoded, request.gone)
+            .await?;
         let answer = Answer::from(outcome.response);
         Ok(match outcome.undelivered {
             Some(undelivered) => answer.once_delivered(|| undelivered.delivered()),

@@ -16,7 +16,7 @@ impl Operations {
         id: &PhoneCallId,
     ) -> Result<PhoneCallInformation, ResponseError> {
         match self.calls.information(caller, &id.0).await {
-            Ok(Some(information)) => Ok(told(information)),
+            Ok(Some(information)) => Ok(phone_call_information(information)),
             Err(error) => {
                 tracing::error!(%error, "a call cannot be looked up");
                 Err(of_store(&error).into())
@@ -26,7 +26,7 @@ impl Operations {
     }
 }
 
-fn told(information: Information) -> PhoneCallInformation {
+fn phone_call_information(information: Information) -> PhoneCallInformation {
     let state = match information.state {
         State::Connecting => PhoneCallState::Connecting,
         State::Alerted => PhoneCallState::Alerted,
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     fn ended(cause: EndCause) -> PhoneCallInformation {
-        told(Information {
+        phone_call_information(Information {
             state: State::Disconnected,
             end: Some(End { cause, confirmed: true }),
             refusal: Some((487, "Request Terminated".into())),
@@ -149,19 +149,19 @@ mod tests {
             (EndCause::Wished(Wish::NotJournaled), Other),
         ];
         for (cause, expected) in causes {
-            let told = ended(cause.clone());
-            assert_eq!(told.state, PhoneCallState::Disconnected);
-            assert_eq!(told.failure_cause, expected, "{cause:?}");
-            assert_eq!(told.sip_response.is_some(), expected != None, "{cause:?}");
+            let reported = ended(cause.clone());
+            assert_eq!(reported.state, PhoneCallState::Disconnected);
+            assert_eq!(reported.failure_cause, expected, "{cause:?}");
+            assert_eq!(reported.sip_response.is_some(), expected != None, "{cause:?}");
         }
     }
 
     #[test]
     fn the_peers_own_words_are_passed_on() {
-        let told = ended(rejected(486)).sip_response.unwrap();
-        assert_eq!((told.code, told.text.as_str()), (486, "Reason"));
-        let told = ended(EndCause::Wished(Wish::NoAnswer)).sip_response.unwrap();
-        assert_eq!(told.code, 408);
+        let reported = ended(rejected(486)).sip_response.unwrap();
+        assert_eq!((reported.code, reported.text.as_str()), (486, "Reason"));
+        let reported = ended(EndCause::Wished(Wish::NoAnswer)).sip_response.unwrap();
+        assert_eq!(reported.code, 408);
     }
 
     #[test]
@@ -171,14 +171,14 @@ mod tests {
             (State::Alerted, PhoneCallState::Alerted),
             (State::Connected, PhoneCallState::Connected),
         ] {
-            let told = told(Information {
+            let reported = phone_call_information(Information {
                 state,
                 end: None,
                 refusal: None,
             });
-            assert_eq!(told.state, expected);
+            assert_eq!(reported.state, expected);
             assert_eq!(
-                (told.failure_cause, told.sip_response),
+                (reported.failure_cause, reported.sip_response),
                 (ConnectionFailureCause::None, None)
             );
         }

@@ -69,7 +69,7 @@ struct Open {
     ended: CancellationToken,
 }
 
-/// What the thread is told to do.
+/// What the thread is to do.
 enum Command {
     Reply { id: ServerId, status: u16, bytes: Vec<u8> },
     Ask(Ask),
@@ -106,7 +106,7 @@ impl Line {
             admits: Arc::new(|_| true),
         };
         let streams = Streams::start(settings, events)?;
-        let (commands, told) = mpsc::channel(COMMANDS);
+        let (commands, commanded) = mpsc::channel(COMMANDS);
         let (sender, incoming) = mpsc::channel(UNANSWERED);
         let line = Self(Arc::new(Open {
             commands,
@@ -122,7 +122,7 @@ impl Line {
         Builder::new()
             .name("phone".to_owned())
             .spawn(move || {
-                thread.run(udp, heard, told, &closing);
+                thread.run(udp, heard, commanded, &closing);
                 drop(ended);
             })
             .map_err(PhoneError::Thread)?;

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use ews::{Fault, Response, ResponseMessage};
-use onhook::auth::{Presented, Taken};
-use onhook::http::{Answer, Asked, Service, Unauthenticated};
+use onhook::auth::{LoginMethods, Presented};
+use onhook::http::{Answer, Service, ServiceRequest, Unauthenticated};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -20,7 +20,7 @@ impl Service for LongDisconnect {
     type Caller = ();
     type Connection = ();
 
-    async fn authenticate(&self, _: Presented<'_>, _: Taken, _: IpAddr, (): &()) -> Result<(), Unauthenticated> {
+    async fn authenticate(&self, _: Presented<'_>, _: LoginMethods, _: IpAddr, (): &()) -> Result<(), Unauthenticated> {
         Ok(())
     }
 
@@ -28,7 +28,7 @@ impl Service for LongDisconnect {
         (operation == "DisconnectPhoneCall").then_some(LONG)
     }
 
-    async fn answer(&self, _: Asked<'_, Self>) -> Result<Answer, Fault> {
+    async fn answer(&self, _: ServiceRequest<'_, Self>) -> Result<Answer, Fault> {
         Ok(Response::DisconnectPhoneCall(ResponseMessage::Success(())).into())
     }
 }

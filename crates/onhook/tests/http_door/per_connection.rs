@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use ews::{Fault, Response, ResponseMessage};
-use onhook::auth::{Presented, Taken};
-use onhook::http::{Answer, Asked, Service, Unauthenticated};
+use onhook::auth::{LoginMethods, Presented};
+use onhook::http::{Answer, Service, ServiceRequest, Unauthenticated};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -43,7 +43,7 @@ impl Service for Notes {
     async fn authenticate(
         &self,
         _: Presented<'_>,
-        _: Taken,
+        _: LoginMethods,
         _: IpAddr,
         kept: &PerConnection,
     ) -> Result<(), Unauthenticated> {
@@ -52,8 +52,8 @@ impl Service for Notes {
         Ok(())
     }
 
-    async fn answer(&self, asked: Asked<'_, Self>) -> Result<Answer, Fault> {
-        let kept = asked.connection;
+    async fn answer(&self, request: ServiceRequest<'_, Self>) -> Result<Answer, Fault> {
+        let kept = request.connection;
         let answers = kept.answers.fetch_add(1, Ordering::Relaxed);
         let before = [kept.logins.load(Ordering::Relaxed), answers];
         self.before.lock().unwrap().push(before);

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ews::{Fault, Operation, Response, ResponseCode, ResponseMessage};
-use onhook::auth::{Presented, Taken};
+use onhook::auth::{LoginMethods, Presented};
 use onhook::config::Config;
-use onhook::http::{self, Asked, Door, Service, Settings, Unauthenticated};
+use onhook::http::{self, Door, Service, ServiceRequest, Settings, Unauthenticated};
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::ServerName;
@@ -46,7 +46,7 @@ impl Service for OneCall {
     async fn authenticate(
         &self,
         presented: Presented<'_>,
-        _: Taken,
+        _: LoginMethods,
         _: IpAddr,
         (): &(),
     ) -> Result<(), Unauthenticated> {
@@ -66,12 +66,12 @@ impl Service for OneCall {
         }
     }
 
-    async fn answer(&self, asked: Asked<'_, Self>) -> Result<http::Answer, Fault> {
+    async fn answer(&self, request: ServiceRequest<'_, Self>) -> Result<http::Answer, Fault> {
         if self.is_slow {
             self.asked.notify_one();
             self.let_go.notified().await;
         }
-        let response = match asked.request.operation {
+        let response = match request.decoded.operation {
             Operation::DisconnectPhoneCall(_) => {
                 self.ended.notify_one();
                 Response::DisconnectPhoneCall(ResponseMessage::Success(()))

@@ -71,7 +71,7 @@ pub(super) struct Doings {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+enum State {
     Ringing,
     Answered,
     /// Cancelled; whether the server has ACKed it.
@@ -99,7 +99,7 @@ pub(super) struct PhoneCall {
     pub(super) number: String,
     invite: Message,
     script: Script,
-    stage: Stage,
+    state: State,
     legs: Vec<Leg>,
     t1: Duration,
     contact: String,
@@ -119,7 +119,7 @@ impl PhoneCall {
         let call = Self {
             number,
             invite,
-            stage: Stage::Ringing,
+            state: State::Ringing,
             legs: Vec::new(),
             t1: habits.t1,
             contact,
@@ -133,10 +133,10 @@ impl PhoneCall {
 
     /// Phones of this call that ring or are off-hook.
     pub(super) fn up(&self) -> usize {
-        match self.stage {
-            Stage::Ringing => 1,
-            Stage::Answered => self.legs.iter().filter(|leg| leg.off_hook).count(),
-            Stage::Refused { .. } => 0,
+        match self.state {
+            State::Ringing => 1,
+            State::Answered => self.legs.iter().filter(|leg| leg.off_hook).count(),
+            State::Refused { .. } => 0,
         }
     }
 
@@ -146,10 +146,10 @@ impl PhoneCall {
 
     pub(super) fn take(&mut self, message: &Message, now: Instant, doings: &mut Doings) {
         match message.method() {
-            Some("INVITE") if message.branch() == self.invite.branch() => match self.stage {
-                Stage::Ringing => doings.send.push(self.ringing()),
-                Stage::Refused { acked: false } => doings.send.push(self.refusal()),
-                Stage::Answered | Stage::Refused { acked: true } => {} // a timer repeats what is to be repeated
+            Some("INVITE") if message.branch() == self.invite.branch() => match self.state {
+                State::Ringing => doings.send.push(self.ringing()),
+                State::Refused { acked: false } => doings.send.push(self.refusal()),
+                State::Answered | State::Refused { acked: true } => {} // a timer repeats what is to be repeated
             },
             Some("INVITE") => doings
                 .send
@@ -161,8 +161,8 @@ impl PhoneCall {
                     "481 No Such Transaction"
                 };
                 doings.send.push(message.response(line, &self.tag(0), "", ""));
-                if self.stage == Stage::Ringing && line.starts_with("200") {
-                    self.stage = Stage::Refused { acked: false };
+                if self.state == State::Ringing && line.starts_with("200") {
+                    self.state = State::Refused { acked: false };
                     doings.send.push(self.refusal());
                     doings.later.push((
                         self.t1,
@@ -173,9 +173,9 @@ impl PhoneCall {
                     ));
                 }
             }
-            Some("ACK") => match &mut self.stage {
-                Stage::Refused { acked } => *acked = true,
-                Stage::Answered => {
+            Some("ACK") => match &mut self.state {
+                State::Refused { acked } => *acked = true,
+                State::Answered => {
                     if let Some(leg) = self.legs.iter().position(|leg| leg.tag == message.tag_of_to()) {
                         self.legs[leg].acked = true;
                         if self.legs[leg].wants_to_hang_up {
@@ -183,7 +183,7 @@ impl PhoneCall {
                         }
                     }
                 }
-                Stage::Ringing => {}
+                State::Ringing => {}
             },
             Some("BYE") => doings.send.push(self.bye(message)),
             Some(_) => doings.send.push(message.response("501 Not Implemented", "", "", "")),
@@ -240,7 +240,7 @@ impl PhoneCall {
                 doings.later.push((pause, Alarm::RepeatAnswer { leg, pause, since }));
             }
             Alarm::RepeatRefusal { pause, since } => {
-                if self.stage == (Stage::Refused { acked: false }) && now.duration_since(since) < self.t1 * 64 {
+                if self.state == (State::Refused { acked: false }) && now.duration_since(since) < self.t1 * 64 {
                     doings.send.push(self.refusal());
                     let pause = (pause * 2).min(self.t1 * 8);
                     doings.later.push((pause, Alarm::RepeatRefusal { pause, since }));
@@ -265,10 +265,10 @@ impl PhoneCall {
     }
 
     fn answer(&mut self, now: Instant, doings: &mut Doings) {
-        if self.stage != Stage::Ringing {
+        if self.state != State::Ringing {
             return;
         }
-        self.stage = Stage::Answered;
+        self.state = State::Answered;
         for leg in 0..if self.script.forks { 2 } else { 1 } {
             let tag = self.tag(leg);
             doings.send.push(self.ok(&tag));
@@ -352,7 +352,7 @@ impl PhoneCall {
 impl fmt::Debug for PhoneCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PhoneCall")
-            .field("stage", &self.stage)
+            .field("state", &self.state)
             .field("legs", &self.legs)
             .finish_non_exhaustive()
     }

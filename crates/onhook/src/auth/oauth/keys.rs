@@ -58,8 +58,8 @@ type Fetch = dyn Fn() -> Result<Arc<[Key]>, KeysError> + Send + Sync;
 pub(super) struct Keys {
     fetch: Arc<Fetch>,
     known: Arc<RwLock<Option<Known>>>,
-    /// When they were last asked for. Who holds it fetches, the others wait for it or do without.
-    asked: Arc<Mutex<Option<Instant>>>,
+    /// When they were last fetched, or that was tried. Who holds it fetches; the others wait for it or do without.
+    last_fetch: Arc<Mutex<Option<Instant>>>,
 }
 
 #[derive(Clone, Debug)]
@@ -88,7 +88,7 @@ impl Keys {
         Self {
             fetch: Arc::new(fetch),
             known: Arc::default(),
-            asked: Arc::default(),
+            last_fetch: Arc::default(),
         }
     }
 
@@ -99,16 +99,16 @@ impl Keys {
         if found.is_some() && known.is_some_and(|known| known.since.elapsed() < FRESH) {
             return Ok(found);
         }
-        let asked = if found.is_some() {
+        let last_fetch = if found.is_some() {
             // They are due, and somebody is at it already: the old one still does.
-            let Ok(asked) = Arc::clone(&self.asked).try_lock_owned() else {
+            let Ok(last_fetch) = Arc::clone(&self.last_fetch).try_lock_owned() else {
                 return Ok(found);
             };
-            asked
+            last_fetch
         } else {
-            Arc::clone(&self.asked).lock_owned().await
+            Arc::clone(&self.last_fetch).lock_owned().await
         };
-        let refreshed = self.refresh(asked).await;
+        let refreshed = self.refresh(last_fetch).await;
         match (self.usable(), refreshed) {
             (Some(known), refreshed) => {
                 if let Err(error) = refreshed
@@ -129,11 +129,11 @@ impl Keys {
     }
 
     /// Fetches the keys, unless that was done less than a minute ago.
-    async fn refresh(&self, mut asked: OwnedMutexGuard<Option<Instant>>) -> Result<(), KeysError> {
-        if asked.is_some_and(|asked| asked.elapsed() < PAUSE) {
+    async fn refresh(&self, mut last_fetch: OwnedMutexGuard<Option<Instant>>) -> Result<(), KeysError> {
+        if last_fetch.is_some_and(|last_fetch| last_fetch.elapsed() < PAUSE) {
             return Err(KeysError::NotYet);
         }
-        *asked = Some(Instant::now());
+        *last_fetch = Some(Instant::now());
         let (fetch, known) = (Arc::clone(&self.fetch), Arc::clone(&self.known));
         // It goes on without the client that was the reason: one that asks and goes away would leave the others without
         // keys for a minute.
@@ -144,7 +144,7 @@ impl Keys {
                 keys,
                 since: Instant::now(),
             });
-            drop(asked);
+            drop(last_fetch);
             Ok(())
         });
         fetching.await.map_err(|_| KeysError::Interrupted)?

@@ -1,4 +1,4 @@
-//! The play: a server, a phone and a client, put together, and one call from beginning to end.
+//! The demonstration: a server, a phone and a client, put together, and one call from beginning to end.
 
 use std::{
     io::Write as _,
@@ -72,7 +72,7 @@ pub(super) async fn play(save: Option<&Path>) -> Result<Exit, Failure> {
         &Trust::Public,
     )
     .map_err(failed)?;
-    let call = Stage {
+    let call = DemoCall {
         client,
         started: Instant::now(),
         events,
@@ -144,18 +144,18 @@ fn furnish(config: &Config) -> Result<(Secret, String), Failure> {
     Ok((password, id.to_string()))
 }
 
-/// What the phone has told so far.
+/// What the phone has reported so far.
 #[derive(Default)]
 struct Seen {
     rang: bool,
     answered: Option<media::Codec>,
     /// When the BYE came.
-    told_to_end: Option<Instant>,
+    bye_came: Option<Instant>,
     ended: Option<Ending>,
     heard: Option<std::sync::Arc<Heard>>,
 }
 
-struct Stage {
+struct DemoCall {
     client: Client,
     started: Instant,
     events: mpsc::Receiver<PhoneEvent>,
@@ -164,7 +164,7 @@ struct Stage {
     states: Vec<&'static str>,
 }
 
-impl Stage {
+impl DemoCall {
     async fn perform(mut self, item_id: &str) -> Result<(Verdict, Option<std::sync::Arc<Heard>>), Failure> {
         let mut verdict = Verdict::default();
         say(&ladder::head())?;
@@ -206,8 +206,8 @@ impl Stage {
         // The promise: when onhook says so, it is so already.
         let before = self
             .seen
-            .told_to_end
-            .and_then(|told| answered.checked_duration_since(told));
+            .bye_came
+            .and_then(|bye_came| answered.checked_duration_since(bye_came));
         verdict.check(
             "the phone was on-hook when it did",
             before.is_some() && self.seen.ended == Some(Ending::CallerHungUp),
@@ -326,7 +326,7 @@ impl Stage {
                     Direction::Sent => Way::Left,
                 };
                 if direction == Direction::Received && label.starts_with("BYE") {
-                    self.seen.told_to_end = Some(event.at);
+                    self.seen.bye_came = Some(event.at);
                 }
                 self.draw(Rung {
                     at: event.at,
