@@ -33,7 +33,7 @@ const CALLERS: usize = 8;
 /// Clients that ask, and how often for each call that is up.
 const ASKING: [(usize, usize); 2] = [(1, 1), (8, 3)];
 /// Clients that hang up, and how many of a hundred calls.
-const HANGING_UP: [(usize, usize); 3] = [(1, 10), (8, 45), (32, 45)];
+const HANGING_UP: [(usize, usize); 3] = [(1, 20), (8, 40), (32, 40)];
 /// What a small phone lets wait, in bytes.
 const SMALL: usize = 64 * 1024;
 

@@ -47,7 +47,7 @@ impl Figures {
         {
             let told = match &of_programs[..] {
                 [own, other] => {
-                    let ratios: Vec<f64> = own.iter().zip(other).map(|(own, other)| own / other).collect();
+                    let ratios: Vec<f64> = own.iter().zip(other).map(|(own, other)| ratio(*own, *other)).collect();
                     let (least, middle, greatest) = spread(&ratios);
                     let (own, other) = (median(own), median(other));
                     format!("{own:.3} {unit}; {other:.3}; ratio {middle:.2} ({least:.2} to {greatest:.2})")
@@ -60,6 +60,11 @@ impl Figures {
             report.tell(&what, told);
         }
     }
+}
+
+/// None of either is as many.
+fn ratio(own: f64, other: f64) -> f64 {
+    if own == other { 1.0 } else { own / other }
 }
 
 pub(super) fn median(values: &[f64]) -> f64 {
@@ -106,9 +111,13 @@ mod tests {
                 figures.add(program, "a hang-up", "ms", value);
             }
         }
+        for program in 0..2 {
+            figures.add(program, "INVITEs sent twice", "of a hundred", 0.0);
+        }
         let mut report = Report::new("as a test");
         figures.tell(&mut report);
         let told = report.to_string();
+        assert!(told.contains("0.000; ratio 1.00"), "{told}");
         assert!(told.contains("2.200 ms; 1.000; ratio 2.00 (2.00 to 2.20)"), "{told}");
     }
 }
