@@ -8,7 +8,14 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use proving::{crash::CrashRun, loss::LossRun, phones::Quality, report::Report, restart::RestartRun};
+use dial::{Caller, Covers, DialPolicy, Dialler, Plan, PlanSettings, Rule, RuleAction};
+use proving::{
+    crash::CrashRun,
+    loss::LossRun,
+    phones::{FORKING, NUMBERS, Quality},
+    report::Report,
+    restart::RestartRun,
+};
 
 const ONHOOK: &str = env!("CARGO_BIN_EXE_onhook");
 
@@ -116,4 +123,30 @@ async fn a_server_that_does_not_repeat_what_was_lost_is_found_out() {
     run.quality.loss = 30;
     let report = run.run().await.unwrap();
     fails_with(&report, "phones up 2·64·T1 after such an answer");
+}
+
+/// A run of a hundred thousand calls ends at none that the gate refuses.
+#[test]
+fn every_number_that_is_dialled_is_let_through() {
+    let digits = "^[0-9]{2,12}$".parse().unwrap();
+    let rule = Rule {
+        name: "as proving configures it".to_owned(),
+        action: RuleAction::Allow,
+        users: None,
+        covers: Covers::Patterns(vec![digits]),
+    };
+    let policy = DialPolicy::new(Plan::new(PlanSettings::default()), vec![rule]);
+    let caller = Caller {
+        key: [1; 32],
+        name: Some("alice".to_owned()),
+        address: None,
+    };
+    for first in [NUMBERS, NUMBERS + FORKING] {
+        let refused = (first..first + 100_000).step_by(7).find(|number| {
+            policy
+                .permit(caller.clone(), &Dialler::default(), &number.to_string())
+                .is_err()
+        });
+        assert_eq!(refused, None);
+    }
 }

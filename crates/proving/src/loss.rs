@@ -15,14 +15,13 @@ use tokio::{task::JoinSet, time::sleep};
 use crate::{
     ProvingError,
     client::{Access, Client, ClientError},
-    phones::{Habits, Phones, Quality, RECEIVE_BUFFER},
+    phones::{Habits, NUMBERS, Phones, Quality, RECEIVE_BUFFER},
     random::Random,
     report::Report,
     server::{Records, Setting, Site},
 };
 
-/// The numbers that are dialled start here; those that look for leaked grants, well above.
-const NUMBERS: u64 = 10_000_000;
+/// The numbers that look for leaked grants, well above the others.
 const LATER_NUMBERS: u64 = 90_000_000;
 /// What counts as confirmed by too few, of a hundred calls.
 const UNCONFIRMED: f64 = 2.0;

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use crate::{
     ProvingError,
     client::{Access, Client},
-    phones::{Habits, Phones, Quality, wait},
+    phones::{Habits, NUMBERS, Phones, Quality, wait},
     report::Report,
     server::{Setting, Site},
 };
@@ -107,7 +107,7 @@ async fn place(access: &Access, calls: Range<u64>) -> Result<(), ProvingError> {
                 if nth >= end {
                     return Ok::<_, ProvingError>(());
                 }
-                client.play(&(10_000_000 + nth).to_string()).await?;
+                client.play(&(NUMBERS + nth).to_string()).await?;
             }
         });
     }

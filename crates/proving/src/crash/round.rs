@@ -12,7 +12,7 @@ use super::{CrashRun, POINTS, Tally};
 use crate::{
     ProvingError,
     client::{Access, Client},
-    phones::{FORKING, Habits, Phones, Quality, RECEIVE_BUFFER},
+    phones::{FORKING, Habits, NUMBERS, Phones, Quality, RECEIVE_BUFFER},
     random::Random,
     server::{Serving, Setting, Site},
 };
@@ -73,7 +73,7 @@ impl Lane {
             phones,
             tally: Tally::default(),
             random: Random::new(seed),
-            next_number: 10_000_000,
+            next_number: NUMBERS,
         })
     }
 

@@ -8,6 +8,10 @@ use std::{
 use super::{Habits, message::Message};
 use crate::random::Random;
 
+/// The numbers that are dialled start here. Of the next hundred thousand none may be read as one that is never called; from 10 000 000
+/// on, ten of each ten thousand are premium-rate ones (976) of North America.
+pub const NUMBERS: u64 = 3_000_000;
+
 /// From this number on, every phone shares its number with another.
 pub const FORKING: u64 = 20_000_000;
 

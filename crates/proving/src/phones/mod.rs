@@ -31,7 +31,7 @@ use line::Line;
 use message::Message;
 use witness::Witness;
 
-pub use call::FORKING;
+pub use call::{FORKING, NUMBERS};
 pub use line::Quality;
 pub use witness::Facts;
 

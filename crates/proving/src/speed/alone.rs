@@ -18,7 +18,7 @@ use super::{
 use crate::{
     ProvingError,
     client::Client,
-    phones::{Habits, Phones, Quality, wait},
+    phones::{Habits, NUMBERS, Phones, Quality, wait},
     random::Random,
     server::{Serving, Setting, Site},
 };
@@ -83,7 +83,7 @@ impl Alone {
     /// One call from its order to its end.
     pub(super) async fn call(&mut self, nth: u64, times: &mut Times) -> Result<(), ProvingError> {
         // Below those at which two phones answer.
-        let number = (10_000_000 + nth).to_string();
+        let number = (NUMBERS + nth).to_string();
         let begun = Instant::now();
         let id = self.client.play(&number).await?;
         times.set_up.push(milliseconds(begun.elapsed()));

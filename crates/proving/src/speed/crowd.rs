@@ -19,7 +19,7 @@ use super::{
 use crate::{
     ProvingError,
     client::{Access, Client},
-    phones::{Habits, Phones, Quality, RECEIVE_BUFFER, wait},
+    phones::{Habits, NUMBERS, Phones, Quality, RECEIVE_BUFFER, wait},
     server::{Serving, Setting, Site},
 };
 
@@ -160,7 +160,7 @@ fn of(clients: usize) -> String {
 }
 
 async fn place(access: &Access, calls: Range<usize>) -> Result<Vec<Held>, ProvingError> {
-    let numbers = calls.map(|nth| (10_000_000 + nth).to_string()).collect();
+    let numbers = calls.map(|nth| (NUMBERS + nth as u64).to_string()).collect();
     each(access, CALLERS, numbers, |mut client, number| async move {
         let id = client.play(&number).await?;
         Ok((client, Held { number, id }))
