@@ -10,7 +10,7 @@ use crate::{
     event::{Input, Output, Save},
     record::{Phase, Phone, Record},
 };
-use bye::{Bye, Fate, Fork, Stage};
+use bye::{Bye, Fate, Fork, ForkState};
 
 /// CSeq numbers that an earlier process may have used after its last record.
 const LEFTOVER_NUMBERS: u8 = 10;
@@ -63,7 +63,7 @@ impl Machine {
         machine.forks = record.forks.map(|number| {
             number.map(|number| Fork {
                 number: number + further,
-                stage: Stage::Unsaved,
+                state: ForkState::Unsaved,
             })
         });
         let mut outputs = Vec::new();
@@ -150,7 +150,7 @@ impl Machine {
     /// What is written when a save is wanted.
     #[must_use]
     pub fn record(&self) -> Record {
-        let left = |fork: &Fork| (fork.stage != Stage::Over).then_some(fork.number);
+        let left = |fork: &Fork| (fork.state != ForkState::Over).then_some(fork.number);
         let is_forgotten = self.fault == Some(Fault::ForkNotRecorded);
         Record {
             phase: self.phase,

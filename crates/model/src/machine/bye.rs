@@ -30,7 +30,7 @@ impl Bye {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Stage {
+pub(super) enum ForkState {
     Unsaved,
     Ending(Bye),
     Over,
@@ -40,7 +40,7 @@ pub(super) enum Stage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Fork {
     pub(super) number: u8,
-    pub(super) stage: Stage,
+    pub(super) state: ForkState,
 }
 
 /// What came of a BYE.
@@ -56,9 +56,9 @@ impl Machine {
     #[must_use]
     pub fn bye(&self, phone: Phone, failed: bool) -> Option<u8> {
         let own = self.bye.filter(|_| self.own == Some(phone));
-        let fork = self.forks[phone as usize].and_then(|fork| match fork.stage {
-            Stage::Ending(bye) => Some(bye),
-            Stage::Unsaved | Stage::Over => None,
+        let fork = self.forks[phone as usize].and_then(|fork| match fork.state {
+            ForkState::Ending(bye) => Some(bye),
+            ForkState::Unsaved | ForkState::Over => None,
         });
         own.or(fork).filter(|bye| bye.failed == failed).map(|bye| bye.number)
     }
@@ -75,7 +75,7 @@ impl Machine {
     }
 
     pub(super) fn fork_saved(&mut self, phone: Phone, out: &mut Vec<Output>) {
-        if self.forks[phone as usize].is_some_and(|fork| fork.stage == Stage::Unsaved) {
+        if self.forks[phone as usize].is_some_and(|fork| fork.state == ForkState::Unsaved) {
             self.end_fork(phone, out);
         }
     }
@@ -94,11 +94,11 @@ impl Machine {
         };
         out.push(Output::Ack(phone));
         if self.fault == Some(Fault::NoForkBye) {
-            fork.stage = Stage::Over;
+            fork.state = ForkState::Over;
             return;
         }
         fork.number += 1;
-        fork.stage = Stage::Ending(Bye::new(fork.number));
+        fork.state = ForkState::Ending(Bye::new(fork.number));
         out.push(Output::Bye(phone, fork.number));
     }
 
@@ -109,7 +109,7 @@ impl Machine {
         }
         match self.forks[phone as usize].as_mut()? {
             Fork {
-                stage: Stage::Ending(bye),
+                state: ForkState::Ending(bye),
                 number,
             } => Some((bye, number)),
             Fork { .. } => None,
@@ -148,7 +148,7 @@ impl Machine {
             return self.finish(confirmed, out);
         }
         if let Some(fork) = &mut self.forks[phone as usize] {
-            fork.stage = Stage::Over;
+            fork.state = ForkState::Over;
             self.fork_given_up |= !confirmed;
             self.close(out);
         }
@@ -156,11 +156,11 @@ impl Machine {
 
     pub(super) fn phone_bye(&mut self, phone: Phone, out: &mut Vec<Output>) {
         if let Some(fork) = &mut self.forks[phone as usize] {
-            if fork.stage == Stage::Unsaved {
+            if fork.state == ForkState::Unsaved {
                 out.push(Output::Ack(phone));
             }
-            if fork.stage != Stage::Over {
-                fork.stage = Stage::Over;
+            if fork.state != ForkState::Over {
+                fork.state = ForkState::Over;
                 self.close(out);
             }
         } else if self.own == Some(phone) {
@@ -177,7 +177,7 @@ impl Machine {
 
     pub(super) fn fork(&mut self, phone: Phone, out: &mut Vec<Output>) {
         if let Some(fork) = self.forks[phone as usize] {
-            if fork.stage != Stage::Unsaved {
+            if fork.state != ForkState::Unsaved {
                 out.push(Output::Ack(phone));
             }
             return;
@@ -187,7 +187,7 @@ impl Machine {
         }
         self.forks[phone as usize] = Some(Fork {
             number: self.number,
-            stage: Stage::Unsaved,
+            state: ForkState::Unsaved,
         });
         if self.fault == Some(Fault::ForkAckBeforeRecord) {
             out.push(Output::Ack(phone));
@@ -208,6 +208,6 @@ impl Machine {
     }
 
     pub(super) fn forks_over(&self) -> bool {
-        self.forks.iter().flatten().all(|fork| fork.stage == Stage::Over)
+        self.forks.iter().flatten().all(|fork| fork.state == ForkState::Over)
     }
 }

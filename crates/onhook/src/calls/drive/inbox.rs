@@ -1,4 +1,4 @@
-//! What others hand in: wishes of operations, and what comes back from the journal, the sound room and the resolver.
+//! What others hand in: commands of operations, and what comes back from the journal, the sound room and the resolver.
 
 use std::sync::Arc;
 
@@ -11,13 +11,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::sounds::Ordered;
 use crate::{journal::Written, net::Wake};
 
-/// Wishes that may wait for the thread; a further one waits at its sender.
-const WISHES: usize = 1024;
+/// Commands that may wait for the thread; a further one waits at its sender.
+const COMMANDS: usize = 1024;
 /// What may have come back and not been read; whoever brings more waits.
 const NEWS: usize = 4096;
 
 /// What operations ask for.
-pub(super) enum Wish {
+pub(super) enum Command {
     Place {
         order: Box<Order>,
         sound: Box<Ordered>,
@@ -56,8 +56,8 @@ pub(super) enum News {
 /// Where operations hand it in. Cloning is cheap; when the last one is gone, nobody can ask for anything any more, and the thread
 /// ends with its last call.
 #[derive(Clone)]
-pub(super) struct Wishes {
-    wishes: mpsc::Sender<Wish>,
+pub(super) struct Commands {
+    commands: mpsc::Sender<Command>,
     // Dropped after the sender, so that the thread finds it gone.
     woken: Arc<WakeWhenGone>,
 }
@@ -79,26 +79,26 @@ pub(super) struct Reports {
 
 /// The other end, which the thread reads.
 pub(super) struct HandedIn {
-    pub(super) wishes: mpsc::Receiver<Wish>,
+    pub(super) commands: mpsc::Receiver<Command>,
     pub(super) news: mpsc::Receiver<News>,
 }
 
 /// The thread is gone.
 pub(super) struct Gone;
 
-pub(super) fn open(wake: Wake) -> (Wishes, Reports, HandedIn) {
-    let ((wishes, wishes_in), (news, news_in)) = (mpsc::channel(WISHES), mpsc::channel(NEWS));
+pub(super) fn open(wake: Wake) -> (Commands, Reports, HandedIn) {
+    let ((commands, commands_in), (news, news_in)) = (mpsc::channel(COMMANDS), mpsc::channel(NEWS));
     let woken = Arc::new(WakeWhenGone(wake.clone()));
     let handed_in = HandedIn {
-        wishes: wishes_in,
+        commands: commands_in,
         news: news_in,
     };
-    (Wishes { wishes, woken }, Reports { news, wake }, handed_in)
+    (Commands { commands, woken }, Reports { news, wake }, handed_in)
 }
 
-impl Wishes {
-    pub(super) async fn send(&self, wish: Wish) -> Result<(), Gone> {
-        self.wishes.send(wish).await.map_err(|_| Gone)?;
+impl Commands {
+    pub(super) async fn send(&self, command: Command) -> Result<(), Gone> {
+        self.commands.send(command).await.map_err(|_| Gone)?;
         self.woken.0.wake();
         Ok(())
     }

@@ -34,7 +34,7 @@ use crate::{
     messages::Message,
     net::{Streams, TlsError},
 };
-use inbox::{Wish, Wishes};
+use inbox::{Command, Commands};
 pub(crate) use sockets::{SocketSettings, Sockets};
 
 /// What everybody may look at without asking the thread.
@@ -66,7 +66,7 @@ impl Snapshot {
 /// The handle. Cloning is cheap.
 #[derive(Clone)]
 pub(in crate::calls) struct SwitchHandle {
-    wishes: Wishes,
+    commands: Commands,
     /// Closed when the thread has ended and its sockets are free.
     ended: watch::Receiver<()>,
     snapshot: Arc<Snapshot>,
@@ -91,11 +91,11 @@ impl SwitchHandle {
     pub(in crate::calls) fn start(parts: Parts, sounds: Arc<Sounds>) -> std::io::Result<Self> {
         let (counted, caps_are_known) = watch::channel(false);
         let snapshot = Arc::new(Snapshot::default());
-        let (wishes, reports, handed_in) = inbox::open(parts.sockets.wake.clone());
+        let (commands, reports, handed_in) = inbox::open(parts.sockets.wake.clone());
         let (patience, streams) = (parts.patience, parts.sockets.streams.clone());
         let ended = thread::start(parts, handed_in, reports, snapshot.clone(), sounds, counted)?;
         Ok(Self {
-            wishes,
+            commands,
             ended,
             snapshot,
             patience,
@@ -141,14 +141,14 @@ impl SwitchHandle {
             rtp: ports.iter().map(|port| sounds.announced_address(port)).collect(),
         };
         let (reply, placed) = oneshot::channel();
-        let wish = Wish::Place {
+        let command = Command::Place {
             order: Box::new(order),
             sound: Box::new(sounds::Ordered { message, ports, key }),
             reply,
         };
-        self.wishes.send(wish).await.map_err(|_| PlaceError::Draining)?;
+        self.commands.send(command).await.map_err(|_| PlaceError::Draining)?;
         match placed.await.map_err(|_| PlaceError::Draining)? {
-            Ok(key) => Ok(undelivered(names.id, key, self.wishes.clone())),
+            Ok(key) => Ok(undelivered(names.id, key, self.commands.clone())),
             Err(refusal) => Err(of_refusal(refusal, failure)),
         }
     }
@@ -164,8 +164,11 @@ impl SwitchHandle {
         id: IdHash,
     ) -> Result<Option<()>, DisconnectError> {
         let (reply, answer) = oneshot::channel();
-        let wish = Wish::Disconnect { owner, id, reply };
-        self.wishes.send(wish).await.map_err(|_| DisconnectError::Draining)?;
+        let command = Command::Disconnect { owner, id, reply };
+        self.commands
+            .send(command)
+            .await
+            .map_err(|_| DisconnectError::Draining)?;
         match answer.await.map_err(|_| DisconnectError::Draining)? {
             Answer::NotDisconnected(DisconnectRefusal::Unknown) => Ok(None),
             Answer::NotDisconnected(DisconnectRefusal::NotJournaled) => Err(DisconnectError::NotJournaled),
@@ -185,16 +188,16 @@ impl SwitchHandle {
     }
 
     pub(in crate::calls) async fn drain(&self) {
-        self.wait_for(|reply| Wish::Drain { reply }).await;
+        self.wait_for(|reply| Command::Drain { reply }).await;
     }
 
     pub(in crate::calls) async fn end_all(&self) {
-        self.wait_for(|reply| Wish::EndAll { reply }).await;
+        self.wait_for(|reply| Command::EndAll { reply }).await;
     }
 
     /// Withdraws what registrars know of us, and lets the thread end. No call may live any more.
     pub(in crate::calls) async fn leave(&self) {
-        self.wait_for(|reply| Wish::Leave { reply }).await;
+        self.wait_for(|reply| Command::Leave { reply }).await;
         self.streams.stop().await;
         let mut ended = self.ended.clone();
         while ended.changed().await.is_ok() {}
@@ -205,20 +208,20 @@ impl SwitchHandle {
         self.streams.reload()
     }
 
-    async fn wait_for(&self, wish: impl FnOnce(oneshot::Sender<Answer>) -> Wish) {
+    async fn wait_for(&self, command: impl FnOnce(oneshot::Sender<Answer>) -> Command) {
         let (reply, answer) = oneshot::channel();
-        if self.wishes.send(wish(reply)).await.is_ok() {
+        if self.commands.send(command(reply)).await.is_ok() {
             let _ = answer.await;
         }
     }
 }
 
 /// The id to tell. That it never will be is told to the switch.
-fn undelivered(id: super::PhoneCallId, key: switch::journal::CallKey, wishes: Wishes) -> UndeliveredId {
+fn undelivered(id: super::PhoneCallId, key: switch::journal::CallKey, commands: Commands) -> UndeliveredId {
     let (undelivered, is_delivered) = UndeliveredId::new(id);
     tokio::spawn(async move {
         if is_delivered.await.is_err() {
-            let _ = wishes.send(Wish::NeverDelivered(key)).await;
+            let _ = commands.send(Command::NeverDelivered(key)).await;
         }
     });
     undelivered

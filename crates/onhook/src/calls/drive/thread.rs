@@ -18,7 +18,7 @@ use tokio::{
 use super::{
     AGAIN, Parts, Snapshot,
     admitted::Admitted,
-    inbox::{HandedIn, News, Reports, Wish},
+    inbox::{Command, HandedIn, News, Reports},
     sounds::{Ordered, SoundRoom},
     telling,
 };
@@ -30,7 +30,7 @@ use crate::{
     panics::{Vital, vital},
 };
 
-/// News and wishes that one turn takes in at most: then it is the turn of everything else.
+/// News and commands that one turn takes in at most: then it is the turn of everything else.
 const A_TURN: usize = 1024;
 
 struct Driver {
@@ -134,11 +134,11 @@ impl Driver {
             // 3. What peers say: all that is there, before anything that is due is sent.
             self.take_datagrams();
             // 4. What operations ask for.
-            self.take_wishes();
+            self.take_commands();
             // 5. What is due; the switch then says what is to be done, in order: what is sent first, the journal's batch last.
             self.switch.end_turn();
             self.put_all();
-            let nobody_asks = self.handed_in.wishes.is_closed() && self.switch.live() == 0;
+            let nobody_asks = self.handed_in.commands.is_closed() && self.switch.live() == 0;
             if nobody_asks || self.is_leaving && self.waiting.is_empty() {
                 let streams = self.streams.clone();
                 runtime.spawn(async move { streams.stop().await });
@@ -231,15 +231,15 @@ impl Driver {
         }
     }
 
-    fn take_wishes(&mut self) {
+    fn take_commands(&mut self) {
         for _ in 0..A_TURN {
-            let Ok(wish) = self.handed_in.wishes.try_recv() else {
+            let Ok(command) = self.handed_in.commands.try_recv() else {
                 return;
             };
             self.requests += 1;
             let request = self.requests;
-            match wish {
-                Wish::Place { order, sound, reply } => {
+            match command {
+                Command::Place { order, sound, reply } => {
                     if reply.is_closed() {
                         continue;
                     }
@@ -251,21 +251,21 @@ impl Driver {
                     self.placing.insert(request, reply);
                     self.switch.place(request, *order, self.patience);
                 }
-                Wish::Disconnect { owner, id, reply } => {
+                Command::Disconnect { owner, id, reply } => {
                     crash_points::panic_at("owner");
                     self.waiting.insert(request, reply);
                     self.switch.disconnect(request, owner, id, self.patience);
                 }
-                Wish::NeverDelivered(key) => self.switch.never_delivered(key),
-                Wish::Drain { reply } => {
+                Command::NeverDelivered(key) => self.switch.never_delivered(key),
+                Command::Drain { reply } => {
                     self.waiting.insert(request, reply);
                     self.switch.drain(request);
                 }
-                Wish::EndAll { reply } => {
+                Command::EndAll { reply } => {
                     self.waiting.insert(request, reply);
                     self.switch.end_all(request);
                 }
-                Wish::Leave { reply } => {
+                Command::Leave { reply } => {
                     self.is_leaving = true;
                     self.waiting.insert(request, reply);
                     self.switch.leave(request);
