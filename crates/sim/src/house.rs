@@ -346,7 +346,8 @@ impl World {
         ) {
             self.house.outputs += 1;
             let due = CrashAt::Output(self.house.outputs);
-            if self.scenario.crashes.iter().any(|crash| crash.at == due) {
+            let is_calm = self.scenario.is_calm(self.now);
+            if !is_calm && self.scenario.crashes.iter().any(|crash| crash.at == due) {
                 return self.crash();
             }
         }

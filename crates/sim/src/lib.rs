@@ -75,6 +75,8 @@ pub struct Tally {
     pub strays: u64,
     /// Calls that ended without the word of the far end.
     pub unconfirmed: u64,
+    /// Times that all had to be at rest after the faults had stopped.
+    pub calmed: u64,
     /// Trunks that were found to be down, and registrations.
     pub trunks_down: u64,
     pub registered: u64,
@@ -122,6 +124,7 @@ impl Tally {
         for (excuse, times) in &other.excused {
             *self.excused.entry(*excuse).or_default() += times;
         }
+        self.calmed += other.calmed;
         self.trunks_down += other.trunks_down;
         self.registered += other.registered;
         self.broken_ways += other.broken_ways;

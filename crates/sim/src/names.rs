@@ -149,8 +149,9 @@ impl World {
             }
         };
         let had = self.names.troubles.get(host).copied().unwrap_or(0);
+        let is_calm = self.scenario.is_calm(self.now);
         let lane = self.name_lane(whose);
-        if script.troubles > 0 && had < 3 && lane.chance(script.troubles) {
+        if script.troubles > 0 && !is_calm && had < 3 && lane.chance(script.troubles) {
             let which = lane.below(4);
             *self.names.troubles.entry(host.to_owned()).or_default() += 1;
             return match which {

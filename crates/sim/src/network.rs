@@ -60,7 +60,7 @@ impl Repeat {
 impl World {
     /// One datagram.
     pub(crate) fn send(&mut self, from: Node, to: Node, message: &Rc<Message>) {
-        let network = self.scenario.network;
+        let network = self.scenario.network(self.now);
         let (call, lost, lane) = match (from, to) {
             (Node::House, Node::Proxy(call) | Node::Phone(At { call, .. })) => (call, network.lost_out, "lost-out"),
             (Node::Proxy(call) | Node::Phone(At { call, .. }), Node::House) => (call, network.lost_back, "lost-back"),
@@ -105,7 +105,7 @@ impl World {
     }
 
     pub(crate) fn delay(&mut self, call: usize) -> Millis {
-        match self.scenario.network.delay {
+        match self.scenario.network(self.now).delay {
             ..=1 => 0,
             most => self.lane("delay", call).below(most),
         }

@@ -42,6 +42,8 @@ pub enum Family {
     BrokenStreams,
     /// Phones name places where their trunk is not.
     Contacts,
+    /// Faults stop at some moment, but for one trunk that is away for ever.
+    Calm,
     /// Bounds are small enough to be met.
     SmallBounds,
     /// Clients leave before they have an answer; sound fails.
@@ -62,7 +64,7 @@ pub enum Family {
 }
 
 impl Family {
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Loss,
         Self::Doubles,
         Self::Delays,
@@ -77,6 +79,7 @@ impl Family {
         Self::Streams,
         Self::BrokenStreams,
         Self::Contacts,
+        Self::Calm,
         Self::SmallBounds,
         Self::Leaving,
         Self::Sound,
@@ -109,6 +112,7 @@ impl Family {
             Self::Streams => "streams",
             Self::BrokenStreams => "broken-streams",
             Self::Contacts => "contacts",
+            Self::Calm => "calm",
             Self::SmallBounds => "small-bounds",
             Self::Leaving => "leaving",
             Self::Sound => "sound",

@@ -2,12 +2,14 @@
 //! phones and its client.
 
 mod call;
+mod calm;
 mod odds;
 mod trunk;
 
 use std::fmt;
 
 pub(crate) use call::{CallScript, Hand, Outcome, Script};
+pub(crate) use calm::Calm;
 pub(crate) use odds::Odds;
 pub(crate) use trunk::{NameScript, RegistrarScript, TrunkScript};
 
@@ -47,6 +49,8 @@ pub(crate) struct Scenario {
     pub(crate) bounds: Bounds,
     pub(crate) disk: Disk,
     pub(crate) crashes: Vec<Crash>,
+    /// When faults stop.
+    pub(crate) calm: Option<Calm>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -130,6 +134,12 @@ impl Scenario {
         };
         let network = Network::draw(lanes, &odds);
         let bounds = Bounds::draw(lanes, &odds);
+        let calm = Calm::draw(lanes, &odds);
+        let mut trunks: Vec<_> = trunks;
+        let mut crashes: Vec<_> = crashes;
+        if let Some(calm) = &calm {
+            calm.ends(&mut trunks, &mut crashes);
+        }
         let house = lanes.lane(LaneName::run("house"));
         Self {
             network,
@@ -144,6 +154,7 @@ impl Scenario {
             bounds,
             disk,
             crashes,
+            calm,
         }
     }
 
@@ -156,6 +167,7 @@ impl Scenario {
         self.bounds = Bounds::WIDE;
         self.disk.fails = 0;
         self.crashes.clear();
+        self.calm = None;
     }
 }
 
@@ -174,8 +186,9 @@ impl fmt::Display for Scenario {
             bounds,
             disk,
             crashes,
+            calm,
         } = self;
-        write!(f, "{network:?}\n    {disk:?}, crashes {crashes:?}")?;
+        write!(f, "{network:?}\n    {disk:?}, crashes {crashes:?}, {calm:?}")?;
         write!(
             f,
             "\n    ring limit {ring_limit}, longest call {max_duration}, patience {patience}, turns gather {gathers:?}, \

@@ -386,7 +386,8 @@ impl World {
     pub(crate) fn trouble(&mut self, at: usize, trouble: Trouble) {
         let now = self.now;
         let connection = &mut self.streams.connections[at];
-        if !connection.is_open {
+        // What has gone dead stays so.
+        if !connection.is_open || connection.trouble == Some(Trouble::HalfOpen) {
             return;
         }
         connection.trouble = Some(trouble);
@@ -461,7 +462,8 @@ impl World {
     fn next_trouble(&mut self, peer: Peer) -> Option<Trouble> {
         let odds = self.scenario.stream_troubles;
         let had = self.streams.troubles.get(&peer).copied().unwrap_or(0);
-        if odds == 0 || had >= 3 || !self.stream_lane("troubles", peer).chance(odds) {
+        if odds == 0 || self.scenario.is_calm(self.now) || had >= 3 || !self.stream_lane("troubles", peer).chance(odds)
+        {
             return None;
         }
         *self.streams.troubles.entry(peer).or_default() += 1;

@@ -46,7 +46,8 @@ impl World {
         };
         let script = self.scenario.trunks[trunk].clone();
         let passes = !path.transport.is_stream() || self.passes(&path);
-        let lost = self.scenario.network.lost_out.max(self.scenario.network.lost_back);
+        let network = self.scenario.network(now);
+        let lost = network.lost_out.max(network.lost_back);
         let lane = self.lanes.lane(LaneName::of("asked", script.number));
         let is_lost = !path.transport.is_stream() && lost > 0 && lane.chance(lost);
         if script.is_away(now).is_some() {
@@ -68,7 +69,7 @@ impl World {
         let wait = 1 + self
             .lanes
             .lane(LaneName::of("asked", script.number))
-            .below(self.scenario.network.delay);
+            .below(network.delay);
         let incarnation = self.house.incarnation;
         self.after(
             wait,

@@ -94,6 +94,8 @@ pub(crate) enum Event {
     },
     /// A datagram has met nobody.
     Refused(u32, Vec<u8>),
+    /// By now all calls have ended.
+    Rest,
     /// Nobody is at this trunk until then.
     Away(usize, Millis),
     Crash,
@@ -111,6 +113,7 @@ impl Event {
                 | Self::Turn
                 | Self::Idle(_)
                 | Self::Away(..)
+                | Self::Rest
                 | Self::Refused(..)
                 | Self::TrunkAnswers { .. }
                 | Self::LookedUp { .. }
@@ -235,6 +238,9 @@ impl World {
                 world.after(*from, Event::Away(trunk, *until));
             }
         }
+        if let Some(by) = scenario.rests_by() {
+            world.after(by, Event::Rest);
+        }
         for crash in &scenario.crashes {
             if let CrashAt::Time(at) = crash.at {
                 world.after(at, Event::Crash);
@@ -354,6 +360,7 @@ impl World {
                     self.hand_over(Input::Refused(quoted));
                 }
             }
+            Event::Rest => self.check_liveness(),
             Event::Away(trunk, until) => self.trunk_goes_away(trunk, until),
             Event::Crash => self.crash(),
             Event::Restart => self.restart(),

@@ -25,6 +25,7 @@ fn whatever_happens() {
         tally.broken_ways > 200 && tally.trunks_down > 50 && tally.registered > 50,
         "{tally:?}"
     );
+    assert!(tally.calmed > 50, "{tally:?}");
     // A phone is late for a reason, and seldom.
     assert!(
         (of(Excuse::BrokenWay) + of(Excuse::LostInvite)) * 20 < tally.hung_up,

@@ -163,7 +163,10 @@ impl World {
     }
 
     fn begin_batch(&mut self, entries: Vec<Entry>) {
-        let disk = self.scenario.disk;
+        let mut disk = self.scenario.disk;
+        if self.scenario.is_calm(self.now) {
+            (disk.delay, disk.fails) = (1, 0);
+        }
         let delay = if self.settings.share_nothing {
             disk.delay
         } else {

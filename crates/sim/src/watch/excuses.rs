@@ -76,6 +76,9 @@ impl World {
         } else {
             promised
         };
+        if trunk.is_some_and(|(script, _)| script.is_away(self.now).is_some()) {
+            return Some(Due::Never(Excuse::AwayTrunk));
+        }
         let away = trunk.and_then(|(script, _)| {
             script
                 .outages

@@ -2,6 +2,7 @@
 
 use super::excuses::Due;
 use crate::{
+    house::What,
     message::{Asks, At},
     phone::Hook,
     sabotage::Sabotage,
@@ -83,6 +84,36 @@ impl World {
         for call in 0..self.parties.len() {
             if self.watch.calls[call].promised.is_some() {
                 self.after(BOUND + 1, Event::Deadline(call));
+            }
+        }
+    }
+
+    /// The faults have stopped long ago, but for one trunk: every call has ended, every answer is given, every place is free, and what can be
+    /// asked says so.
+    pub(crate) fn check_liveness(&mut self) {
+        if !self.house.up {
+            return;
+        }
+        let (now, pending) = (self.now, self.pending());
+        self.watch.tally.calmed += 1;
+        if let Some(key) = self.watch.holding.first().copied() {
+            self.watch.fail("what is sound comes to rest", || {
+                format!("{key} has not ended at {now} ms; {pending}")
+            });
+        } else if let Some(asked) = self.somebody_waits().filter(|asked| asked.what != What::Leave) {
+            self.watch.fail("what is sound comes to rest", || {
+                format!("{asked:?} is not answered at {now} ms")
+            });
+        }
+        for call in 0..self.parties.len() {
+            let told = self.watch.calls[call]
+                .known
+                .as_ref()
+                .map(|known| known.information.state);
+            if told.is_some_and(|state| state != switch::State::Disconnected) {
+                self.watch.fail("what is sound comes to rest", || {
+                    format!("call {} is told to be {told:?} at {now} ms", call + 1)
+                });
             }
         }
     }
