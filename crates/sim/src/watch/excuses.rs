@@ -83,6 +83,7 @@ impl World {
             script
                 .outages
                 .iter()
+                .filter(|(from, _)| *from <= self.now)
                 .map(|(_, until)| *until)
                 .rfind(|until| *until > since)
         });

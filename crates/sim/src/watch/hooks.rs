@@ -123,7 +123,10 @@ impl World {
         for call in 0..self.parties.len() {
             for phone in 0..self.parties[call].phones.len() {
                 let at = At { call, phone };
-                let is_excused = self.watch.calls[call].is_left_alone || self.script(at).asks_bye == Asks::Unknown;
+                let trunk = self.watch.calls[call].trunk;
+                let is_away = trunk.is_some_and(|trunk| self.scenario.trunks[trunk].is_away(self.now).is_some());
+                let is_excused =
+                    self.watch.calls[call].is_left_alone || is_away || self.script(at).asks_bye == Asks::Unknown;
                 let this = self.phone(at);
                 if this.legs.iter().any(|leg| leg.hook != Hook::Down) && !this.gone && !is_excused {
                     self.watch
