@@ -1,18 +1,17 @@
-//! What is played for which call. What takes time of it is a task of its own and holds up nothing.
+//! What is played for which call: one task for all of them, in which what takes time for one holds up no other.
 
 use std::{
     collections::{HashMap, VecDeque},
+    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use dial::Reach;
+use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use media::{Clip, ClipError, PlayEnd, Playing, RtpPort};
 use sip::sdp::{Agreed, SrtpKey};
 use switch::{Sound, journal::CallKey};
-use tokio::{
-    runtime::Handle,
-    sync::{Notify, mpsc},
-};
+use tokio::{runtime::Handle, sync::Notify};
 
 use super::inbox::{News, Reports};
 use crate::{
@@ -20,9 +19,6 @@ use crate::{
     messages::Message,
     panics::{caught, vital},
 };
-
-/// Clips and ends that wait for the room; whoever brings more waits.
-const MADE_READY: usize = 256;
 
 /// What an order is to play, with a port for each family that it may come to.
 pub(super) struct Ordered {
@@ -71,14 +67,14 @@ struct Orders {
 impl SoundRoom {
     pub(super) fn start(sounds: Arc<Sounds>, reports: Reports, runtime: &Handle) -> Self {
         let (calls, orders) = (Arc::<Calls>::default(), Arc::new(Orders::default()));
-        let (ready, made_ready) = mpsc::channel(MADE_READY);
         let room = Room {
             sounds,
             reports,
-            ready,
             calls: calls.clone(),
+            preparing: FuturesUnordered::new(),
+            playing: FuturesUnordered::new(),
         };
-        runtime.spawn(vital("the sound of the calls", room.run(orders.clone(), made_ready)));
+        runtime.spawn(vital("the sound of the calls", room.run(orders.clone())));
         Self { calls, orders }
     }
 
@@ -123,8 +119,11 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 struct Room {
     sounds: Arc<Sounds>,
     reports: Reports,
-    ready: mpsc::Sender<Ready>,
     calls: Arc<Calls>,
+    /// Messages that are being made ready.
+    preparing: FuturesUnordered<BoxFuture<'static, Ready>>,
+    /// Streams, until they end.
+    playing: FuturesUnordered<BoxFuture<'static, Ended>>,
 }
 
 struct OfCall {
@@ -142,40 +141,53 @@ struct Ready {
     clip: Result<Clip, SoundUnavailable>,
 }
 
+/// A stream that is over.
+struct Ended {
+    key: CallKey,
+    /// Whom it was for.
+    host: IpAddr,
+    how: PlayEnd,
+}
+
 impl Room {
-    async fn run(self, orders: Arc<Orders>, mut made_ready: mpsc::Receiver<Ready>) {
+    async fn run(mut self, orders: Arc<Orders>) {
         loop {
             let next = || lock(&orders.waiting).pop_front();
             while let Some((key, agreed)) = next() {
-                self.fetch(key, agreed);
+                self.prepare(key, agreed);
             }
-            tokio::select! {
-                () = orders.is_there.notified() => {}
-                Some(ready) = made_ready.recv() => self.handle_ready(ready).await,
+            let news = tokio::select! {
+                () = orders.is_there.notified() => None,
+                Some(ready) = self.preparing.next() => self.handle_ready(ready),
+                Some(ended) = self.playing.next() => handle_end(ended),
+            };
+            if let Some(news) = news {
+                self.reports.tell(news).await;
             }
         }
     }
 
     /// Has the message made ready in the codec agreed on.
-    fn fetch(&self, key: CallKey, agreed: Agreed) {
+    fn prepare(&self, key: CallKey, agreed: Agreed) {
         let message = match lock(&self.calls).get(&key) {
             Some(call) => call.playable.message.clone(),
             None => return,
         };
-        let (sounds, ready) = (self.sounds.clone(), self.ready.clone());
-        tokio::spawn(vital("a message made ready", async move {
+        let sounds = self.sounds.clone();
+        let ready = async move {
             let clip = caught(sounds.clip(&message, agreed.codec)).await;
             let clip = clip.unwrap_or(Err(SoundUnavailable::Clip(ClipError::Interrupted)));
-            let _ = ready.send(Ready { key, agreed, clip }).await;
-        }));
+            Ready { key, agreed, clip }
+        };
+        self.preparing.push(ready.boxed());
     }
 
-    async fn handle_ready(&self, Ready { key, agreed, clip }: Ready) {
+    fn handle_ready(&self, Ready { key, agreed, clip }: Ready) -> Option<News> {
         let playing = clip.and_then(|clip| self.play(key, agreed, clip));
-        if let Err(error) = playing {
+        playing.err().map(|error| {
             tracing::error!(call = %key, %error, "no sound for this call");
-            self.reports.tell(News::SoundFailed(key)).await;
-        }
+            News::SoundFailed(key)
+        })
     }
 
     fn play(&self, key: CallKey, ready_for: Agreed, clip: Clip) -> Result<(), SoundUnavailable> {
@@ -196,30 +208,31 @@ impl Room {
             }
             None => {
                 let (playing, finished) = self.sounds.play(clip, local_end, &agreed)?;
-                let reports = self.reports.clone();
-                tokio::spawn(vital("the end of a message", async move {
-                    let news = match finished.await {
-                        PlayEnd::Played => News::Played(key),
-                        PlayEnd::NoListener => News::SoundFailed(key),
-                        PlayEnd::Unasked => {
-                            let host = agreed.remote.ip();
-                            tracing::warn!(
-                                call = %key, %host,
-                                "sound is no longer sent to a host that has sent nothing back, no RTCP either; \
-                                 allowed_hosts of the trunk can name it"
-                            );
-                            News::SoundFailed(key)
-                        }
-                        PlayEnd::Stopped => return,
-                    };
-                    reports.tell(news).await;
-                }));
+                let host = agreed.remote.ip();
+                self.playing
+                    .push(finished.map(move |how| Ended { key, host, how }).boxed());
                 playing
             }
         };
         hold_or_resume(&playing, &agreed);
         call.playing = Some(playing);
         Ok(())
+    }
+}
+
+fn handle_end(Ended { key, host, how }: Ended) -> Option<News> {
+    match how {
+        PlayEnd::Played => Some(News::Played(key)),
+        PlayEnd::NoListener => Some(News::SoundFailed(key)),
+        PlayEnd::Unasked => {
+            tracing::warn!(
+                call = %key, %host,
+                "sound is no longer sent to a host that has sent nothing back, no RTCP either; \
+                 allowed_hosts of the trunk can name it"
+            );
+            Some(News::SoundFailed(key))
+        }
+        PlayEnd::Stopped => None,
     }
 }
 
