@@ -113,8 +113,9 @@ impl Fuzzed {
                 }
             }
             4 => {
-                let silence = match detail % 3 {
+                let silence = match detail % 4 {
                     0 => Silence::TimedOut,
+                    2 => Silence::ConnectionLost,
                     1 => Silence::NobodyThere,
                     _ => Silence::Unreachable,
                 };

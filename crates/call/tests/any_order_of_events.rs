@@ -51,7 +51,12 @@ enum Event {
 }
 
 fn event() -> impl Strategy<Value = Event> {
-    let silence = prop::sample::select(vec![Silence::TimedOut, Silence::NobodyThere, Silence::Unreachable]);
+    let silence = prop::sample::select(vec![
+        Silence::TimedOut,
+        Silence::NobodyThere,
+        Silence::Unreachable,
+        Silence::ConnectionLost,
+    ]);
     let status = prop::sample::select(vec![
         100, 180, 183, 200, 302, 401, 405, 407, 408, 422, 481, 486, 487, 491, 500, 503, 603,
     ]);
@@ -204,7 +209,8 @@ impl World {
             Event::Silence { of, silence } => {
                 let Some(sent) = self.sent(of, None) else { return };
                 self.over(&sent.tx);
-                self.invite_lost |= silence == Silence::TimedOut && sent.method == "INVITE";
+                self.invite_lost |=
+                    matches!(silence, Silence::TimedOut | Silence::ConnectionLost) && sent.method == "INVITE";
                 self.rig.call.handle_silence(&sent.tx, silence, now);
             }
             Event::Request {

@@ -3,7 +3,7 @@
 mod rig;
 
 use call::{EndCause, Phase, Silence, Wish};
-use rig::{RING, Rig, TRANSACTION};
+use rig::{RING, Rig, T1, TRANSACTION};
 
 #[test]
 fn a_refusal_is_the_cause() {
@@ -60,6 +60,28 @@ fn nobody_is_there() {
     rig.silence("INVITE", Silence::NobodyThere)
         .gives(["CANCEL 1", "save End"]);
     rig.ends(EndCause::Wished(Wish::TimedOut), false);
+}
+
+/// The INVITE may have arrived. Its phone is told by another connection, and what that says is heard.
+#[test]
+fn the_connection_of_the_invite_is_lost() {
+    for (mut rig, wish, save) in [
+        (Rig::calling(), Wish::TimedOut, true),
+        (Rig::early(), Wish::NoAnswer, true),
+        (Rig::held(), Wish::Hangup, false),
+    ] {
+        rig.silence("INVITE", Silence::ConnectionLost);
+        let mut expected = vec!["resume INVITE", "CANCEL 1"];
+        expected.extend(save.then_some("save Wish"));
+        assert_eq!(rig.drain(), expected);
+        rig.response_to("INVITE", 487).gives(["save End"]);
+        rig.ends(EndCause::Wished(wish), true);
+    }
+    // So may have that which takes it back.
+    let mut rig = Rig::cancelling();
+    rig.silence("INVITE", Silence::ConnectionLost).gives(["resume INVITE"]);
+    rig.silence("CANCEL", Silence::ConnectionLost).gives([]);
+    rig.pass(T1 * 8).gives(["CANCEL 1"]);
 }
 
 #[test]

@@ -65,7 +65,7 @@ const PHASES: [(&str, &str, Start); 13] = [
     ("Terminating", "BYE sent.", Rig::terminating),
 ];
 
-const INPUTS: [(&str, Input); 62] = [
+const INPUTS: [(&str, Input); 64] = [
     ("hang-up", |rig| done(rig.disconnect())),
     ("message finished", |rig| command(rig, Call::media_finished)),
     ("no sound for it", |rig| command(rig, Call::media_failed)),
@@ -113,12 +113,18 @@ const INPUTS: [(&str, Input); 62] = [
     ("INVITE: timer B, and nobody there", |rig| {
         silence(rig, "INVITE", Silence::NobodyThere)
     }),
+    ("INVITE: its connection lost", |rig| {
+        silence(rig, "INVITE", Silence::ConnectionLost)
+    }),
     ("INVITE: not sendable", |rig| {
         silence(rig, "INVITE", Silence::Unreachable)
     }),
     ("CANCEL: 200", |rig| response(rig, "CANCEL", 200)),
     ("CANCEL: 481", |rig| response(rig, "CANCEL", 481)),
     ("CANCEL: timer F", |rig| silence(rig, "CANCEL", Silence::TimedOut)),
+    ("CANCEL: its connection lost", |rig| {
+        silence(rig, "CANCEL", Silence::ConnectionLost)
+    }),
     ("CANCEL: not sendable", |rig| {
         silence(rig, "CANCEL", Silence::Unreachable)
     }),

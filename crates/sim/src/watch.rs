@@ -105,9 +105,6 @@ pub(crate) struct CallWatch {
     trunk: Option<usize>,
     /// When a connection of one of its phones last failed, broke or hung.
     broken: Millis,
-    /// Something came back to its INVITE, to whatever process. And none had when its connection was gone.
-    heard_back: bool,
-    lost_invite: bool,
     keys: Vec<CallKey>,
     dialogs: BTreeMap<String, Dialog>,
     /// The first dialog that was answered.

@@ -124,8 +124,10 @@ pub enum ForServer {
 pub enum TransactionEvent {
     /// No final response within 64 × T1: timer B or F.
     TimedOut(Tx),
-    /// The request could not travel.
+    /// The request did not leave: too many wait.
     Unreachable(Tx),
+    /// The connection on which the request left is gone; whether it has arrived nobody knows.
+    ConnectionLost(Tx),
     /// Our 2xx to an INVITE was not ACKed within 64 × T1 (timer L), or can no longer be.
     NeverAcked(ServerId),
     /// A server transaction is over.

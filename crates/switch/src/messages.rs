@@ -183,6 +183,7 @@ impl Switch {
             match event {
                 TransactionEvent::TimedOut(tx) => self.handle_silence(&tx, Silence::TimedOut),
                 TransactionEvent::Unreachable(tx) => self.handle_silence(&tx, Silence::Unreachable),
+                TransactionEvent::ConnectionLost(tx) => self.handle_silence(&tx, Silence::ConnectionLost),
                 TransactionEvent::NeverAcked(server) => {
                     if let Some(key) = self.unacked.remove(&server) {
                         self.with_call(key, |live, now| live.call.handle_never_acked(now));
@@ -205,7 +206,7 @@ impl Switch {
             Silence::TimedOut if self.is_nobody_there(key) => Silence::NobodyThere,
             silence => silence,
         };
-        if silence == Silence::Unreachable {
+        if matches!(silence, Silence::Unreachable | Silence::ConnectionLost) {
             self.tell(Event::Unreachable { key, why: None });
         }
         self.with_call(key, |live, now| live.call.handle_silence(tx, silence, now));

@@ -262,7 +262,7 @@ impl Switch {
         let Some(trunk) = self.registrar(tx) else { return false };
         let why = match silence {
             Silence::TimedOut | Silence::NobodyThere => "registrar: no answer",
-            Silence::Unreachable => "registrar: nobody takes what is sent there",
+            Silence::Unreachable | Silence::ConnectionLost => "registrar: nobody takes what is sent there",
         };
         self.registration_failed(trunk, why.to_owned());
         self.schedule_trunk(trunk);

@@ -364,7 +364,9 @@ impl Switch {
         };
         let why = match silence {
             Silence::TimedOut | Silence::NobodyThere => TrunkSilence::TimedOut,
-            Silence::Unreachable => TrunkSilence::Unreachable("nobody takes what is sent there".to_owned()),
+            Silence::Unreachable | Silence::ConnectionLost => {
+                TrunkSilence::Unreachable("nobody takes what is sent there".to_owned())
+            }
         };
         self.probe_ended(trunk, Err(why));
         true

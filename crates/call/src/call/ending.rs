@@ -26,6 +26,8 @@ pub enum Silence {
     NobodyThere,
     /// It could not be sent.
     Unreachable,
+    /// It was sent, and the connection is gone on which it was.
+    ConnectionLost,
 }
 
 impl Call {
@@ -223,7 +225,7 @@ impl Call {
             State::Calling { trying: false } | State::Cancelling(Cancel::Held) => match silence {
                 // Not one response came. If only the way back is broken, a phone rings: it is told by a CANCEL all the same,
                 // and what that is answered with is still listened to.
-                Silence::TimedOut => {
+                Silence::TimedOut | Silence::ConnectionLost => {
                     self.resume_invite();
                     self.send_cancel(Cancel::Sent, now);
                     self.has_said_nothing();
@@ -240,9 +242,12 @@ impl Call {
                 Silence::Unreachable => self.finish(EndCause::Unreachable, true),
             },
             // The INVITE had arrived, so a phone may ring: it must not ring on because we lost our transaction.
-            State::Calling { trying: true } | State::Early => self.wish(Wish::NoAnswer, now),
+            State::Calling { trying: true } | State::Early => {
+                self.resume_lost(silence);
+                self.wish(Wish::NoAnswer, now);
+            }
             // CANCEL is on its way; see `Timer::GiveUp`.
-            State::Cancelling(Cancel::Sent | Cancel::Overtaken | Cancel::SentAgain) => {}
+            State::Cancelling(Cancel::Sent | Cancel::Overtaken | Cancel::SentAgain) => self.resume_lost(silence),
             State::Placing
             | State::Answered(_)
             | State::Confirmed(_)
@@ -251,10 +256,18 @@ impl Call {
         }
     }
 
+    /// Its final response may come another way.
+    fn resume_lost(&mut self, silence: Silence) {
+        if silence == Silence::ConnectionLost {
+            self.resume_invite();
+        }
+    }
+
     /// A CANCEL nobody answered changes nothing while the INVITE may still get its response; see [`Timer::GiveUp`]. One that
     /// could not be sent is tried again until then.
     fn handle_cancel_silence(&mut self, silence: Silence, now: Moment) {
-        if let (Silence::Unreachable, State::Cancelling(Cancel::Sent | Cancel::SentAgain)) = (silence, &self.state) {
+        let is_lost = matches!(silence, Silence::Unreachable | Silence::ConnectionLost);
+        if let (true, State::Cancelling(Cancel::Sent | Cancel::SentAgain)) = (is_lost, &self.state) {
             self.timers.set(Timer::AnotherCancel, now + self.around.limits.t1 * 8);
         }
     }

@@ -266,7 +266,8 @@ impl Call {
         }
         match silence {
             Silence::TimedOut | Silence::NobodyThere => self.wish(Wish::SessionExpired, now), // RFC 4028 §10
-            Silence::Unreachable => self.refresh_refused(None, now), // as if 503 had come (RFC 3261 §8.1.3.1)
+            // As if 503 had come (RFC 3261 §8.1.3.1).
+            Silence::Unreachable | Silence::ConnectionLost => self.refresh_refused(None, now),
         }
     }
 

@@ -93,7 +93,6 @@ impl World {
         // A BYE that waits for its way does not know yet that the phone has hung up itself.
         let is_waiting = self.is_dialling_for(call);
         let watched = &mut self.watch.calls[call];
-        watched.heard_back |= !message.is_request() && message.method == Method::Invite;
         if message.is_answer() {
             let tag = message.to_tag().unwrap_or_default();
             let dialog = watched.dialog(tag);
@@ -121,9 +120,6 @@ impl World {
     /// What was out on a connection that is gone will not be answered.
     pub(super) fn forget_what_was_out_on(&mut self, path: &Path) {
         for watched in &mut self.watch.calls {
-            let mut invites = watched.requests.iter();
-            let is_out = invites.any(|((_, method), way)| *method == Method::Invite && way == path);
-            watched.lost_invite |= is_out && !watched.heard_back;
             let CallWatch { dialogs, requests, .. } = watched;
             for dialog in dialogs.values_mut() {
                 dialog.bye.take_if(|(branch, _)| {

@@ -24,18 +24,15 @@ pub enum Excuse {
     AwayTrunk,
     /// The name of its trunk was not found; the bound runs from when it was.
     NoName,
-    /// The connection that its INVITE went by was gone before anything came back; the bound runs from its answer.
-    LostInvite,
 }
 
 impl Excuse {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 7] = [
         Self::Vanished,
         Self::Unanswerable,
         Self::NotCancelled,
         Self::LeftAlone,
         Self::BrokenWay,
-        Self::LostInvite,
         Self::AwayTrunk,
         Self::NoName,
     ];
@@ -90,8 +87,6 @@ impl World {
         let away = away.filter(|until| *until <= self.now + BOUND);
         let uncancelled = if party.proxy.abandoned.contains(leg.branch()) {
             Some(Excuse::NotCancelled)
-        } else if watched.lost_invite {
-            Some(Excuse::LostInvite)
         } else {
             away.map(|_| Excuse::AwayTrunk)
         };

@@ -161,7 +161,7 @@ impl Clients {
         let on_path = self.waiting.iter().filter(|(_, waiting)| waiting.path == *path);
         for id in on_path.map(|(id, _)| *id).collect::<Vec<_>>() {
             if let Some(tx) = self.end_waiting(id, shared) {
-                shared.event(TransactionEvent::Unreachable(tx));
+                shared.event(TransactionEvent::ConnectionLost(tx));
             }
         }
     }

@@ -291,6 +291,25 @@ fn a_connection_that_comes_too_late_is_closed() {
     assert_eq!(rig.last("INVITE").path, second);
 }
 
+/// The INVITE may have arrived, and its phone ring.
+#[test]
+fn an_invite_whose_connection_is_lost_is_taken_back_by_another() {
+    let mut rig = Rig::tcp();
+    rig.turn(|switch| switch.found("192.0.2.5", &[found("192.0.2.5")]));
+    rig.place(1);
+    rig.durable();
+    rig.turn(|switch| switch.connected(1, tcp()));
+    let invite = rig.last("INVITE");
+    rig.turn(|switch| switch.closed(tcp()));
+    assert!(!rig.has(|event| matches!(event, Event::Ended { .. })));
+    let second = path(Transport::Tcp, "192.0.2.1:40001", TRUNK);
+    rig.turn(|switch| switch.connected(2, second));
+    assert_eq!(rig.last("CANCEL").path, second);
+    rig.hear(second, &answer(&invite, 487));
+    assert!(rig.has(|event| matches!(event, Event::Ended { end, .. } if end.confirmed)));
+    assert_eq!(rig.last("ACK").path, second);
+}
+
 #[test]
 fn requests_of_a_call_leave_in_order_once_their_connection_is_there() {
     let mut rig = Rig::tcp();
