@@ -16,6 +16,7 @@ fn broken_rule(sabotage: Sabotage) -> Option<(u64, &'static str)> {
 fn each_is() {
     let (on_hook, all_down) = ("on-hook within 2·64·T1 of NoError", "nobody is left off-hook");
     let up: &[&str] = &[on_hook, all_down];
+    let at_rest = "what is sound comes to rest";
     let durable_answer = "no ACK without a durable answer";
     let expected: [(Sabotage, &[&str]); 24] = [
         (Sabotage::NoAck, &["every 2xx is ACKed"]),
@@ -38,7 +39,7 @@ fn each_is() {
         (Sabotage::GrantNever, &["a grant is returned once"]),
         (Sabotage::CancelElsewhere, &["what belongs to an INVITE goes its way"]),
         (Sabotage::AnswerTwice, &["each request is answered once"]),
-        (Sabotage::AnswerNever, &["each request is answered once"]),
+        (Sabotage::AnswerNever, &["each request is answered once", at_rest]),
         (Sabotage::LateSnapshot, &["what can be asked is told before the answer"]),
         (Sabotage::CutShort, &["what leaves can be read"]),
         (Sabotage::TakenUpUnsaid, &["who is taken up was said to be"]),

@@ -156,6 +156,7 @@ impl Live {
     /// for its word.
     fn linger_until(&self, limits: &Limits) -> Option<Moment> {
         let (ended_at, _) = self.ended_at?;
-        (self.call.is_drained() && self.end_is_durable.is_some()).then_some(ended_at + limits.transaction())
+        (self.call.is_drained() && self.end_is_durable.is_some() && self.outbox.is_empty())
+            .then_some(ended_at + limits.transaction())
     }
 }

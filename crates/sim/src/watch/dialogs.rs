@@ -223,7 +223,10 @@ impl World {
         let mut legs = self.parties[call].phones.iter().flat_map(|phone| &phone.legs);
         // A phone that has hung up is only told to stop saying so.
         let has_hung_up = legs.any(|leg| leg.tag == tag && leg.said_bye());
-        let is_excused = self.watch.calls[call].answer_refused || has_hung_up;
+        let watched = &self.watch.calls[call];
+        // What had its BYE was written down before, and is not any more where the end is.
+        let has_had_bye = watched.dialogs.get(tag).is_some_and(|dialog| dialog.byes > 0);
+        let is_excused = watched.answer_refused || has_hung_up || has_had_bye;
         if is_first && !is_excused && !self.is_written(call, &format!("\"{tag}\"")) {
             self.watch.fail("no ACK without a durable answer", || {
                 format!("{} at {now} ms", ack.label())
