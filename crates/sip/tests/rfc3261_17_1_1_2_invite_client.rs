@@ -3,7 +3,7 @@
 mod transactions;
 
 use sip::ForClient;
-use transactions::{Rig, request, sent, tcp, timed_out, udp, unreachable};
+use transactions::{Rig, connection_lost, request, sent, tcp, timed_out, udp};
 
 #[test]
 fn it_is_repeated_twice_as_late_each_time_until_timer_b() {
@@ -135,7 +135,7 @@ fn a_path_that_is_gone_ends_what_waits_on_it() {
     rig.sends(udp(), &other);
     rig.response(&first.response(180, "x"));
     rig.transactions.unreachable(rig.now, &tcp());
-    rig.gives([unreachable(&first), unreachable(&second)]);
+    rig.gives([connection_lost(&first), connection_lost(&second)]);
     assert!(rig.transactions.is_waiting(&other.tx()));
     assert_eq!(rig.response(&first.response(486, "x")), ForClient::Stray);
     rig.gives([]);

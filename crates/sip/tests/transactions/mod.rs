@@ -134,6 +134,10 @@ pub fn timed_out(request: &Request) -> Output {
     Output::Event(TransactionEvent::TimedOut(request.tx()))
 }
 
+pub fn connection_lost(request: &Request) -> Output {
+    Output::Event(TransactionEvent::ConnectionLost(request.tx()))
+}
+
 pub fn unreachable(request: &Request) -> Output {
     Output::Event(TransactionEvent::Unreachable(request.tx()))
 }

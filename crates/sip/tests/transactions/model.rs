@@ -226,7 +226,7 @@ impl Transaction {
                 self.stay(Completed, 'D', if self.stream { 0 } else { 64 * T1 });
             }
             (Trying | Proceeding, Input::TransportError) => {
-                seen.push(Seen::Event(which, "unreachable"));
+                seen.push(Seen::Event(which, "connection lost"));
                 self.go(Terminated);
             }
             (Trying | Proceeding, Input::Stop) | (Completed, Input::Timer('D')) | (Accepted, Input::Timer('M')) => {
@@ -270,7 +270,7 @@ impl Transaction {
                 self.stay(Completed, 'K', if self.stream { 0 } else { T4 });
             }
             (Trying | Proceeding, Input::TransportError) => {
-                seen.push(Seen::Event(which, "unreachable"));
+                seen.push(Seen::Event(which, "connection lost"));
                 self.go(Terminated);
             }
             (Trying | Proceeding, Input::Stop) | (Completed, Input::Timer('K')) => self.go(Terminated),

@@ -301,6 +301,7 @@ impl Player {
             }
             Output::Event(TransactionEvent::TimedOut(tx)) => Seen::Event(self.of(&tx), "timed out"),
             Output::Event(TransactionEvent::Unreachable(tx)) => Seen::Event(self.of(&tx), "unreachable"),
+            Output::Event(TransactionEvent::ConnectionLost(tx)) => Seen::Event(self.of(&tx), "connection lost"),
             Output::Event(TransactionEvent::NeverAcked(id)) => Seen::Event(self.ids[&id], "never acked"),
             Output::Event(TransactionEvent::Over(id)) => Seen::Event(self.ids[&id], "over"),
         }

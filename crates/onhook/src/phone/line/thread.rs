@@ -264,9 +264,11 @@ impl Thread {
             }
             match self.transactions.poll_event() {
                 // Who waits learns by the drop that there is no answer.
-                Some(TransactionEvent::TimedOut(tx) | TransactionEvent::Unreachable(tx)) => {
-                    drop(self.asking.remove(&tx))
-                }
+                Some(
+                    TransactionEvent::TimedOut(tx)
+                    | TransactionEvent::Unreachable(tx)
+                    | TransactionEvent::ConnectionLost(tx),
+                ) => drop(self.asking.remove(&tx)),
                 Some(TransactionEvent::NeverAcked(id)) => {
                     self.tell(id, InviteProgress::NeverAcked);
                     self.invites.remove(&id);
