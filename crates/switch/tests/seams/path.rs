@@ -310,6 +310,42 @@ fn an_invite_whose_connection_is_lost_is_taken_back_by_another() {
     assert_eq!(rig.last("ACK").path, second);
 }
 
+/// Whoever repeats a 2xx has not heard its ACK.
+#[test]
+fn an_ack_that_waits_for_its_way_leaves_although_its_call_could_be_forgotten() {
+    let mut rig = Rig::new();
+    let invite = rig.up(1);
+    rig.disconnect(9, 1);
+    let bye = rig.last("BYE");
+    rig.trunk_says(&answer(&bye, 200));
+    rig.durable();
+    rig.pass(T1 * 63);
+    let late = answer_with(
+        &invite,
+        200,
+        "late",
+        &["Contact: <sip:late@phone.example:5070;transport=tcp>"],
+    );
+    rig.trunk_says(&late);
+    rig.durable();
+    rig.pass(T1 * 4);
+    let bye = rig.last("BYE");
+    rig.turn(|switch| switch.found("phone.example", &[found("192.0.2.5")]));
+    let acks = rig.count("ACK");
+    let words = rig.turn(|switch| {
+        switch.handle_message(udp(TRUNK), answer(&bye, 200).as_bytes());
+        switch.handle_message(udp(TRUNK), late.as_bytes());
+    });
+    assert!(
+        words.contains(&"connect 192.0.2.5:5070 as phone.example".to_owned()),
+        "{words:?}"
+    );
+    assert_eq!(rig.count("ACK"), acks, "it waits for the connection");
+    rig.durable();
+    rig.pass(T1 * 20);
+    assert_eq!(rig.count("ACK"), acks + 1);
+}
+
 #[test]
 fn requests_of_a_call_leave_in_order_once_their_connection_is_there() {
     let mut rig = Rig::tcp();
