@@ -13,7 +13,6 @@ use std::collections::BTreeMap;
 
 mod digest;
 mod house;
-mod kept;
 mod ladder;
 mod lanes;
 mod message;
@@ -30,14 +29,15 @@ mod trunks;
 mod watch;
 mod wire;
 mod world;
+mod written_run;
 
-pub use kept::{Kept, Unreadable};
 pub use lanes::{Decisions, Lanes, SplitMix64};
 pub use parts::{Family, MOST_CALLS, Parts};
 pub use sabotage::Sabotage;
 pub use shrink::shrink;
 pub use watch::{Excuse, Violation};
 pub use world::Outcome;
+pub use written_run::{Unreadable, WrittenRun};
 
 /// What is not on the lanes.
 #[derive(Clone, Copy, Debug, Default)]

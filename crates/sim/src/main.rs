@@ -12,7 +12,7 @@ use std::{
 };
 
 use clap::{Parser, ValueEnum as _};
-use sim::{Kept, Lanes, Sabotage, Settings, Tally, draw, run, shrink};
+use sim::{Lanes, Sabotage, Settings, Tally, WrittenRun, draw, run, shrink};
 
 /// Runs the switch against a model of network, phones, journal and crashes.
 ///
@@ -165,7 +165,7 @@ fn report(seed: u64, arguments: &Arguments) -> std::io::Result<()> {
     println!("{}", drawn.ladder);
     if let Some(violation) = drawn.violation {
         println!("{violation}\n");
-        let kept = Kept {
+        let kept = WrittenRun {
             rule: violation.rule.to_owned(),
             sabotage: arguments.sabotage,
             decisions,

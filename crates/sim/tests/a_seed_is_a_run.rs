@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use sim::{Kept, Lanes, Sabotage, Settings, SplitMix64, Tally, run};
+use sim::{Lanes, Sabotage, Settings, SplitMix64, Tally, WrittenRun, run};
 
 const RUNS: u64 = 60;
 
@@ -32,12 +32,12 @@ fn on_every_thread_and_in_every_process() {
 fn and_as_it_is_written_down() {
     for seed in 0..RUNS {
         let first = run(Lanes::of_seed(seed), Settings::default());
-        let kept = Kept {
+        let kept = WrittenRun {
             rule: "none".to_owned(),
             sabotage: Sabotage::NoAck,
             decisions: first.decisions,
         };
-        let read: Kept = kept.to_string().parse().unwrap();
+        let read: WrittenRun = kept.to_string().parse().unwrap();
         assert_eq!(read, kept);
         let replayed = run(Lanes::replay(read.decisions), Settings::default());
         assert_eq!(

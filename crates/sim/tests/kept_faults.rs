@@ -3,9 +3,9 @@
 
 use std::{fs, path::Path};
 
-use sim::{Kept, Lanes, Sabotage, Settings, run};
+use sim::{Lanes, Sabotage, Settings, WrittenRun, run};
 
-fn broken_rule(kept: &Kept, sabotage: Sabotage) -> Option<String> {
+fn broken_rule(kept: &WrittenRun, sabotage: Sabotage) -> Option<String> {
     let settings = Settings {
         sabotage,
         ..Settings::default()
@@ -22,7 +22,7 @@ fn each_is_clean_as_shipped_and_broken_with_its_sabotage() {
     for file in fs::read_dir(folder).unwrap() {
         let path = file.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let kept: Kept = fs::read_to_string(&path).unwrap().parse().unwrap();
+        let kept: WrittenRun = fs::read_to_string(&path).unwrap().parse().unwrap();
         assert_eq!(broken_rule(&kept, Sabotage::Nothing), None, "{name}, as it ships");
         let broken = broken_rule(&kept, kept.sabotage);
         if broken.as_ref() != Some(&kept.rule) {

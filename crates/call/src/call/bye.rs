@@ -8,10 +8,10 @@ use sip::{
     digest::{Authenticator, Subject},
 };
 
-use super::{Call, fork::Forks, state::State};
+use super::{Call, state::State};
 use crate::{
     dialog::{Dialog, Header},
-    output::{Output, Save},
+    output::Save,
     placement::{Limits, Surroundings},
     record::{EndCause, Phase, RECORD_VERSION, Record, Wish},
     timer::Timer,
@@ -152,15 +152,7 @@ impl Call {
         let Some(phone) = self.byes().find(|(_, bye)| bye.tx == *tx).map(|(phone, _)| phone) else {
             return;
         };
-        let Self {
-            state,
-            record,
-            around,
-            forks,
-            outputs,
-            ..
-        } = self;
-        let Some((bye, dialog)) = bye_of(phone, state, &mut record.dialog, forks) else {
+        let Some((bye, dialog, around)) = self.bye_mut(phone) else {
             return;
         };
         match fate {
@@ -168,7 +160,7 @@ impl Call {
             Fate::Challenged(challenges) => match bye.authorize(challenges, dialog, around) {
                 Some(outgoing) => {
                     bye.is_sent_again(outgoing.tx.clone(), &around.limits, now);
-                    outputs.push_back(Output::Send(outgoing));
+                    self.send(outgoing);
                 }
                 None => self.bye_over(phone, false),
             },
@@ -187,19 +179,11 @@ impl Call {
             .collect();
         let (given_up, due): (Vec<_>, Vec<_>) = due.into_iter().partition(|(_, until)| *until <= now);
         for (phone, _) in due {
-            let Self {
-                state,
-                record,
-                around,
-                forks,
-                outputs,
-                ..
-            } = self;
-            if let Some((bye, dialog)) = bye_of(phone, state, &mut record.dialog, forks) {
+            if let Some((bye, dialog, around)) = self.bye_mut(phone) {
                 let outgoing = next_bye(dialog, &[], around);
                 bye.auth = Authenticator::default();
                 bye.is_sent_again(outgoing.tx.clone(), &around.limits, now);
-                outputs.push_back(Output::Send(outgoing));
+                self.send(outgoing);
             }
         }
         // The call's own stands first, and ends with those of its forks that end at the same time.
@@ -234,26 +218,22 @@ impl Call {
             .chain(self.forks.byes().map(|(at, bye)| (Phone::OfFork(at), bye)))
     }
 
+    /// The BYE under way to a phone, its dialog, and what the next one is printed with.
+    fn bye_mut(&mut self, phone: Phone) -> Option<(&mut Bye, &mut Dialog, &Surroundings)> {
+        let (bye, dialog) = match (phone, &mut self.state) {
+            (Phone::Own, State::Terminating { bye, .. }) => (bye, &mut self.record.dialog),
+            (Phone::Own, _) => return None,
+            (Phone::OfFork(at), _) => self.forks.bye_mut(at)?,
+        };
+        Some((bye, dialog, &self.around))
+    }
+
     pub(super) fn schedule_byes(&mut self) {
         let due = self.byes().map(|(_, bye)| bye.again).min();
         match due {
             Some(due) => self.timers.set(Timer::AnotherBye, due),
             None => self.timers.stop(Timer::AnotherBye),
         }
-    }
-}
-
-/// The BYE that is under way to a phone, and its dialog.
-fn bye_of<'c>(
-    phone: Phone,
-    state: &'c mut State,
-    own: &'c mut Dialog,
-    forks: &'c mut Forks,
-) -> Option<(&'c mut Bye, &'c mut Dialog)> {
-    match (phone, state) {
-        (Phone::Own, State::Terminating { bye, .. }) => Some((bye, own)),
-        (Phone::Own, _) => None,
-        (Phone::OfFork(at), _) => forks.bye_mut(at),
     }
 }
 

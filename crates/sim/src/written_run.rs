@@ -17,9 +17,9 @@ use clap::ValueEnum as _;
 
 use crate::{Decisions, Family, Parts, Sabotage};
 
-/// A fault that was found once, as it stands in `kept/`.
+/// A run as it is written down, with the rule that it breaks under its sabotage; `kept/` holds those of faults that were found once.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kept {
+pub struct WrittenRun {
     pub rule: String,
     pub sabotage: Sabotage,
     pub decisions: Decisions,
@@ -37,7 +37,7 @@ impl fmt::Display for Unreadable {
 
 impl std::error::Error for Unreadable {}
 
-impl FromStr for Kept {
+impl FromStr for WrittenRun {
     type Err = Unreadable;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -53,7 +53,7 @@ impl FromStr for Kept {
     }
 }
 
-impl Kept {
+impl WrittenRun {
     fn read(&mut self, line: &str) -> Option<()> {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         let Parts {
@@ -87,7 +87,7 @@ fn numbers(text: &str) -> Option<Vec<u32>> {
     numbers.collect::<Result<_, _>>().ok()
 }
 
-impl fmt::Display for Kept {
+impl fmt::Display for WrittenRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words = |words: &mut dyn Iterator<Item = String>| words.map(|word| format!(" {word}")).collect::<String>();
         let Decisions { parts, lanes } = &self.decisions;
