@@ -158,10 +158,10 @@ pub enum Event {
         key: CallKey,
         save: call::Save,
     },
-    /// A request could not be sent.
+    /// A request could not be sent, or is not known to have arrived.
     Unreachable {
         key: CallKey,
-        /// Nothing when a message that was sent met nobody.
+        /// Nothing when it was sent and its connection is gone, or when too many wait.
         why: Option<NoWay>,
     },
     /// A call's requests go to its trunk instead of where its peer wants them.

@@ -24,7 +24,7 @@ fn offered(invite: &Message) -> SocketAddr {
 }
 
 /// Takes the call, and hears it from where the offer said.
-async fn taken(peer: &mut Peer, is_ipv4: bool) {
+async fn take_call_of(peer: &mut Peer, is_ipv4: bool) {
     let invite = peer.take_call().await;
     assert_eq!(offered(&invite).is_ipv4(), is_ipv4, "{}", invite.text);
     assert_eq!(peer.hears_from().await, offered(&invite));
@@ -56,9 +56,9 @@ async fn calls_over_two_trunks_of_two_families_are_heard_each_in_its_own() {
         .await;
         let anna = scene.anna();
         let by_six = anna.play("4711").await;
-        taken(&mut six, false).await;
+        take_call_of(&mut six, false).await;
         let by_four = anna.play("4712").await;
-        taken(&mut four, true).await;
+        take_call_of(&mut four, true).await;
         hung_up(&anna, &by_six, &mut six).await;
         hung_up(&anna, &by_four, &mut four).await;
     }
@@ -141,7 +141,7 @@ async fn a_trunk_whose_name_has_addresses_of_both_families_is_called_whatever_we
             },
         };
         let called = if is_ipv4 { &mut four } else { &mut six };
-        taken(called, is_ipv4).await;
+        take_call_of(called, is_ipv4).await;
         hung_up(&anna, &id, called).await;
         let (_, log) = program.terminate().await;
         assert!(!log.contains("WARN"), "{log}");

@@ -53,8 +53,8 @@ impl Rig {
         (Self::asking(Arc::new(resolver)), Script { asked })
     }
 
-    /// What is told next, and of which host.
-    async fn told(&mut self) -> (String, Result<Vec<Towards>, String>) {
+    /// What the next lookup to end has found, and of which host.
+    async fn next_lookup(&mut self) -> (String, Result<Vec<Towards>, String>) {
         match time::timeout(Duration::from_secs(30), self.events.recv()).await {
             Ok(Some(NetEvent::Found { host, addresses })) => (host, Ok(addresses)),
             Ok(Some(NetEvent::NotFound { host, why })) => (host, Err(why)),
@@ -63,13 +63,13 @@ impl Rig {
     }
 
     async fn found(&mut self, wanted: &str) -> Vec<Towards> {
-        let (host, told) = self.told().await;
+        let (host, told) = self.next_lookup().await;
         assert_eq!(host, wanted);
         told.unwrap()
     }
 
     async fn not_found(&mut self, wanted: &str) -> String {
-        let (host, told) = self.told().await;
+        let (host, told) = self.next_lookup().await;
         assert_eq!(host, wanted);
         told.unwrap_err()
     }
@@ -162,7 +162,7 @@ async fn look_ups_without_an_answer_take_a_bounded_number_of_threads_and_names()
     pass(LOOK_UP).await;
     let mut told = BTreeSet::new();
     while told.len() < NAMES {
-        told.insert(rig.told().await.0);
+        told.insert(rig.next_lookup().await.0);
     }
     let mut waiting = Vec::new();
     for _ in 0..8 {
@@ -178,7 +178,7 @@ async fn look_ups_without_an_answer_take_a_bounded_number_of_threads_and_names()
         .await
         .send(Ok(ips(&["127.0.0.2"])))
         .unwrap();
-    let both = [rig.told().await, rig.told().await];
+    let both = [rig.next_lookup().await, rig.next_lookup().await];
     let is_it = |(_, told): &(_, Result<Vec<Towards>, _>)| {
         let found = told.as_ref().map(|found| remotes(found));
         found == Ok(ips(&["127.0.0.2"]))

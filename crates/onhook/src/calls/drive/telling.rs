@@ -31,7 +31,7 @@ pub(super) fn tell(event: &Event) {
             tracing::warn!(call = %key, %why, "a request could not be sent");
         }
         Event::Unreachable { key, why: None } => {
-            tracing::warn!(call = %key, "a request could not be sent: nobody takes what goes there");
+            tracing::warn!(call = %key, "a request may not have arrived: its connection is gone, or too many wait");
         }
         Event::Redirected { trunk, why } => {
             tracing::warn!(trunk, %why, "a call's requests go to its trunk instead of where its peer wants them");
