@@ -13,7 +13,7 @@ PROVING = $(TARGET)/release/proving --seed $(SEED)
 # Which cases, for `make interop` and how long, for `make fuzz`.
 CASES ?=
 SECONDS_EACH ?= 20
-# How far `make sim`, `make crash-test` and `make loss-test` go, and where they start.
+# How far `make sim`, `make crash-test`, `make loss-test` and `make connection-test` go, and where they start.
 RUNS ?=
 KILLS ?= 1000
 POINT_KILLS ?= 100
@@ -21,13 +21,18 @@ CALLS ?= 100000
 # How many for each kind of client, for `make client-test`.
 REQUESTS ?= 20000
 REAL_CALLS ?= 2000
+# For `make connection-test`, by TCP and by TLS each.
+STREAM_CALLS ?= 20000
+# Faults put into what ships are a build of their own: none is in the server that the other tests run. Unoptimised, the runs take ten times as long.
+FAULTS = cargo test --locked --package sim --features faults --test every_sabotage_is_found --test kept_faults \
+	$(foreach room,sabotage sip dial call switch sim,--config 'profile.dev.package.$(room).opt-level=2')
 # Unoptimised, millions of dial strings take six times as long.
 DIAL_TEST = cargo test --locked --package onhook --test dial --config 'profile.dev.package.dial.opt-level=2' --config 'profile.dev.package.onhook.opt-level=2'
 # How many, for `make dial-strings`.
 STRINGS ?= 10000000
 SEED ?= 1
 
-.PHONY: help setup check advisories test unit interop interop-baseline crash-test client-test speed loss-test demo bench sim model dial-strings dial-vectors fuzz clean
+.PHONY: help setup check advisories test unit interop interop-baseline crash-test client-test speed loss-test connection-test demo bench sim regions regions-baseline model dial-strings dial-vectors fuzz clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,13 +53,14 @@ check: ## Format, lints, documentation, dependencies, and the rules of the house
 advisories: ## Look up whether vulnerabilities are known of the dependencies, and write the date down (wants cargo-deny and GitHub)
 	scripts/advisories look-up
 
-test: setup unit interop ## Everything that can fail: unit tests, then onhook against other people's programs
+test: setup unit regions interop ## Everything that can fail: unit tests, then onhook against other people's programs
 
 unit: ## The Rust tests alone
 	@scripts/setup unit
 	@if cargo nextest --version >/dev/null 2>&1; \
 	then set -x; cargo nextest run --workspace --locked --no-fail-fast && cargo test --workspace --locked --doc --quiet; \
 	else set -x; cargo test --workspace --locked --no-fail-fast; fi
+	$(FAULTS)
 
 interop: setup ## onhook against SIPp, Kamailio, baresip, EWS clients, curl and Java (CASES='sipp/*' for some)
 	cargo test --workspace --locked --no-run --quiet # the same features as `unit`: nothing is built twice
@@ -86,7 +92,14 @@ loss-test: ## Hang up over a line that loses packets: count phones off-hook (CAL
 	cargo build --locked --release --package onhook --package proving
 	@failed=0; for loss in 0 20 30 40; do \
 		$(PROVING) loss --calls $$(( $(CALLS) / 4 )) --loss $$loss || failed=1; done; \
-	$(PROVING) loss --calls $(REAL_CALLS) --at-once 200 --t1 500 --delay 20 --loss 30 || failed=1; exit $$failed
+	$(PROVING) loss --calls $(REAL_CALLS) --at-once 100 --hang-up-within 14000 --t1 500 --delay 20 --loss 30 || failed=1; exit $$failed
+
+connection-test: ## Cut, stall and split connections of trunks by TCP and TLS: count phones off-hook (STREAM_CALLS=20000 SEED=1)
+	@scripts/setup build
+	cargo build --locked --release --package onhook --package proving
+	@failed=0; for tls in '' --tls; do \
+		$(PROVING) connections --calls $(STREAM_CALLS) $$tls || failed=1; done; \
+	exit $$failed
 
 demo: ## See a call from end to end: EWS client, server and phone, on this machine alone
 	@scripts/setup build
@@ -102,9 +115,17 @@ sim: ## Calls against lossy networks, odd phones and crashes, on a virtual clock
 	@scripts/setup build
 	cargo build --locked --quiet -p sim
 	cargo build --release --locked --quiet -p sim
-	@digest() { $(TARGET)/$$1/sim --seed $(SEED) --runs 100 | sed 's/.*; digest //'; }; \
+	@digest() { $(TARGET)/$$1/sim --seed $(SEED) --runs 100 | sed -n 's/.*; digest //p'; }; \
 		[[ $$(digest debug) == "$$(digest release)" ]] || { echo 'sim: a seed is another run in another build'; exit 1; }
 	$(TARGET)/release/sim --seed $(SEED) --runs $(or $(RUNS),100000)
+
+regions: ## What of sip, call and switch no run of the simulation reaches: nothing that is not listed in crates/sim/unreached.txt
+	@scripts/setup regions
+	scripts/regions
+
+regions-baseline: ## Write that list anew
+	@scripts/setup regions
+	scripts/regions --write
 
 model: ## The hang-up gone through whole, in larger worlds than `make test` does
 	@scripts/setup build

@@ -3,7 +3,6 @@
 import socket
 import struct
 import threading
-import time
 import wave
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,9 @@ import numpy as np
 from case import Run
 
 RATE = 16_000
+# When a packet reached this machine, not when somebody had time to read it: the option of Linux that Python has no name for, and its answer.
+SO_TIMESTAMPNS = 35
+TIMESPEC = struct.Struct("@ll")
 
 
 def samples(seconds: float) -> np.ndarray:
@@ -100,6 +102,7 @@ class Ear:
 
     def __init__(self):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self.socket.bind(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
         self.packets: list[Packet] = []
@@ -107,10 +110,12 @@ class Ear:
 
     def listen(self):
         while True:
-            data = self.socket.recv(2048)
+            data, [(_, _, came)], *_ = self.socket.recvmsg(2048, socket.CMSG_SPACE(TIMESPEC.size))
             if len(data) >= 12 and data[0] >> 6 == 2:
                 payload_type, sequence, timestamp = struct.unpack_from("!xBHI", data)
-                self.packets.append(Packet(time.time(), payload_type & 0x7F, sequence, timestamp))
+                seconds, nanoseconds = TIMESPEC.unpack(came)
+                at = seconds + nanoseconds / 1e9
+                self.packets.append(Packet(at, payload_type & 0x7F, sequence, timestamp))
 
     def between(self, start: float, end: float) -> int:
         """How many packets came in that stretch of wall-clock time."""

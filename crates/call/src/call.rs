@@ -19,6 +19,7 @@ mod state;
 
 use std::collections::VecDeque;
 
+use sabotage::Fault;
 use sip::{
     Method, Moment, Outgoing, Request, Response,
     digest::{Authenticator, Authorization},
@@ -32,6 +33,7 @@ use crate::{
     record::{End, EndCause, Phase, RECORD_VERSION, Record, Wish},
     timer::{Timer, TimerTable},
 };
+pub use bye::Stray;
 pub use ending::Silence;
 use fork::Forks;
 use session::Interval;
@@ -182,7 +184,9 @@ impl Call {
         let output = self.outputs.pop_front()?;
         if matches!(output, Output::Save(_)) {
             self.record.phase = self.state.phase();
-            self.record.forks = self.forks.records();
+            if !self.is_sabotaged(Fault::ForkUnrecorded) {
+                self.record.forks = self.forks.records();
+            }
         }
         Some(output)
     }
@@ -248,6 +252,10 @@ impl Call {
     #[must_use]
     pub fn owns(&self, request: &Request) -> bool {
         self.record.dialog.owns(request) || self.forks.own(request)
+    }
+
+    fn is_sabotaged(&self, fault: Fault) -> bool {
+        self.around.sabotage.is(fault)
     }
 
     fn save(&mut self, save: Save) {

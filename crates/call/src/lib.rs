@@ -12,7 +12,7 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use call::{Call, Event, Limits, Local, Output, Phase, Placement, Save, Surroundings, Wish};
+//! use call::{Call, Event, Limits, Local, Output, Phase, Placement, Sabotage, Save, Surroundings, Wish};
 //! use sip::{BranchKey, CallIdHeader, Moment, Tag, sdp::{Codec, LocalMedia}};
 //!
 //! let placement = Placement {
@@ -46,6 +46,7 @@
 //!         session_expires: None,
 //!         t1: Duration::from_millis(500),
 //!     },
+//!     sabotage: Sabotage::default(),
 //! };
 //! let (mut call, now) = (Call::place(placement, around), Moment::default());
 //! assert_eq!(call.poll_output(), Some(Output::Save(Save::Intent)));
@@ -68,9 +69,10 @@ mod placement;
 mod record;
 mod timer;
 
-pub use call::{Call, Silence};
+pub use call::{Call, Silence, Stray};
 pub use dialog::{Dialog, Header, Local};
 pub use output::{Event, MediaCommand, Output, Save};
 pub use placement::{Limits, Placement, Surroundings};
 pub use record::{End, EndCause, ForkRecord, Phase, RECORD_VERSION, Record, Wish};
+pub use sabotage::Sabotage;
 pub use timer::Timer;

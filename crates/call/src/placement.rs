@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sabotage::Sabotage;
 use sip::{BranchKey, CallIdHeader, Path, Tag, digest::Credentials, sdp::LocalMedia};
 
 use crate::dialog::Local;
@@ -35,6 +36,8 @@ pub struct Surroundings {
     pub credentials: Option<Credentials>,
     pub key: BranchKey,
     pub limits: Limits,
+    /// Nothing, but in the simulation.
+    pub sabotage: Sabotage,
 }
 
 /// How long things may take.

@@ -66,6 +66,18 @@ fn a_transaction_that_never_reports_is_given_up() {
     assert_eq!(rig.call.poll_timeout(), None);
 }
 
+/// The process was stopped, or had no turn: nothing was tried meanwhile.
+#[test]
+fn one_that_is_over_long_ago_is_tried_for_a_transaction_more() {
+    let mut rig = Rig::terminating();
+    rig.now = rig.now + TRANSACTION * 4;
+    rig.response_to("BYE", 503).gives([]);
+    rig.pass(T1 * 8).gives(["BYE 3 phone"]);
+    rig.pass(TRANSACTION).gives([]);
+    rig.silence("BYE", Silence::TimedOut).gives(["save End"]);
+    rig.ends(EndCause::Wished(Wish::Hangup), false);
+}
+
 #[test]
 fn silence_of_an_older_bye_is_passed_over() {
     let mut rig = Rig::terminating();

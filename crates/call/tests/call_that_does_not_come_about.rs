@@ -28,6 +28,18 @@ fn the_first_refusal_counts() {
     assert_eq!(rig.call.refusal(), Some((486, "Reason 486")));
 }
 
+/// A 199 that comes without the 180 before it says that a phone is not to be waited for, not that one rings (RFC 6228 §4). Another may.
+#[test]
+fn an_early_dialog_that_is_over_does_not_ring() {
+    let mut rig = Rig::calling();
+    rig.provisional(199).gives([]);
+    assert_eq!(rig.call.phase(), Phase::Calling { trying: true });
+    rig.provisional(180).gives([]);
+    assert_eq!(rig.call.phase(), Phase::Early);
+    rig.provisional(199).gives([]);
+    assert_eq!(rig.call.phase(), Phase::Early);
+}
+
 /// A phone may ring all the same, if only the way back is broken: it is told to stop, and what it says is heard.
 #[test]
 fn nobody_answers_the_invite() {

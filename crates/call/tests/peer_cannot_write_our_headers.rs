@@ -2,7 +2,7 @@
 
 mod rig;
 
-use call::{Call, Save};
+use call::{Call, Save, Stray};
 use proptest::prelude::*;
 use rig::Rig;
 use sip::digest::{Credentials, Subject, answer};
@@ -82,11 +82,12 @@ proptest! {
             3 => answer.contact = Some(text),
             _ => answer.record_route = uri::split_list(&text).into_iter().map(str::to_owned).collect(),
         }
-        let Some(call) = Call::stray(&answer, "pbx".to_owned(), rig::surroundings()) else {
+        let around = rig::surroundings();
+        let Some(stray) = Stray::of(&answer, &around.key) else {
             return Ok(());
         };
         let mut rig = Rig::placing();
-        rig.replace(call);
+        rig.replace(Call::stray(stray, "pbx".to_owned(), around));
         rig.saved(Save::Answer).drain();
         for outgoing in &rig.sent {
             for line in outgoing.text.trim_end().split("\r\n") {

@@ -2,13 +2,14 @@
 
 mod rig;
 
-use call::{Call, EndCause, Save, Surroundings, Wish};
+use call::{Call, EndCause, Save, Stray, Wish};
 use rig::{MD5, Rig, surroundings, www};
 use sip::{Branch, BranchKey, CallIdHeader, Method, Response};
 
 fn stray(answer: &Response) -> Option<Rig> {
     let mut rig = Rig::placing();
-    rig.replace(Call::stray(answer, "pbx".to_owned(), surroundings())?);
+    let stray = Stray::of(answer, &surroundings().key)?;
+    rig.replace(Call::stray(stray, "pbx".to_owned(), surroundings()));
     Some(rig)
 }
 
@@ -81,9 +82,5 @@ fn a_forged_200_makes_us_send_nothing() {
     assert!(refused(|forged| forged.cseq.method = Method::Bye));
     assert!(refused(|forged| forged.to_tag = None));
     assert!(refused(|forged| forged.from = "<sip:onhook@example.org>".to_owned()));
-    let around = Surroundings {
-        key: BranchKey::new([8; 32]),
-        ..surroundings()
-    };
-    assert!(Call::stray(&answer, "pbx".to_owned(), around).is_none());
+    assert!(Stray::of(&answer, &BranchKey::new([8; 32])).is_none());
 }

@@ -15,6 +15,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use sabotage::{Fault, Sabotage};
+
 use crate::Permit;
 use crate::cap::{Cap, Capped};
 use crate::counted::CountedNumbers;
@@ -125,6 +127,7 @@ pub struct Caps {
     addresses: BTreeMap<IpAddr, Window>,
     numbers: BTreeMap<String, Window>,
     swept: Option<WallTime>,
+    sabotage: Sabotage,
 }
 
 impl Caps {
@@ -138,7 +141,15 @@ impl Caps {
             addresses: BTreeMap::new(),
             numbers: BTreeMap::new(),
             swept: None,
+            sabotage: Sabotage::default(),
         }
+    }
+
+    /// The same with a fault put in: for the simulation.
+    #[must_use]
+    pub fn sabotaged(mut self, sabotage: Sabotage) -> Self {
+        self.sabotage = sabotage;
+        self
     }
 
     /// Calls that hold a place now.
@@ -213,7 +224,8 @@ impl Caps {
         let mut soonest: Option<Capped> = None;
         for trunk in trunks {
             let counts = self.trunks.entry((*trunk).to_owned()).or_default();
-            let capped = if counts.live >= caps.live_per_trunk {
+            let most = caps.live_per_trunk + u32::from(self.sabotage.is(Fault::CapOffByOne));
+            let capped = if counts.live >= most {
                 Capped::new(Cap::LivePerTrunk, SOME_END)
             } else {
                 match counts.second.room(now, SECOND, caps.starts_per_second_per_trunk) {
@@ -316,7 +328,11 @@ impl Caps {
             most,
             own_phone,
         } = hold;
-        self.live -= 1;
+        if self.sabotage.is(Fault::GrantTwice) {
+            self.live = self.live.saturating_sub(2);
+        } else {
+            self.live -= 1;
+        }
         let owner = self.mailboxes.entry(mailbox).or_default();
         owner.live -= 1;
         let lasted = now.since(started);

@@ -47,7 +47,7 @@ impl State {
             due.push(Step::NextInWindow);
         }
         if process.is_held() {
-            due.push(Step::NoTurn);
+            due.push(Step::WindowFull);
         }
         self.said_again(process, due);
         if let Some(machine) = process.machine() {

@@ -7,7 +7,7 @@ pub enum Fault {
     InviteBeforeIntent,
     /// A call that has been hung up while its intent was on its way to the disk is placed all the same.
     InviteAfterHangUp,
-    /// An INVITE that waits for its turn leaves when it comes, also after a hang-up.
+    /// An INVITE that waits for its place leaves when it has one, also after a hang-up.
     HeldInviteLeaves,
     NoCancel,
     /// A CANCEL that waits for a provisional does not leave when one comes.

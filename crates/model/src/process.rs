@@ -46,7 +46,7 @@ enum Placing {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Process {
     machine: Option<Machine>,
-    /// Whether the INVITE waits for its turn.
+    /// Whether the INVITE waits for a place in the window.
     held: bool,
     pub window: Window,
     /// Whether a provisional has come back to the INVITE: then it is not said again.
@@ -111,7 +111,7 @@ impl Process {
         self.machine.as_ref()
     }
 
-    /// Whether the INVITE waits for its turn.
+    /// Whether the INVITE waits for a place in the window.
     #[must_use]
     pub fn is_held(&self) -> bool {
         self.held
@@ -247,8 +247,8 @@ impl Process {
         vec![Effect::Send(Message::Invite)]
     }
 
-    /// The INVITE has waited for its turn long enough.
-    pub fn has_no_turn(&mut self) -> Vec<Effect> {
+    /// The INVITE has waited for a place in the window long enough.
+    pub fn window_is_full(&mut self) -> Vec<Effect> {
         self.held = false;
         self.handle(Input::InviteUnreachable)
     }
@@ -278,7 +278,7 @@ impl Process {
         let outputs = machine.handle(input);
         let has_wish = machine.has_wish();
         self.follow(outputs, &mut effects);
-        // An INVITE that waits for its turn is not to leave any more.
+        // An INVITE that waits for its place is not to leave any more.
         if has_wish && self.held && self.fault != Some(Fault::HeldInviteLeaves) {
             self.held = false;
             if let Some(machine) = &mut self.machine {

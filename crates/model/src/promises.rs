@@ -103,10 +103,10 @@ const POSSIBLE: &[(&str, Condition)] = &[
         state.placing == Request::Answered(Answer::NotPlaced)
     }),
     ("a client is cut off", |_, state| state.hanging_up == Request::CutOff),
-    ("an INVITE waits for its turn", |_, state| {
+    ("an INVITE waits for a place in the window", |_, state| {
         state.process.as_ref().is_some_and(Process::is_held)
     }),
-    ("a call is hung up whose INVITE has had no turn", |_, state| {
+    ("a call is hung up whose INVITE has had no place", |_, state| {
         never_invited(state) && state.hanging_up != Request::NotMade
     }),
     ("a client leaves, and no INVITE ever does", |_, state| {

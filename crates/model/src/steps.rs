@@ -59,7 +59,7 @@ pub enum Step {
     AnotherBye(Phone),
     WaitNoLonger,
     NextInWindow,
-    NoTurn,
+    WindowFull,
 
     // The process's.
     Die,
@@ -139,7 +139,7 @@ impl State {
             | Step::AnotherBye(_)
             | Step::WaitNoLonger
             | Step::NextInWindow
-            | Step::NoTurn => {}
+            | Step::WindowFull => {}
         }
         self.give(step)
     }
@@ -191,7 +191,7 @@ impl State {
             (Step::WriteLate, _) => process.disk_is_late(),
             (Step::WaitNoLonger, _) => process.wait_no_longer(),
             (Step::NextInWindow, _) => process.next_in_window(),
-            (Step::NoTurn, _) => process.has_no_turn(),
+            (Step::WindowFull, _) => process.window_is_full(),
             (Step::InviteTimesOut, _) => process.invite_times_out(false),
             (Step::NobodyThere, _) => process.invite_times_out(true),
             (Step::GiveUp, _) => {

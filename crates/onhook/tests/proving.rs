@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use dial::{Caller, Covers, DialPolicy, Dialler, Plan, PlanSettings, Rule, RuleAction};
 use proving::{
+    connections::ConnectionsRun,
     crash::CrashRun,
     loss::LossRun,
     phones::{FORKING, NUMBERS, Quality},
@@ -53,11 +54,26 @@ fn loss(onhook: PathBuf) -> LossRun {
         calls: 30,
         at_once: 30,
         t1: Duration::from_millis(100),
+        hang_up_within: Duration::from_millis(700),
         quality: Quality {
             loss: 10,
             duplicates: 10,
             delay: Duration::from_millis(5),
         },
+    }
+}
+
+/// T1 as in the run above, for the same reason.
+fn connections(onhook: PathBuf, tls: bool) -> ConnectionsRun {
+    ConnectionsRun {
+        onhook,
+        seed: 1,
+        // So many that phones are up at some of the troubles.
+        calls: 60,
+        at_once: 20,
+        side_by_side: 1,
+        t1: Duration::from_millis(50),
+        tls,
     }
 }
 
@@ -123,6 +139,29 @@ async fn a_server_that_does_not_repeat_what_was_lost_is_found_out() {
     run.quality.loss = 30;
     let report = run.run().await.unwrap();
     fails_with(&report, "phones up 2·64·T1 after such an answer");
+}
+
+#[tokio::test]
+async fn connections_that_break_leave_no_phone_up_over_tcp() {
+    let report = connections(ONHOOK.into(), false).run().await.unwrap();
+    assert!(report.holds(), "{report}");
+}
+
+#[tokio::test]
+async fn connections_that_break_leave_no_phone_up_over_tls() {
+    let report = connections(ONHOOK.into(), true).run().await.unwrap();
+    assert!(report.holds(), "{report}");
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_send_again_what_was_cut_off_is_found_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let slow = "sed -i 's/t1 = \"10ms\"/t1 = \"2s\"/; s/t2 = \"80ms\"/t2 = \"2s\"/' \"$site/onhook.toml\"";
+    let mut run = connections(broken(folder.path(), slow), false);
+    // So many that requests of some are cut off, however slow the machine is.
+    (run.t1, run.calls, run.side_by_side) = (Duration::from_millis(10), 400, 4);
+    let report = run.run().await.unwrap();
+    fails_with(&report, "phones up 2·64·T1 after the last of both");
 }
 
 /// A run of a hundred thousand calls ends at none that the gate refuses.

@@ -3,17 +3,20 @@
 //! call detail records.
 //!
 //! ```text
-//! crash    kill it at any moment, start it again, count phones      server  the child process and its store
-//! loss     lose its packets, hang up, count phones                  client  EWS over one kept connection
-//! restart  kill it with many calls up, time its BYEs                phones  every phone, behind one bad line
-//! speed    how fast it is, and what a call costs it
+//! crash        kill it at any moment, start it again, count phones    server        the child process and its store
+//! loss         lose its packets, hang up, count phones                client        EWS over one kept connection
+//! connections  cut, stall and split its connections, count phones     phones        every phone, behind one bad line
+//! restart      kill it with many calls up, time its BYEs              certificates  for trunks by TLS
+//! speed        how fast it is, and what a call costs it
 //! ```
 //!
 //! Tests of other rooms take `timing` from here, too: whether two things take the same time.
 //!
 //! Numbers are drawn from a seed. What a run does is the same again; what the network and the scheduler make of it is not.
 
+pub mod certificates;
 pub mod client;
+pub mod connections;
 pub mod crash;
 pub mod loss;
 pub mod phones;

@@ -10,12 +10,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{task::JoinSet, time::sleep};
+use tokio::{
+    task::JoinSet,
+    time::{sleep, timeout},
+};
 
 use crate::{
     ProvingError,
     client::{Access, Client, ClientError},
-    phones::{Habits, NUMBERS, Phones, Quality, RECEIVE_BUFFER},
+    phones::{Habits, NUMBERS, Phones, Quality, RECEIVE_BUFFER, Transport, wait},
     random::Random,
     report::Report,
     server::{Records, Setting, Site},
@@ -26,6 +29,8 @@ const LATER_NUMBERS: u64 = 90_000_000;
 /// What counts as confirmed by too few, of a hundred calls.
 const UNCONFIRMED: f64 = 2.0;
 const POLL: Duration = Duration::from_millis(20);
+/// A call with nothing in its way that has not rung in this time is not going to, and has ended: at T1 10 ms any has after 4 s.
+const RINGS: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Debug)]
 pub struct LossRun {
@@ -35,6 +40,8 @@ pub struct LossRun {
     /// How many are placed, and hung up, side by side.
     pub at_once: u64,
     pub t1: Duration,
+    /// From the answer to PlayOnPhone to DisconnectPhoneCall, at most.
+    pub hang_up_within: Duration,
     pub quality: Quality,
 }
 
@@ -81,6 +88,8 @@ impl LossRun {
             max_live: usize::try_from(self.at_once * 4 + 100).unwrap_or(usize::MAX),
             rtp_ports: Setting::rtp_ports(0, 1),
             disconnect_wait: Setting::DISCONNECT_WAIT,
+            transport: Transport::Udp,
+            certificates: None,
         };
         let site = Site::furnish(setting.clone(), phones.address()).await?;
         let serving = site.serve(None).await?;
@@ -110,15 +119,17 @@ impl LossRun {
             delay,
         } = self.quality;
         let mut report = Report::new(format!(
-            "{} calls, {} at a time, T1 {} ms, {loss} % lost, {duplicates} % doubled, held up to {} ms, seed {}",
+            "{} calls, {} at a time, hung up within {} ms, T1 {} ms, {loss} % lost, {duplicates} % doubled, held up to {} ms, seed {}",
             self.calls,
             self.at_once,
+            self.hang_up_within.as_millis(),
             self.t1.as_millis(),
             delay.as_millis(),
             self.seed
         ));
         let of = |counter: &AtomicU64| counter.load(Relaxed);
         report.tell("calls placed", of(&tally.placed));
+        report.tell("of these, calls that rang a phone", facts.rang);
         report.none("calls refused", of(&tally.not_placed));
         report.tell("hang-ups answered with success", of(&tally.hung_up));
         report.none("hang-ups answered otherwise", of(&tally.not_hung_up));
@@ -170,7 +181,7 @@ async fn call_and_hang_up(run: LossRun, access: Access, phones: Arc<Phones>, tal
             }
         };
         tally.placed.fetch_add(1, Relaxed);
-        sleep(Random::part(run.seed, !nth).up_to(Duration::from_millis(700))).await;
+        sleep(Random::part(run.seed, !nth).up_to(run.hang_up_within)).await;
         if let Err(error) = client.disconnect(&id).await {
             tally.refused(&tally.not_hung_up, &error);
             continue;
@@ -188,7 +199,7 @@ async fn call_and_hang_up(run: LossRun, access: Access, phones: Arc<Phones>, tal
 }
 
 /// Waits until the journal has no call left, but not much longer than the longest end takes.
-async fn all_ended(site: &Site, t1: Duration) -> Result<Records, ProvingError> {
+pub(crate) async fn all_ended(site: &Site, t1: Duration) -> Result<Records, ProvingError> {
     let deadline = Instant::now() + t1 * 400 + Duration::from_secs(2);
     loop {
         let records = site.records()?;
@@ -200,7 +211,7 @@ async fn all_ended(site: &Site, t1: Duration) -> Result<Records, ProvingError> {
 }
 
 /// Places as many calls as there are grants: fewer mean that some were lost, more that some were given back twice.
-async fn leaked_grants(access: &Access, phones: &Phones, grants: usize) -> Result<i64, ProvingError> {
+pub(crate) async fn leaked_grants(access: &Access, phones: &Arc<Phones>, grants: usize) -> Result<i64, ProvingError> {
     phones.change_line(Quality::default());
     phones.change_habits(|habits| {
         habits.hang_up = 0;
@@ -210,13 +221,26 @@ async fn leaked_grants(access: &Access, phones: &Phones, grants: usize) -> Resul
         habits.take_sound = 0;
     });
     const SIDE_BY_SIDE: u64 = 20;
+    // Each that does not ring is one more.
+    const MOST_SILENT: u64 = 60;
+    let numbers = Arc::new(AtomicU64::new(LATER_NUMBERS));
+    let end = LATER_NUMBERS + grants as u64 + SIDE_BY_SIDE + MOST_SILENT;
     let mut callers = JoinSet::new();
-    for caller in 0..SIDE_BY_SIDE {
-        let mut client = Client::new(access.clone());
+    for _ in 0..SIDE_BY_SIDE {
+        let (mut client, phones, numbers) = (Client::new(access.clone()), Arc::clone(phones), Arc::clone(&numbers));
         callers.spawn(async move {
             let mut ids = Vec::new();
-            for nth in (caller..grants as u64 + SIDE_BY_SIDE).step_by(SIDE_BY_SIDE as usize) {
-                ids.extend(client.play(&(LATER_NUMBERS + nth).to_string()).await);
+            loop {
+                let number = numbers.fetch_add(1, Relaxed);
+                if number >= end {
+                    break;
+                }
+                let number = number.to_string();
+                let Ok(id) = client.play(&number).await else { break };
+                // A call that times out, or waits for its place in vain, gives its grant back: none may be counted that is not up.
+                if timeout(RINGS, wait(|| phones.up(&number) > 0, "")).await.is_ok() {
+                    ids.push(id);
+                }
             }
             (client, ids)
         });

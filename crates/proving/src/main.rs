@@ -1,10 +1,12 @@
-//! `proving crash`, `proving loss`, `proving restart`, `proving speed`: see `make crash-test`, `make loss-test` and `make speed`.
+//! `proving crash`, `proving loss`, `proving connections`, `proving restart`, `proving speed`: see `make crash-test`, `make loss-test`,
+//! `make connection-test` and `make speed`.
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
 use proving::{
-    ProvingError, crash::CrashRun, loss::LossRun, phones::Quality, report::Report, restart::RestartRun, speed::SpeedRun,
+    ProvingError, connections::ConnectionsRun, crash::CrashRun, loss::LossRun, phones::Quality, report::Report,
+    restart::RestartRun, speed::SpeedRun,
 };
 
 /// Proves from outside that disconnected means disconnected
@@ -49,6 +51,9 @@ enum Command {
         /// SIP's T1, in milliseconds
         #[arg(long, default_value_t = 10)]
         t1: u64,
+        /// Calls are hung up within this many milliseconds
+        #[arg(long, default_value_t = 700)]
+        hang_up_within: u64,
         /// Packets lost, of a hundred
         #[arg(long, default_value_t = 30)]
         loss: u64,
@@ -58,6 +63,23 @@ enum Command {
         /// Packets are held up for at most this many milliseconds, and so overtake each other
         #[arg(long, default_value_t = 5)]
         delay: u64,
+    },
+    /// Cut, stall and split the connections of a trunk by TCP or TLS, hang up, count phones
+    Connections {
+        #[arg(long, default_value_t = 2000)]
+        calls: u64,
+        /// Calls of a round, at each server
+        #[arg(long, default_value_t = 25)]
+        at_once: u64,
+        /// Servers that the rounds are shared out to
+        #[arg(long, default_value_t = 4)]
+        side_by_side: u64,
+        /// SIP's T1, in milliseconds; troubles last up to 32 times as long
+        #[arg(long, default_value_t = 10)]
+        t1: u64,
+        /// TLS, where it is TCP else
+        #[arg(long)]
+        tls: bool,
     },
     /// Kill the server with calls up, time the BYEs of the next one
     Restart {
@@ -128,6 +150,7 @@ async fn prove(args: Args) -> Result<Report, ProvingError> {
             calls,
             at_once,
             t1,
+            hang_up_within,
             loss,
             duplicates,
             delay,
@@ -138,11 +161,30 @@ async fn prove(args: Args) -> Result<Report, ProvingError> {
                 calls,
                 at_once,
                 t1: Duration::from_millis(t1),
+                hang_up_within: Duration::from_millis(hang_up_within),
                 quality: Quality {
                     loss,
                     duplicates,
                     delay: Duration::from_millis(delay),
                 },
+            };
+            run.run().await
+        }
+        Command::Connections {
+            calls,
+            at_once,
+            side_by_side,
+            t1,
+            tls,
+        } => {
+            let run = ConnectionsRun {
+                onhook,
+                seed,
+                calls,
+                at_once,
+                side_by_side,
+                t1: Duration::from_millis(t1),
+                tls,
             };
             run.run().await
         }

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use crate::{
     ProvingError,
     client::{Access, Client},
-    phones::{Habits, NUMBERS, Phones, Quality, wait},
+    phones::{Habits, NUMBERS, Phones, Quality, Transport, wait},
     report::Report,
     server::{Setting, Site},
 };
@@ -48,6 +48,8 @@ impl RestartRun {
             max_live: usize::try_from(self.calls).unwrap_or(usize::MAX),
             rtp_ports: Setting::rtp_ports(0, 1),
             disconnect_wait: Setting::DISCONNECT_WAIT,
+            transport: Transport::Udp,
+            certificates: None,
         };
         let unused = Site::furnish(setting, phones.address()).await?;
         // The first server makes the key by which its successors know its branches.

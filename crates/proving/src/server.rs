@@ -2,10 +2,11 @@
 
 use std::{
     io::Write as _,
-    net::{SocketAddr, UdpSocket},
+    net::{SocketAddr, TcpListener, UdpSocket},
     ops::RangeInclusive,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -17,7 +18,7 @@ use tokio::{
     time::sleep,
 };
 
-use crate::{ProvingError, client::Access};
+use crate::{ProvingError, certificates::Certificates, client::Access, phones::Transport};
 
 /// Below those that the system gives to whoever asks for any.
 const RTP_PORTS: RangeInclusive<u16> = 10_000..=30_999;
@@ -41,6 +42,10 @@ pub struct Setting {
     pub rtp_ports: RangeInclusive<u16>,
     /// How long DisconnectPhoneCall waits for the phone to confirm.
     pub disconnect_wait: Duration,
+    /// What it speaks with the phones over.
+    pub transport: Transport,
+    /// Needed for TLS.
+    pub certificates: Option<Arc<Certificates>>,
 }
 
 impl Setting {
@@ -77,7 +82,12 @@ impl Site {
     /// # Errors
     /// When the program cannot be run or refuses.
     pub async fn furnish(setting: Setting, phones: SocketAddr) -> Result<Self, ProvingError> {
-        let site = Self::empty(setting, phones, UdpSocket::bind("127.0.0.1:0")?.local_addr()?)?;
+        let sip = if setting.transport.is_stream() {
+            TcpListener::bind("127.0.0.1:0")?.local_addr()?
+        } else {
+            UdpSocket::bind("127.0.0.1:0")?.local_addr()?
+        };
+        let site = Self::empty(setting, phones, sip)?;
         std::fs::write(site.path("message.wav"), tone())?;
         site.run(&["user", "add", USER], &format!("{PASSWORD}\n")).await?;
         let message = site.path("message.wav").display().to_string();
@@ -99,11 +109,20 @@ impl Site {
             &site.setting.rtp_ports,
             site.setting.disconnect_wait.as_millis(),
         );
+        let tls = match &site.setting.certificates {
+            Some(certificates) => {
+                certificates.write(site.folder.path())?;
+                "[sip.tls]\ncert = \"sip.crt\"\nkey = \"sip.key\"\nca = \"ca.crt\"\n"
+            }
+            None => "",
+        };
+        let transport = site.setting.transport;
+        let next_hop = transport.uri(None, phones);
         let text = format!(
             "[http]\nlisten = \"127.0.0.1:0\"\n\
-             [sip]\nlisten = [\"udp:{}\"]\n[sip.timers]\nt1 = \"{t1}ms\"\nt2 = \"{}ms\"\nt4 = \"{}ms\"\n\
+             [sip]\nlisten = [\"{transport}:{}\"]\n{tls}[sip.timers]\nt1 = \"{t1}ms\"\nt2 = \"{}ms\"\nt4 = \"{}ms\"\n\
              [media]\nrtp_ports = \"{}-{}\"\n\
-             [[trunk]]\nname = \"phones\"\nnext_hop = \"sip:{phones}\"\nkeepalive = \"0s\"\n\
+             [[trunk]]\nname = \"phones\"\nnext_hop = \"{next_hop}\"\nkeepalive = \"0s\"\n\
              username = \"proving\"\npassword = \"{PASSWORD}\"\n\
              [store]\nballast = \"1 MiB\"\n\
              [calls]\nmax_live = {max_live}\nmax_live_per_mailbox = {max_live}\ndisconnect_wait = \"{disconnect_wait}ms\"\n{CAPS}\n\
@@ -174,6 +193,12 @@ impl Site {
         )?;
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         Ok(())
+    }
+
+    /// Where the server listens for SIP.
+    #[must_use]
+    pub const fn sip(&self) -> SocketAddr {
+        self.sip
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -315,8 +340,10 @@ pub struct Records {
 }
 
 fn read_records(store: &Path) -> Result<Records, ProvingError> {
-    let connection = Connection::open_with_flags(store, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let mut connection = Connection::open_with_flags(store, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     connection.busy_timeout(Duration::from_secs(5))?;
+    // All of one moment: a call that ends in between would be in neither table.
+    let connection = connection.transaction()?;
     let count = |of: &str| connection.query_row(&format!("SELECT count(*) FROM {of}"), [], |row| row.get::<_, u32>(0));
     let unconfirmed_because = connection
         .prepare(

@@ -3,24 +3,27 @@
 
 mod clients;
 mod disk;
+mod hand_in;
 pub(crate) mod node;
+mod process;
+mod put;
 
 use std::{collections::BTreeMap, rc::Rc, time::Duration};
 
 use call::Save;
 use dial::WallTime;
-use sip::{Moment, Path, Transmit};
+use sip::{Moment, Path};
 use switch::{
-    Found, Output, Sound, Switch,
+    Found, Load, Output, Switch,
     journal::{CallKey, Entry},
 };
 
 use crate::{
     message::{Message, Node},
-    sabotage::Sabotage,
-    scenario::{CrashAt, Millis},
+    parts::Family,
+    sabotage::ShellFault,
+    scenario::Millis,
     watch::Heard,
-    wire,
     world::{Event, World},
 };
 use clients::Asked;
@@ -42,16 +45,14 @@ pub(crate) struct House {
     inbox: Vec<Input>,
     turn_is_due: bool,
     woken_for: Option<Millis>,
-    /// Outputs that were acted on, of all processes.
-    outputs: u64,
+    /// How many outputs of each process were acted on, or were to be when it was killed.
+    pub(crate) outputs: Vec<u64>,
     /// What the sound room plays, by its own numbers, and how many it has begun.
     sounds: BTreeMap<CallKey, u64>,
     begun: u64,
     /// Requests that wait for their answers.
     asked: BTreeMap<u64, Asked>,
     requests: u64,
-    /// The last INVITE of each call, for a sabotage.
-    invites: BTreeMap<usize, Transmit>,
     /// Which call a key is for.
     pub(crate) keys: BTreeMap<CallKey, usize>,
 }
@@ -67,13 +68,15 @@ pub(crate) enum Input {
     Written(Vec<(Entry, bool)>),
     Sounded(CallKey),
     LookedUp(String, Result<Vec<Found>, &'static str>),
-    /// A trunk's answer to its own request; `is_done` when it says that we are registered.
+    /// A trunk's answer to its own request; `granted` when it says that we are registered, and for how many seconds.
     OfTrunk {
         trunk: usize,
         path: Path,
         answer: Vec<u8>,
-        is_done: bool,
+        granted: Option<u32>,
     },
+    /// What is nobody's.
+    Bytes(Path, Vec<u8>),
     /// What was sent met nobody.
     Refused(Vec<u8>),
     LeaveForGood,
@@ -89,20 +92,27 @@ enum Step {
     Output(Output),
 }
 
+impl House {
+    pub(crate) fn load(&self) -> Option<Load> {
+        self.switch.as_ref().map(Switch::load)
+    }
+}
+
 impl World {
     pub(crate) fn moment(&self) -> Moment {
         Moment::after_start(Duration::from_millis(self.now))
     }
 
     fn clock(&self) -> WallTime {
-        WallTime::after_epoch(Duration::from_secs(BEGINNING) + Duration::from_millis(self.now))
+        let set = BEGINNING.saturating_add_signed(self.clock_set_by);
+        WallTime::after_epoch(Duration::from_secs(set) + Duration::from_millis(self.now))
     }
 
-    /// The first process.
-    pub(crate) fn start(&mut self) {
-        self.house.up = true;
-        self.house.switch = Some(Switch::new(self.switch_settings(), self.moment(), self.clock()));
-        self.turn();
+    pub(crate) fn set_clock(&mut self, by: i64) {
+        self.ladder
+            .note(self.now, || format!("the clock on the wall is set by {by} s"));
+        self.watch.tally.fault(Family::Clocks);
+        self.clock_set_by += by;
     }
 
     // What comes in.
@@ -207,7 +217,7 @@ impl World {
         }
         switch.end_turn();
         steps.extend(std::iter::from_fn(|| switch.poll_output()).map(Step::Output));
-        if self.settings.sabotage == Sabotage::LateSnapshot {
+        if self.settings.sabotage.is_in_shell(ShellFault::LateSnapshot) {
             steps.sort_by_key(|step| matches!(step, Step::Output(Output::Snapshot(..))));
         }
         self.watch.turns += 1;
@@ -233,259 +243,6 @@ impl World {
             self.house.woken_for = Some(due);
             self.after(due.saturating_sub(self.now), Event::Wake);
         }
-    }
-
-    fn hand_in(&mut self, switch: &mut Switch, input: Input, steps: &mut Vec<Step>) {
-        match &input {
-            // Their bytes are added below.
-            Input::Message(from, _) => self.digest.debug(from),
-            Input::Written(_) => {}
-            other => self.digest.debug(other),
-        }
-        match input {
-            Input::Message(from, message) => self.hand_in_message(switch, from, message, steps),
-            Input::Place(call) => self.hand_in_order(switch, call, steps),
-            Input::Leave(call) => self.hand_in_leave(switch, call, steps),
-            Input::NeverDelivered(key) => switch.never_delivered(key),
-            Input::HangUp(call) => self.hand_in_hang_up(switch, call, steps),
-            Input::Written(words) => {
-                for (entry, durable) in words {
-                    self.digest.number(entry.number * 2 + u64::from(durable));
-                    steps.push(Step::Heard(Heard::Written(entry.number)));
-                    switch.written(entry.number, durable);
-                    steps.extend(std::iter::from_fn(|| switch.poll_output()).map(Step::Output));
-                }
-            }
-            Input::Sounded(key) => {
-                let call = self.house.keys.get(&key);
-                let fails = call.is_some_and(|call| self.scenario.calls[*call].sound_fails);
-                if fails {
-                    switch.sound_failed(key);
-                } else {
-                    switch.played(key);
-                }
-            }
-            Input::LookedUp(host, Ok(found)) => {
-                steps.push(Step::Heard(Heard::LookedUp(host.clone())));
-                if let Some(trunk) = self.trunk_called(&host) {
-                    let at = found.iter().map(|found| found.remote).find(std::net::IpAddr::is_ipv4);
-                    steps.push(Step::Heard(Heard::Found(trunk, at)));
-                }
-                switch.found(&host, &found);
-            }
-            Input::LookedUp(host, Err(why)) => {
-                steps.push(Step::Heard(Heard::LookedUp(host.clone())));
-                switch.not_found(&host, why);
-            }
-            Input::OfTrunk {
-                trunk,
-                path,
-                answer,
-                is_done,
-            } => {
-                steps.push(Step::Heard(Heard::Trunk { trunk, is_done }));
-                switch.handle_message(path, &answer);
-            }
-            Input::Refused(quoted) => switch.handle_refusal(&quoted),
-            Input::LeaveForGood => {
-                let request = self.ask(usize::MAX, What::Leave);
-                switch.leave(request);
-            }
-            Input::Connected(number, path) => {
-                steps.push(Step::Heard(Heard::Dialled(number)));
-                switch.connected(number, path);
-            }
-            Input::ConnectFailed(number, why) => {
-                steps.push(Step::Heard(Heard::Dialled(number)));
-                switch.connect_failed(number, &why);
-            }
-            Input::Closed(path) => {
-                steps.push(Step::Heard(Heard::Closed(path)));
-                switch.closed(path);
-            }
-            Input::Leftovers => {
-                let (leftovers, last_day) = self.house.disk.left();
-                steps.push(Step::Heard(Heard::Leftovers(
-                    leftovers.iter().map(|left| left.key).collect(),
-                )));
-                if self.settings.sabotage != Sabotage::NoTakeUp {
-                    switch.end_leftovers(leftovers);
-                }
-                switch.count(&last_day);
-            }
-        }
-    }
-
-    fn hand_in_message(&mut self, switch: &mut Switch, from: Node, message: Rc<Message>, steps: &mut Vec<Step>) {
-        let Some(call) = self.call_named(message.name) else {
-            return;
-        };
-        let (path, bytes) = match self.settings.sabotage {
-            Sabotage::LateAnswersLost if message.is_answer() && self.watch.calls[call].has_ended() => {
-                return steps.push(Step::Heard(Heard::Message(call, message)));
-            }
-            Sabotage::SessionIgnored if message.is_answer() => {
-                let mut without = (*message).clone();
-                without.session = sip::SessionHeaders::default();
-                self.on_the_wire(from, &without)
-            }
-            _ => self.on_the_wire(from, &message),
-        };
-        self.digest.debug(&path);
-        self.digest.bytes(&bytes);
-        steps.push(Step::Heard(Heard::Message(call, message)));
-        switch.handle_message(path, &bytes);
-    }
-
-    // What is to be done.
-
-    fn put(&mut self, output: Output) {
-        if !matches!(
-            output,
-            Output::Event(_) | Output::Snapshot(..) | Output::Resolve(_) | Output::Admit(_) | Output::Dismiss(_)
-        ) {
-            self.house.outputs += 1;
-            let due = CrashAt::Output(self.house.outputs);
-            let is_calm = self.scenario.is_calm(self.now);
-            if !is_calm && self.scenario.crashes.iter().any(|crash| crash.at == due) {
-                return self.crash();
-            }
-        }
-        match &output {
-            // Their bytes are added below.
-            Output::Transmit(_) | Output::Journal(_) => {}
-            other => self.digest.debug(other),
-        }
-        match output {
-            Output::Transmit(transmit) => self.transmit(transmit),
-            Output::Journal(entries) => self.write(entries),
-            Output::Answer(request, answer) => self.answer(request, answer),
-            Output::Snapshot(id, known) => self.snapshot_changed(id, known),
-            Output::Sound(key, sound) => self.sound(key, &sound),
-            Output::TakingUp(_) if self.settings.sabotage == Sabotage::TakenUpUnsaid => {}
-            Output::TakingUp(keys) => {
-                self.watch.taking_up(&keys);
-                self.house.disk.taking_up(&keys);
-            }
-            Output::TakenUp(keys) => {
-                self.check_taken_up(&keys);
-                self.house.disk.taken_up(&keys);
-            }
-            Output::Resolve(host) => self.look_up(host),
-            Output::Admit(host) => self.streams.admit(host),
-            Output::Dismiss(host) => self.streams.dismiss(host),
-            Output::Close(path) => self.close(&path),
-            Output::Connect {
-                number,
-                transport,
-                remote,
-                trunk,
-                ..
-            } => self.dial(number, transport, remote, trunk),
-            Output::Event(event) => self.happened(event),
-        }
-    }
-
-    fn transmit(&mut self, transmit: Transmit) {
-        let Transmit { mut path, mut bytes } = transmit;
-        self.digest.debug(&path);
-        self.digest.bytes(&bytes);
-        if crate::trunks::is_of_trunk(&bytes) {
-            return self.ask_trunk(path, &bytes);
-        }
-        if self.settings.sabotage == Sabotage::CutShort {
-            bytes.pop();
-        }
-        let now = self.now;
-        let mut message = match wire::read(&bytes) {
-            Ok(message) => message,
-            Err(why) => {
-                return self.watch.fail("what leaves can be read", || {
-                    format!("{why} at {now} ms: {}", String::from_utf8_lossy(&bytes))
-                });
-            }
-        };
-        let Some(call) = self.call_named(message.name) else {
-            return self.watch.fail("nothing goes where nobody is", || {
-                format!("{} at {now} ms", message.label())
-            });
-        };
-        if self.settings.sabotage == Sabotage::CancelElsewhere && message.method == sip::Method::Cancel {
-            path.remote = crate::message::address(message.name, 0, path.transport);
-        }
-        if self.settings.sabotage.drops(&message, call, self) {
-            return;
-        }
-        self.check_transmit(call, &message, &path, &bytes);
-        if self.settings.sabotage == Sabotage::AnotherInvite && message.method == sip::Method::Invite {
-            self.house.invites.insert(call, Transmit { path, bytes });
-        }
-        message.path = Some(path);
-        let message = Rc::new(message);
-        if path.transport.is_stream() {
-            return self.write_to_peer(&path, call, &message);
-        }
-        match self.receiver(&path, call, &message) {
-            Some(to) => self.send(Node::House, to, &message),
-            None => self.watch.fail("nothing goes where nobody is", || {
-                format!("{} to {} at {now} ms", message.label(), path.remote)
-            }),
-        }
-    }
-
-    fn sound(&mut self, key: CallKey, sound: &Sound) {
-        match sound {
-            Sound::Start { .. } => {
-                self.house.begun += 1;
-                let number = self.house.begun;
-                self.house.sounds.insert(key, number);
-                let call = self.house.keys.get(&key);
-                let wait = call.map_or(1, |call| self.scenario.calls[*call].message);
-                self.after(wait, Event::Finished(self.house.incarnation, number));
-            }
-            Sound::Prepare { .. } | Sound::Change { .. } => {}
-            Sound::Stop => {
-                self.house.sounds.remove(&key);
-            }
-        }
-    }
-
-    // Death and return.
-
-    pub(crate) fn crash(&mut self) {
-        if !self.house.up {
-            return;
-        }
-        self.ladder.note(self.now, || "the process is killed".to_owned());
-        self.watch.crashed(&self.scenario.clone());
-        self.lose_open_entries();
-        let house = &mut self.house;
-        house.up = false;
-        house.switch = None;
-        house.inbox.clear();
-        house.turn_is_due = false;
-        house.woken_for = None;
-        house.sounds.clear();
-        self.streams.crashed();
-        self.names.crashed();
-        let house = &mut self.house;
-        house.asked.clear();
-        let crashes = &self.scenario.crashes;
-        let nth = (self.house.incarnation as usize).min(crashes.len().saturating_sub(1));
-        let down = crashes.get(nth).map_or(1, |crash| crash.down);
-        self.after(down, Event::Restart);
-    }
-
-    pub(crate) fn restart(&mut self) {
-        self.house.up = true;
-        self.house.incarnation += 1;
-        self.house.switch = Some(Switch::new(self.switch_settings(), self.moment(), self.clock()));
-        let left = self.house.disk.rows();
-        self.ladder
-            .note(self.now, || format!("the next process starts and finds {left} calls"));
-        self.restarted();
-        self.house.inbox.push(Input::Leftovers);
-        self.turn();
     }
 
     /// Whose Call-ID has this name in it.

@@ -54,12 +54,14 @@ impl Ladder {
         let mut nodes = vec![Node::House];
         for (call, script) in scenario.calls.iter().enumerate() {
             nodes.extend(script.proxy.map(|_| Node::Proxy(call)));
+            nodes.extend(script.behind.map(|_| Node::Behind(call)));
             nodes.extend((0..script.phones.len()).map(|phone| Node::Phone(At { call, phone })));
         }
         let lane = |node: Node| nodes.iter().position(|other| *other == node).unwrap_or_default();
         let heads = nodes.iter().map(|node| match node {
             Node::House => "onhook".to_owned(),
             Node::Proxy(call) => format!("proxy {}", call + 1),
+            Node::Behind(call) => format!("behind {}", call + 1),
             Node::Phone(at) => at.to_string(),
         });
         let heads: String = heads.map(|head| format!("{head:<LANE$}")).collect();

@@ -7,7 +7,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use crate::parts::Parts;
+use crate::{parts::Parts, tape::Tape};
 
 /// SplitMix64 (Steele, Lea, Flood 2014): the same numbers from the same seed on every machine.
 #[derive(Clone, Debug)]
@@ -54,12 +54,21 @@ impl LaneName {
 
     /// What this lane begins with when the run has this seed.
     fn seed(self, seed: u64) -> u64 {
-        let mut name = 0xCBF2_9CE4_8422_2325;
+        SplitMix64::new(seed).next_number() ^ SplitMix64::new(self.hash()).next_number()
+    }
+
+    /// Its number on a [`Tape`]; two lanes may share one.
+    pub(crate) fn number(self) -> u8 {
+        (SplitMix64::new(self.hash()).next_number() >> 56) as u8
+    }
+
+    fn hash(self) -> u64 {
+        let mut hash = 0xCBF2_9CE4_8422_2325;
         let numbers = self.of.to_le_bytes().into_iter().chain(self.phone.to_le_bytes());
         for byte in self.what.bytes().chain(numbers) {
-            name = (name ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3); // FNV-1a
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3); // FNV-1a
         }
-        SplitMix64::new(seed).next_number() ^ SplitMix64::new(name).next_number()
+        hash
     }
 }
 
@@ -93,6 +102,7 @@ pub struct Lanes {
 #[derive(Clone, Debug)]
 enum From {
     Seed(u64),
+    Tape(Tape),
     Written(BTreeMap<String, Vec<u32>>),
 }
 
@@ -109,6 +119,17 @@ impl Lanes {
         Self {
             parts,
             from: From::Seed(seed),
+            lanes: BTreeMap::new(),
+        }
+    }
+
+    /// Any bytes are a run, of one to three calls: `tape` says how.
+    #[must_use]
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        let tape = Tape::read(bytes);
+        Self {
+            parts: tape.parts(),
+            from: From::Tape(tape),
             lanes: BTreeMap::new(),
         }
     }
@@ -137,6 +158,13 @@ impl Lanes {
     pub(crate) fn lane(&mut self, name: LaneName) -> &mut Lane {
         self.lanes.entry(name).or_insert_with(|| match &mut self.from {
             From::Seed(seed) => Lane::fresh(name.seed(*seed)),
+            From::Tape(tape) => match tape.seed() {
+                0 => Lane::replay(tape.values(name)),
+                seed => Lane {
+                    instead: tape.said(name).collect(),
+                    ..Lane::fresh(name.seed(seed))
+                },
+            },
             From::Written(written) => Lane::replay(written.remove(&name.to_string()).unwrap_or_default()),
         })
     }
@@ -162,6 +190,8 @@ pub(crate) struct Lane {
     at: usize,
     /// A replayed lane has none: behind its end there are zeros.
     fresh: Option<SplitMix64>,
+    /// Decisions that are other ones, by their places.
+    instead: BTreeMap<usize, u32>,
 }
 
 impl Lane {
@@ -170,6 +200,7 @@ impl Lane {
             values: Vec::new(),
             at: 0,
             fresh: Some(SplitMix64::new(seed)),
+            instead: BTreeMap::new(),
         }
     }
 
@@ -178,6 +209,7 @@ impl Lane {
             values,
             at: 0,
             fresh: None,
+            instead: BTreeMap::new(),
         }
     }
 
@@ -190,7 +222,8 @@ impl Lane {
 
     fn next_value(&mut self) -> u32 {
         if let Some(fresh) = &mut self.fresh {
-            self.values.push((fresh.next_number() >> 32) as u32);
+            let drawn = (fresh.next_number() >> 32) as u32;
+            self.values.push(self.instead.remove(&self.at).unwrap_or(drawn));
         }
         let value = self.values.get(self.at).copied().unwrap_or(0);
         self.at += 1;

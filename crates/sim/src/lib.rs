@@ -1,21 +1,24 @@
 //! The switch that ships (`crates/switch`) against a model of everything around it, on a virtual clock.
 //!
 //! A run is one to two hundred calls over one to three trunks: placed, rung, answered or not, hung up, over a network that loses, delays, doubles and reorders
-//! datagrams, with phones and forking proxies that use every liberty the RFCs give, a journal that takes its time or refuses,
-//! and a process that may be killed before anything that the switch wants done. What goes in and out are bytes, read
+//! datagrams, with phones and forking proxies that use every liberty the RFCs give, a disk that takes its time, stalls, is full or locked, or
+//! refuses, a clock on the wall that is set, and a process that may be killed before and after anything that the switch wants done, and the next ones, too. What goes in and out are bytes, read
 //! and printed on the far side by code that shares nothing with ours. At every step the rules in `watch` are checked, by what is
 //! seen from outside. A run depends on its lanes of decisions alone, the lanes on its seed; see [`run()`] and
 //! [`shrink()`].
 //!
-//! Not modelled: sound, phones that break the RFCs.
+//! Not modelled: sound.
 
 use std::collections::BTreeMap;
 
+mod asks;
 mod digest;
 mod house;
+mod junk;
 mod ladder;
 mod lanes;
 mod message;
+mod mismatches;
 mod names;
 mod network;
 mod parts;
@@ -24,7 +27,9 @@ mod proxy;
 mod sabotage;
 mod scenario;
 mod shrink;
+mod strangers;
 mod streams;
+mod tape;
 mod trunks;
 mod watch;
 mod wire;
@@ -33,9 +38,10 @@ mod written_run;
 
 pub use lanes::{Decisions, Lanes, SplitMix64};
 pub use parts::{Family, MOST_CALLS, Parts};
-pub use sabotage::Sabotage;
+pub use sabotage::{Sabotage, ShellFault, UnknownSabotage};
+pub use scenario::{Kill, Side};
 pub use shrink::shrink;
-pub use watch::{Excuse, Violation};
+pub use watch::{Excuse, Situation, Violation};
 pub use world::Outcome;
 pub use written_run::{Unreadable, WrittenRun};
 
@@ -47,6 +53,8 @@ pub struct Settings {
     pub share_nothing: bool,
     /// How what comes in is gathered into turns, whatever the lanes say.
     pub gathers: Option<Option<u64>>,
+    /// Where processes are killed, and nowhere else, when there is any.
+    pub kills: [Option<Kill>; 2],
     /// Turns before anything is due are made in between.
     pub looks_in_early: bool,
 }
@@ -86,10 +94,16 @@ pub struct Tally {
     pub hung_up: u64,
     pub waited: u64,
     pub longest: u64,
-    /// How often each reason counted why a phone was not on-hook in time.
-    pub excused: BTreeMap<Excuse, u64>,
     /// Of those, how many took longer than 64·T1.
     pub slow: u64,
+    /// Rare situations, and how often each was met.
+    pub met: BTreeMap<Situation, u64>,
+    /// How often each reason counted why a phone was not on-hook in time.
+    pub excused: BTreeMap<Excuse, u64>,
+    /// How often faults of these kinds happened, of those that are counted.
+    pub faults: BTreeMap<Family, u64>,
+    /// Requests of strangers that were answered.
+    pub strangers_answered: u64,
     /// Of all that went in and came out, of all runs in whatever order.
     pub digest: u64,
 }
@@ -100,6 +114,11 @@ impl Tally {
         self.waited += took;
         self.longest = self.longest.max(took);
         self.slow += u64::from(took > scenario::TRANSACTION);
+    }
+
+    /// A fault of this kind happened.
+    pub(crate) fn fault(&mut self, family: Family) {
+        *self.faults.entry(family).or_default() += 1;
     }
 
     pub(crate) fn excused(&mut self, excuse: Excuse) {
@@ -124,6 +143,13 @@ impl Tally {
         for (excuse, times) in &other.excused {
             *self.excused.entry(*excuse).or_default() += times;
         }
+        for (situation, times) in &other.met {
+            *self.met.entry(*situation).or_default() += times;
+        }
+        for (family, times) in &other.faults {
+            *self.faults.entry(*family).or_default() += times;
+        }
+        self.strangers_answered += other.strangers_answered;
         self.calmed += other.calmed;
         self.trunks_down += other.trunks_down;
         self.registered += other.registered;

@@ -2,6 +2,8 @@
 
 use std::{
     collections::BTreeMap,
+    fs, io,
+    path::PathBuf,
     process::ExitCode,
     sync::{
         Mutex, PoisonError,
@@ -11,8 +13,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clap::{Parser, ValueEnum as _};
-use sim::{Lanes, Sabotage, Settings, Tally, WrittenRun, draw, run, shrink};
+use clap::Parser;
+use sim::{Lanes, Sabotage, Settings, Situation, Tally, WrittenRun, draw, run, shrink};
 
 /// Runs the switch against a model of network, phones, journal and crashes.
 ///
@@ -41,12 +43,18 @@ struct Arguments {
     keep_going: bool,
     /// Write the run that fails there, as simple as it could be made.
     #[arg(long)]
-    keep: Option<std::path::PathBuf>,
+    keep: Option<PathBuf>,
+    /// Play these files of the fuzz target `simulation`, and no seeds.
+    #[arg(long, num_args = 1.., value_name = "FILE", conflicts_with = "written")]
+    fuzzed: Vec<PathBuf>,
+    /// Play these runs that were written down, as it ships, and no seeds.
+    #[arg(long, num_args = 1.., value_name = "FILE")]
+    written: Vec<PathBuf>,
     /// Say which faults can be put in.
     #[arg(long, hide = true)]
     list_sabotages: bool,
     /// Put a fault in, to see it found.
-    #[arg(long, value_enum, default_value_t, hide = true)]
+    #[arg(long, default_value_t, hide = true)]
     sabotage: Sabotage,
 }
 
@@ -62,25 +70,66 @@ impl Arguments {
 /// Runs that a thread takes at a time.
 const BATCH: u64 = 256;
 
-fn main() -> std::io::Result<ExitCode> {
+fn main() -> io::Result<ExitCode> {
     let arguments = Arguments::parse();
+    if matches!(arguments.sabotage, Sabotage::Shipped(_)) && !cfg!(feature = "faults") {
+        eprintln!("sim: that is a fault of the code that ships: build with --features faults");
+        return Ok(ExitCode::FAILURE);
+    }
     if arguments.list_sabotages {
-        for sabotage in Sabotage::all().filter_map(|sabotage| sabotage.to_possible_value()) {
-            println!("{}", sabotage.get_name());
+        for sabotage in Sabotage::all() {
+            println!("{sabotage}");
         }
         return Ok(ExitCode::SUCCESS);
     }
-    if arguments.ladder {
-        let outcome = draw(Lanes::of_seed(arguments.seed), arguments.settings());
-        println!("{}", outcome.ladder);
-    }
     let started = Instant::now();
-    let (tally, failed) = run_all(&arguments, started);
-    if let Some(seed) = failed.filter(|_| !arguments.keep_going) {
-        report(seed, &arguments)?;
+    let files = files(&arguments)?;
+    let (tally, has_failed) = if files.is_empty() {
+        if arguments.ladder {
+            let outcome = draw(Lanes::of_seed(arguments.seed), arguments.settings());
+            println!("{}", outcome.ladder);
+        }
+        let (tally, failed) = run_all(&arguments, started);
+        if let Some(seed) = failed.filter(|_| !arguments.keep_going) {
+            report(Lanes::of_seed(seed), &format!("SEED={seed}"), &arguments)?;
+            println!("Again: make sim SEED={seed} RUNS=1\n");
+        }
+        (tally, failed.is_some())
+    } else {
+        play(&files, &arguments)?
+    };
+    println!("{}{}", rare_situations(&tally), summary(&tally, started.elapsed()));
+    Ok(ExitCode::from(u8::from(has_failed)))
+}
+
+/// The runs that are in files, each with the name of its own.
+fn files(arguments: &Arguments) -> io::Result<Vec<(String, Lanes)>> {
+    let mut runs = Vec::new();
+    for path in &arguments.fuzzed {
+        runs.push((path.display().to_string(), Lanes::of_bytes(&fs::read(path)?)));
     }
-    println!("{}", summary(&tally, started.elapsed()));
-    Ok(ExitCode::from(u8::from(failed.is_some())))
+    for path in &arguments.written {
+        let written: WrittenRun = fs::read_to_string(path)?.parse().map_err(io::Error::other)?;
+        runs.push((path.display().to_string(), Lanes::replay(written.decisions)));
+    }
+    Ok(runs)
+}
+
+/// Runs of files, until one fails, and whether one has.
+fn play(files: &[(String, Lanes)], arguments: &Arguments) -> io::Result<(Tally, bool)> {
+    let mut tally = Tally::default();
+    for (name, lanes) in files {
+        if arguments.ladder {
+            println!("{}", draw(lanes.clone(), arguments.settings()).ladder);
+        }
+        let outcome = run(lanes.clone(), arguments.settings());
+        tally.add(&outcome.tally);
+        if outcome.violation.is_some() {
+            report(lanes.clone(), name, arguments)?;
+            return Ok((tally, true));
+        }
+    }
+    Ok((tally, false))
 }
 
 /// Every run, and the lowest seed of those that failed.
@@ -105,15 +154,16 @@ fn run_all(arguments: &Arguments, started: Instant) -> (Tally, Option<u64>) {
                     }
                     let mut batch = Tally::default();
                     for number in first..(first + BATCH).min(arguments.runs) {
-                        let outcome = run(
-                            Lanes::of_seed(arguments.seed.wrapping_add(number)),
-                            arguments.settings(),
-                        );
+                        let seed = arguments.seed.wrapping_add(number);
+                        let outcome = run(Lanes::of_seed(seed), arguments.settings());
                         batch.add(&outcome.tally);
                         let Some(violation) = outcome.violation else { continue };
                         if arguments.keep_going {
                             let mut broken = broken.lock().unwrap_or_else(PoisonError::into_inner);
-                            let entry = broken.entry(violation.rule).or_insert((0, u64::MAX));
+                            let entry = broken.entry(violation.rule).or_insert_with(|| {
+                                eprintln!("sim: SEED={seed} breaks a rule: {}", violation.rule);
+                                (0, u64::MAX)
+                            });
                             *entry = (entry.0 + 1, entry.1.min(number));
                             failed.fetch_min(number, Ordering::Relaxed);
                         } else {
@@ -150,10 +200,10 @@ fn run_all(arguments: &Arguments, started: Instant) -> (Tally, Option<u64>) {
 }
 
 /// Draws a run that fails, as simple as can be, and writes it down.
-fn report(seed: u64, arguments: &Arguments) -> std::io::Result<()> {
-    let outcome = run(Lanes::of_seed(seed), arguments.settings());
+fn report(lanes: Lanes, name: &str, arguments: &Arguments) -> io::Result<()> {
+    let outcome = run(lanes, arguments.settings());
     if let Some(violation) = &outcome.violation {
-        println!("SEED={seed} breaks a rule: {violation}\n");
+        println!("{name} breaks a rule: {violation}\n");
     }
     let decisions = if arguments.no_shrink {
         outcome.decisions
@@ -171,12 +221,18 @@ fn report(seed: u64, arguments: &Arguments) -> std::io::Result<()> {
             decisions,
         };
         match &arguments.keep {
-            Some(path) => std::fs::write(path, kept.to_string())?,
+            Some(path) => fs::write(path, kept.to_string())?,
             None => println!("{kept}"),
         }
     }
-    println!("Again: make sim SEED={seed} RUNS=1\n");
     Ok(())
+}
+
+/// How often each was met.
+fn rare_situations(tally: &Tally) -> String {
+    let times = |situation| tally.met.get(&situation).copied().unwrap_or(0);
+    let lines = Situation::ALL.map(|(situation, words)| format!("{:>10} times {words}\n", times(situation)));
+    lines.concat()
 }
 
 fn summary(tally: &Tally, took: Duration) -> String {
@@ -184,7 +240,7 @@ fn summary(tally: &Tally, took: Duration) -> String {
     format!(
         "{} runs with {} calls in {:.1} s: {} hang-ups, {} crashes, {} answers ({} to no call), {} unconfirmed; \
          {} phones went on-hook after NoError, {:.1} s later on average, {:.1} s at most, {} after more than 64·T1; \
-         excused {:?}; digest {:016x}",
+         excused {:?}; faults {:?}; digest {:016x}",
         tally.runs,
         tally.calls,
         took.as_secs_f64(),
@@ -198,6 +254,7 @@ fn summary(tally: &Tally, took: Duration) -> String {
         tally.longest as f64 / 1000.0,
         tally.slow,
         tally.excused,
+        tally.faults,
         tally.digest,
     )
 }

@@ -1,14 +1,22 @@
 //! SIP messages as phones and proxies know them: what decides about a call. `wire` prints them and reads ours.
 
-use std::{fmt, net::SocketAddr, rc::Rc};
+use std::{
+    fmt,
+    net::{Ipv4Addr, SocketAddr},
+    rc::Rc,
+};
 
 use sip::{Method, Path, SessionHeaders, Transport};
+
+pub(crate) use crate::asks::Asks;
 
 /// Who sends and receives: what stands around one call has its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Node {
     House,
     Proxy(usize),
+    /// A second proxy, to which that one forks.
+    Behind(usize),
     Phone(At),
 }
 
@@ -22,6 +30,12 @@ pub(crate) struct At {
 /// Where we are reached.
 pub(crate) const HOUSE: ([u8; 4], u16) = ([192, 0, 2, 1], 5060);
 
+/// A place that only we reach.
+pub(crate) const INSIDE: Ipv4Addr = Ipv4Addr::LOCALHOST;
+
+/// A phone that has moved is known by a number so much higher, too.
+pub(crate) const MOVED: usize = 100;
+
 /// Where INVITEs go by the trunk of this number, whatever stands there for a call: a proxy, or its one phone.
 pub(crate) fn trunk_address(number: u32, transport: Transport) -> SocketAddr {
     ([192, 0, 2, number as u8 + 1], transport.default_port()).into()
@@ -30,30 +44,6 @@ pub(crate) fn trunk_address(number: u32, transport: Transport) -> SocketAddr {
 /// Where a phone of the call of this name is reached itself.
 pub(crate) fn address(name: u32, phone: usize, transport: Transport) -> SocketAddr {
     ([198, 51, name as u8, phone as u8 + 1], transport.default_port()).into()
-}
-
-/// How a request is challenged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asks {
-    Nothing,
-    Md5,
-    Sha256,
-    /// The stronger one is to be chosen.
-    Both,
-    /// An algorithm that nobody knows.
-    Unknown,
-}
-
-impl Asks {
-    pub(crate) fn algorithms(self) -> &'static [&'static str] {
-        match self {
-            Self::Nothing => &[],
-            Self::Md5 => &["MD5"],
-            Self::Sha256 => &["SHA-256"],
-            Self::Both => &["MD5", "SHA-256"],
-            Self::Unknown => &["SHA-7"],
-        }
-    }
 }
 
 /// A request, or a response to one when `status` is not 0.
@@ -75,6 +65,12 @@ pub(crate) struct Message {
     pub(crate) asks: Asks,
     pub(crate) sdp: bool,
     pub(crate) session: SessionHeaders,
+    /// The Request-URI of a request of ours.
+    pub(crate) uri: Option<Rc<str>>,
+    /// Record-Route of a response, Route of a request, as one list.
+    pub(crate) route: Option<Rc<str>>,
+    /// Further header lines, as they stand.
+    pub(crate) more: Option<Rc<str>>,
     /// The way that it goes: of a response, the one on which its request came, or whatever is left of it.
     pub(crate) path: Option<Path>,
 }
@@ -93,6 +89,9 @@ impl Message {
             credentials: None,
             sdp: false,
             session: SessionHeaders::default(),
+            uri: None,
+            route: None,
+            more: None,
             ..self.clone()
         }
     }
@@ -129,12 +128,10 @@ impl Message {
 
     /// Whether the credentials fit what was asked for.
     pub(crate) fn satisfies(&self, asks: Asks) -> bool {
-        let algorithm = match asks {
-            Asks::Nothing => return true,
-            Asks::Md5 => "MD5",
-            Asks::Sha256 | Asks::Both => "SHA-256",
-            Asks::Unknown => return false,
-        };
+        if asks == Asks::Nothing {
+            return true;
+        }
+        let Some(algorithm) = asks.wanted() else { return false };
         let credentials = self.credentials.as_deref().unwrap_or_default();
         credentials
             .split(", ")
@@ -159,6 +156,16 @@ impl Message {
 /// The tag of a `From` or `To` as we and the phones here write them.
 fn tag(value: &str) -> Option<&str> {
     value.split_once(">;tag=").map(|(_, tag)| tag)
+}
+
+impl Node {
+    /// Whose call it is part of.
+    pub(crate) fn call(self) -> Option<usize> {
+        match self {
+            Self::House => None,
+            Self::Proxy(call) | Self::Behind(call) | Self::Phone(At { call, .. }) => Some(call),
+        }
+    }
 }
 
 impl fmt::Display for At {

@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
+    net::{IpAddr, Ipv6Addr},
 };
 
 use switch::Found;
@@ -11,8 +11,8 @@ use switch::Found;
 use crate::{
     house::{Input, node::host_of},
     lanes::{Lane, LaneName},
-    message::{At, HOUSE, trunk_address},
-    scenario::{Millis, NameScript},
+    message::{At, HOUSE, MOVED, address, trunk_address},
+    scenario::{Elsewhere, Millis, NameScript},
     world::{Event, World},
 };
 
@@ -68,6 +68,13 @@ impl World {
             Some(false) => return,
             None => {}
         }
+        if host.starts_with("silent") {
+            self.names.under_way.insert(host.clone(), false);
+            return self.after(LOOK_UP, told(host, Err("the resolver does not answer"), false));
+        }
+        if host.starts_with("inside") {
+            return self.after(1, told(host, Ok(vec![[10, 9, 8, 7].into()]), true));
+        }
         let Some((whose, script)) = self.name_script(&host) else {
             return self.after(1, told(host, Err("no such name"), true));
         };
@@ -111,9 +118,20 @@ impl World {
         (at.call < self.parties.len()).then_some(at)
     }
 
+    /// Which trunk's name leads there when it is found by the other family alone.
+    pub(crate) fn trunk_of_other_family(&self, ip: Ipv6Addr) -> Option<usize> {
+        let [0x2001, 0xDB8, 0, .., number] = ip.segments() else {
+            return None;
+        };
+        let mut trunks = self.scenario.trunks.iter();
+        trunks.position(|trunk| trunk.number == u32::from(number))
+    }
+
     /// What a phone calls itself.
     pub(crate) fn host_of_phone(&self, at: At) -> String {
-        format!("phone{}-{}.example", self.scenario.calls[at.call].name, at.phone + 1)
+        let elsewhere = self.script(at).elsewhere.and_then(Elsewhere::name);
+        let what = elsewhere.unwrap_or("phone");
+        format!("{what}{}-{}.example", self.scenario.calls[at.call].name, at.phone + 1)
     }
 
     fn name_script(&self, host: &str) -> Option<(Whose, NameScript)> {
@@ -144,7 +162,9 @@ impl World {
                 (own, [0x2001, 0xDB8, 0, 0, 0, 0, 0, trunk.number as u16].into())
             }
             Whose::Phone(at) => {
-                let own = self.address(at, sip::Transport::Udp).ip();
+                let call = self.scenario.calls[at.call].name;
+                let moved = if has_moved { MOVED } else { 0 };
+                let own = address(call, at.phone + moved, sip::Transport::Udp).ip();
                 (own, [0x2001, 0xDB8, 1, 0, 0, 0, at.phone as u16, at.call as u16].into())
             }
         };

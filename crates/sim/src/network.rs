@@ -1,11 +1,14 @@
 //! What is between us and the peers: datagrams are lost, late, doubled, and overtake one another, each by its own call's lane.
 
-use std::{net::SocketAddr, rc::Rc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    rc::Rc,
+};
 
 use sip::{Method, Path, Transport};
 
 use crate::{
-    message::{At, Message, Node, address, trunk_address},
+    message::{At, INSIDE, MOVED, Message, Node, address, trunk_address},
     scenario::{Hand, Millis, T1, T2, TRANSACTION},
     wire,
     world::{Event, World},
@@ -61,12 +64,16 @@ impl World {
     /// One datagram.
     pub(crate) fn send(&mut self, from: Node, to: Node, message: &Rc<Message>) {
         let network = self.scenario.network(self.now);
-        let (call, lost, lane) = match (from, to) {
-            (Node::House, Node::Proxy(call) | Node::Phone(At { call, .. })) => (call, network.lost_out, "lost-out"),
-            (Node::Proxy(call) | Node::Phone(At { call, .. }), Node::House) => (call, network.lost_back, "lost-back"),
-            (Node::Proxy(call) | Node::Phone(At { call, .. }), _) => return self.send_within(call, from, to, message),
-            (Node::House, Node::House) => return,
+        let (call, lost, lane) = match (from.call(), to.call()) {
+            (None, Some(call)) => (call, network.lost_out, "lost-out"),
+            (Some(call), None) => (call, network.lost_back, "lost-back"),
+            (Some(call), Some(_)) => return self.send_within(call, from, to, message),
+            (None, None) => return,
         };
+        if to == Node::House && !message.path.is_some_and(|path| self.is_away(&path)) {
+            self.add_mismatch(from, call, message);
+            self.add_junk(from, call, message);
+        }
         if let (Node::House, Some(path)) = (to, message.path)
             && path.transport.is_stream()
         {
@@ -87,7 +94,7 @@ impl World {
         }
     }
 
-    /// Between proxy and phones, as over a stream: nothing is lost or overtaken.
+    /// Between proxies and phones, as over a stream: nothing is lost or overtaken.
     fn send_within(&mut self, call: usize, from: Node, to: Node, message: &Rc<Message>) {
         let due = self.now + 1 + self.delay(call);
         let arrivals = &mut self.parties[call].arrivals;
@@ -121,10 +128,7 @@ impl World {
     /// without end (RFC 3261 §17.1.1.2).
     pub(crate) fn send_repeatedly(&mut self, from: Node, to: Node, message: Rc<Message>, purpose: Purpose) -> usize {
         self.send(from, to, &message);
-        let call = match from {
-            Node::House => 0,
-            Node::Proxy(call) | Node::Phone(At { call, .. }) => call,
-        };
+        let call = from.call().unwrap_or(0);
         let is_invite = message.is_request() && message.method == Method::Invite;
         let repeats = &mut self.parties[call].repeats;
         repeats.push(Repeat {
@@ -147,11 +151,11 @@ impl World {
     pub(crate) fn on_the_wire(&self, from: Node, message: &Message) -> (Path, Vec<u8>) {
         let hand = match from {
             Node::Phone(at) => self.script(at).hand,
-            Node::Proxy(_) | Node::House => Hand::Plain,
+            Node::Proxy(_) | Node::Behind(_) | Node::House => Hand::Plain,
         };
         let own = match from {
             Node::Phone(at) => self.address(at, Transport::Udp),
-            Node::Proxy(_) | Node::House => wire::house(),
+            Node::Proxy(_) | Node::Behind(_) | Node::House => wire::house(),
         };
         let path = message.path.unwrap_or(Path {
             transport: Transport::Udp,
@@ -196,9 +200,10 @@ impl World {
         let [_, _, name, phone] = v4.ip().octets();
         let call = self.call_named(name.into())?;
         let phone = usize::from(phone).checked_sub(1)?;
-        let of_phone = |transport| self::address(name.into(), phone, transport);
-        let is_it = [Transport::Udp, Transport::Tls].map(of_phone).contains(&address);
-        (is_it && phone < self.parties[call].phones.len()).then_some(At { call, phone })
+        let is_own = |transport| self::address(name.into(), phone, transport) == address;
+        let is_own = is_own(Transport::Udp) || is_own(Transport::Tls);
+        let phone = phone % MOVED;
+        (is_own && phone < self.parties[call].phones.len()).then_some(At { call, phone })
     }
 
     /// Whose address this is.
@@ -211,24 +216,37 @@ impl World {
         })
     }
 
+    /// Whose host this is, whatever the port.
+    pub(crate) fn trunk_from(&self, host: IpAddr) -> Option<usize> {
+        let mut trunks = self.scenario.trunks.iter();
+        trunks.position(|trunk| {
+            let at = |number| trunk_address(number, trunk.transport).ip() == host;
+            at(trunk.number) || at(trunk.number + 100)
+        })
+    }
+
     pub(crate) fn address(&self, at: At, transport: Transport) -> SocketAddr {
         address(self.scenario.calls[at.call].name, at.phone, transport)
     }
 
-    /// A phone's Contact: what is inside a dialog goes to the phone itself, as its call has come or by UDP.
+    /// A phone's Contact: what is inside a dialog goes to the phone itself, as its call has come or by another transport.
     pub(crate) fn contact(&self, at: At, transport: Transport) -> Rc<str> {
         let script = self.script(at);
-        let transport = if script.contact_by_udp {
-            Transport::Udp
-        } else {
-            transport
+        let transport = match (script.contact_by_other, transport) {
+            (false, transport) => transport,
+            (true, Transport::Udp) => Transport::Tcp,
+            (true, Transport::Tcp | Transport::Tls) => Transport::Udp,
         };
+        if let Some(elsewhere) = script.elsewhere {
+            return self.contact_elsewhere(at, elsewhere).into();
+        }
         let parameter = match transport {
             Transport::Udp => String::new(),
             transport => format!(";transport={transport}"),
         };
         let address = self.address(at, transport);
         let host = match script.named {
+            _ if script.is_inside => format!("{INSIDE}:{}", address.port()),
             Some(_) => format!("{}:{}", self.host_of_phone(at), address.port()),
             None => address.to_string(),
         };

@@ -8,6 +8,8 @@ use crate::lanes::Lane;
 pub const MOST_CALLS: u64 = 200;
 /// And trunks.
 const MOST_TRUNKS: u64 = 3;
+/// And crashes.
+pub(crate) const MOST_CRASHES: u32 = 5;
 
 /// What takes part, by the numbers that names are made from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,9 +28,15 @@ pub enum Family {
     Doubles,
     Delays,
     Late,
-    /// The disk is slow; it refuses entries.
+    /// The disk is slow; it refuses entries; for a while it stalls, is full for new calls, is locked by another program; a flush fails.
     SlowDisk,
     Refusals,
+    Stalls,
+    FullDisk,
+    LockedDisk,
+    FailedFlush,
+    /// The clock on the wall is set.
+    Clocks,
     /// What comes in is not handed over one by one and at once.
     Gathering,
     /// Trunks are names, which are found late, not at all, elsewhere, or by an address that we cannot speak to.
@@ -61,16 +69,40 @@ pub enum Family {
     BusyByes,
     BadSdp,
     Hands,
+    /// Answers come that belong to another request, or to none.
+    Mismatches,
+    /// What comes is no message, or one of those that are read wrong (RFC 4475).
+    Junk,
+    /// Somebody sends requests that belong to no call, too many to be answered.
+    Floods,
+    /// Challenges that never end; session timers that two ends do not agree about.
+    EndlessDigest,
+    SessionQuarrels,
+    /// A proxy forks to another one, which forks again.
+    DeepForks,
+    /// Registrars that grant what nobody asked for, are busy, silent, or never content.
+    FickleRegistrars,
+    /// Phones name places that nobody may send us to or that are never found, and routers on the way there.
+    Elsewhere,
+    /// Phones ask, repeat and refuse what nobody expects.
+    Liberties,
+    /// What comes on a connection is no message, where one should begin.
+    GarbledStreams,
 }
 
 impl Family {
-    pub const ALL: [Self; 28] = [
+    pub const ALL: &[Self] = &[
         Self::Loss,
         Self::Doubles,
         Self::Delays,
         Self::Late,
         Self::SlowDisk,
         Self::Refusals,
+        Self::Stalls,
+        Self::FullDisk,
+        Self::LockedDisk,
+        Self::FailedFlush,
+        Self::Clocks,
         Self::Gathering,
         Self::Names,
         Self::KeepAlive,
@@ -93,6 +125,16 @@ impl Family {
         Self::BusyByes,
         Self::BadSdp,
         Self::Hands,
+        Self::Mismatches,
+        Self::Junk,
+        Self::Floods,
+        Self::EndlessDigest,
+        Self::SessionQuarrels,
+        Self::DeepForks,
+        Self::FickleRegistrars,
+        Self::Elsewhere,
+        Self::Liberties,
+        Self::GarbledStreams,
     ];
 
     /// As it stands in a written run, and in the names of its lanes.
@@ -104,6 +146,11 @@ impl Family {
             Self::Late => "late",
             Self::SlowDisk => "slow-disk",
             Self::Refusals => "refusals",
+            Self::Stalls => "stalls",
+            Self::FullDisk => "full-disk",
+            Self::LockedDisk => "locked-disk",
+            Self::FailedFlush => "failed-flush",
+            Self::Clocks => "clocks",
             Self::Gathering => "gathering",
             Self::Names => "names",
             Self::KeepAlive => "keep-alive",
@@ -126,6 +173,16 @@ impl Family {
             Self::BusyByes => "busy-byes",
             Self::BadSdp => "bad-sdp",
             Self::Hands => "hands",
+            Self::Mismatches => "mismatches",
+            Self::Junk => "junk",
+            Self::Floods => "floods",
+            Self::EndlessDigest => "endless-digest",
+            Self::SessionQuarrels => "session-quarrels",
+            Self::DeepForks => "deep-forks",
+            Self::FickleRegistrars => "fickle-registrars",
+            Self::Elsewhere => "elsewhere",
+            Self::Liberties => "liberties",
+            Self::GarbledStreams => "garbled-streams",
         }
     }
 }
@@ -141,8 +198,12 @@ impl Parts {
         };
         let trunks = lane.pick(&[1, 1, 1, 2, MOST_TRUNKS]);
         let all = lane.chance(250);
-        let families = Family::ALL.into_iter().filter(|_| lane.chance(500) || all).collect();
-        let crashes = lane.pick(&[0, 0, 1, 1, 2, 3]);
+        let families = Family::ALL
+            .iter()
+            .copied()
+            .filter(|_| lane.chance(500) || all)
+            .collect();
+        let crashes = lane.pick(&[0, 0, 0, 1, 1, 2, 3, MOST_CRASHES]);
         Self {
             calls: (1..=calls as u32).collect(),
             trunks: (1..=trunks as u32).collect(),
@@ -157,7 +218,7 @@ impl Parts {
         Self {
             calls: (1..=calls).collect(),
             trunks: vec![1],
-            families: Family::ALL.into(),
+            families: Family::ALL.iter().copied().collect(),
             crashes: Vec::new(),
         }
     }
@@ -173,6 +234,6 @@ impl FromStr for Family {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|family| family.name() == text).ok_or(())
+        Self::ALL.iter().copied().find(|family| family.name() == text).ok_or(())
     }
 }

@@ -1,6 +1,8 @@
 //! A phone: rings, answers, refuses, is hung up or hangs up; a UAS of RFC 3261 with the liberties it allows.
 
 mod dialog;
+mod liberties;
+mod session;
 
 use std::rc::Rc;
 
@@ -9,7 +11,7 @@ use sip::{Method, Refresher, SessionExpires, SessionHeaders, Transport};
 use crate::{
     message::{At, Message, Node},
     network::Purpose,
-    scenario::{Millis, Outcome},
+    scenario::{Liberty, Millis, Outcome, Quarrel},
     world::{Event, World},
 };
 
@@ -21,6 +23,8 @@ pub(crate) struct Phone {
     pub(crate) legs: Vec<Leg>,
     pub(crate) gone: bool,
     byes_refused: u64,
+    /// Sessions that were too small.
+    too_small: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +65,7 @@ pub(crate) enum Act {
     Reinvite,
     /// Refreshes the session, again and again (RFC 4028 §9).
     Refresh,
+    Liberty(Liberty),
 }
 
 impl Phone {
@@ -97,9 +102,11 @@ impl World {
         }
         let script = self.script(at);
         let leg = self.phone(at).legs.len();
-        let letter = ["", "b", "c", "d", "e"].get(leg).unwrap_or(&"x");
+        let letter = ["", "b", "c", "d", "e"]
+            .get(leg)
+            .map_or_else(|| format!("x{leg}"), |letter| (*letter).to_owned());
         self.phone(at).legs.push(Leg {
-            tag: format!("p{}{}-{}", at.phone + 1, letter, invite.name),
+            tag: format!("p{}{letter}-{}", at.phone + 1, invite.name),
             invite: invite.clone(),
             via: from,
             hook: Hook::Down,
@@ -114,10 +121,15 @@ impl World {
             reinvited: None,
         });
         if !invite.satisfies(script.asks_invite) {
+            let asks = script.asks_invite;
+            self.asks(asks);
             let refusal = Message {
-                asks: script.asks_invite,
-                ..invite.answered(401, Some("ua"))
+                asks,
+                ..invite.answered(asks.status(401, invite.number), Some("ua"))
             };
+            return self.phone_refuses_with(at, leg, refusal);
+        }
+        if let Some(refusal) = self.session_is_too_small(at, invite) {
             return self.phone_refuses_with(at, leg, refusal);
         }
         self.leg(at, leg).hook = Hook::Ringing;
@@ -152,6 +164,10 @@ impl World {
     fn phone_refuses(&mut self, at: At, leg: usize, status: u16) {
         let this = self.leg(at, leg);
         let refusal = this.invite.answered(status, Some(&this.tag));
+        let refusal = Message {
+            more: self.refers_elsewhere(at, status),
+            ..refusal
+        };
         self.phone_refuses_with(at, leg, refusal);
     }
 
@@ -172,7 +188,7 @@ impl World {
         let hook = self.leg(at, leg).hook;
         let script = self.script(at);
         match (act, hook) {
-            (Act::Ring, Hook::Ringing) => self.phone_responds(at, leg, 180),
+            (Act::Ring, Hook::Ringing) => self.phone_rings(at, leg),
             (Act::Decide, Hook::Ringing) => match script.outcome {
                 Outcome::Refuse(status) => self.phone_refuses(at, leg, status),
                 Outcome::Answer | Outcome::RingOn => self.phone_answers(at, leg),
@@ -186,8 +202,18 @@ impl World {
                 self.phone_requests(at, leg, Method::Invite, with_offer, SessionHeaders::default());
             }
             (Act::Refresh, Hook::Up) => self.phone_refreshes(at, leg),
-            (Act::Reinvite, Hook::Up) => self.after(100, Event::Phone { at, leg, act }),
-            (Act::Ring | Act::Decide | Act::RingNoMore | Act::HangUp | Act::Reinvite | Act::Refresh, _) => {}
+            (Act::Liberty(liberty), Hook::Up) if self.leg(at, leg).acked => self.phone_takes_liberty(at, leg, liberty),
+            (Act::Reinvite | Act::Liberty(_), Hook::Up) => self.after(100, Event::Phone { at, leg, act }),
+            (
+                Act::Ring
+                | Act::Decide
+                | Act::RingNoMore
+                | Act::HangUp
+                | Act::Reinvite
+                | Act::Refresh
+                | Act::Liberty(_),
+                _,
+            ) => {}
         }
     }
 
@@ -195,29 +221,36 @@ impl World {
         let script = self.script(at);
         self.hook(at, leg, Hook::Up);
         let transport = self.leg(at, leg).transport();
-        let (now, contact) = (self.now, self.contact(at, transport));
+        let (now, contact, route) = (self.now, self.contact(at, transport), self.recorded(at, transport));
         let this = self.leg(at, leg);
         this.answered_at = now;
         let session = script.session.filter(|_| this.invite.session.expires.is_some());
         let answer = Rc::new(Message {
             contact: Some(contact),
+            route,
             sdp: script.usable_sdp,
-            session: script.says(session),
+            session: script.says(script.quarrel.map_or(session, |quarrel| quarrel.answers(session))),
             ..this.invite.answered(200, Some(&this.tag))
         });
         this.last = Some(answer.clone());
         let via = this.via;
         let repeat = self.send_repeatedly(Node::Phone(at), via, answer, Purpose::PhoneAnswer { at, leg });
         self.leg(at, leg).repeat = Some(repeat);
-        self.watch.in_session(at, session);
+        // One that raises the interval later is not held to the first one.
+        let is_held = !matches!(script.quarrel, Some(Quarrel::TooSmall(_)));
+        self.watch.in_session(at, session.filter(|_| is_held));
+        let both = script.quarrel.is_some_and(Quarrel::refreshes_too);
         let refreshes_after = session
-            .filter(|session| session.refresher == Some(Refresher::Uas))
+            .filter(|session| both || session.refresher == Some(Refresher::Uas))
             .map(half);
-        for (wait, act) in [
+        let liberties = script.liberties.asks.into_iter().flatten();
+        let liberties = liberties.map(|(wait, liberty)| (Some(wait), Act::Liberty(liberty)));
+        let acts = [
             (script.hangs_up_after, Act::HangUp),
             (script.reinvites_after, Act::Reinvite),
             (refreshes_after, Act::Refresh),
-        ] {
+        ];
+        for (wait, act) in acts.into_iter().chain(liberties) {
             if let Some(wait) = wait {
                 self.after(wait, Event::Phone { at, leg, act });
             }
@@ -255,8 +288,11 @@ impl World {
         let mut legs = self.phone(at).legs.iter();
         let found = legs.position(|leg| leg.invite.branch == cancel.branch);
         let status = if found.is_some() { 200 } else { 481 };
-        let response = Rc::new(cancel.answered(status, Some("ua")));
-        self.send(Node::Phone(at), from, &response);
+        let status = self.script(at).liberties.cancel.unwrap_or(status);
+        if status > 0 {
+            let response = Rc::new(cancel.answered(status, Some("ua")));
+            self.send(Node::Phone(at), from, &response);
+        }
         if let Some(leg) = found
             && self.leg(at, leg).hook == Hook::Ringing
         {
@@ -300,6 +336,11 @@ impl Leg {
 
     pub(crate) fn branch(&self) -> &Rc<str> {
         &self.invite.branch
+    }
+
+    /// Of the INVITE's CSeq.
+    pub(crate) fn invite_number(&self) -> u32 {
+        self.invite.number
     }
 
     /// Whether the phone has hung up by itself.

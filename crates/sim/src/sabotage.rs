@@ -1,54 +1,27 @@
-//! Faults put in on purpose: each must be found, or the simulation proves nothing. They are done around the switch, which ships
-//! as it is: something that it wants done is not done, or it is told what is not true.
+//! Faults put in on purpose: each must be found, or the simulation proves nothing.
+//!
+//! Those of the code that ships are in it, behind a feature (`crates/sabotage`); those that only its shell can have are here.
 
-use clap::ValueEnum as _;
-use sip::Method;
+use std::{fmt, str::FromStr};
 
-use crate::{message::Message, world::World};
+use sabotage::Fault;
 
-/// What is broken.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+/// What is broken, and where.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sabotage {
     #[default]
     Nothing,
-    /// No ACK of a 2xx leaves.
-    NoAck,
-    /// A 2xx that is repeated is not ACKed again.
-    NoSecondAck,
-    NoCancel,
-    NoBye,
-    /// Only the call's own dialog is hung up.
-    NoForkBye,
-    /// A BYE that failed is not tried again, nor is a challenge answered.
-    OneByeOnly,
-    /// A 2xx after the end is swallowed.
-    LateAnswersLost,
-    /// The next process takes up nothing.
-    NoTakeUp,
-    NoCredentials,
-    /// `NoError` is said before the wish is durable.
-    EarlyPromise,
-    /// DisconnectPhoneCall does not reach the switch.
-    WishForgotten,
-    /// The switch is told that its intent is durable when it is not.
-    EarlyInvite,
-    /// The same of the call's own answer.
-    EarlyAck,
-    /// And of that of another fork.
-    EarlyForkAck,
-    /// One place too many is given back.
-    GrantTwice,
-    /// None is given back.
-    GrantNever,
-    /// Nobody looks at what the 2xx says of session timers.
-    SessionIgnored,
-    /// A hang-up is followed by another INVITE.
-    AnotherInvite,
-    /// CANCEL goes to where the phone is.
-    CancelElsewhere,
-    /// The house hears an answer twice, or never.
-    AnswerTwice,
-    AnswerNever,
+    /// In what ships.
+    Shipped(Fault),
+    /// In the shell that drives it: what the switch wants is not done, or it is told what is not true.
+    InShell(ShellFault),
+}
+
+/// What a shell could do wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShellFault {
+    /// Everything is said to be durable when it is not.
+    SaidDurable,
     /// What can be asked about a call is told at the end of the turn.
     LateSnapshot,
     /// A message has one byte too few.
@@ -57,30 +30,78 @@ pub enum Sabotage {
     TakenUpUnsaid,
 }
 
+impl ShellFault {
+    pub const ALL: [Self; 4] = [
+        Self::SaidDurable,
+        Self::LateSnapshot,
+        Self::CutShort,
+        Self::TakenUpUnsaid,
+    ];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::SaidDurable => "said-durable",
+            Self::LateSnapshot => "late-snapshot",
+            Self::CutShort => "cut-short",
+            Self::TakenUpUnsaid => "taken-up-unsaid",
+        }
+    }
+}
+
 impl Sabotage {
     /// Each that breaks something.
     pub fn all() -> impl Iterator<Item = Self> {
-        Self::value_variants()
-            .iter()
-            .copied()
-            .filter(|sabotage| *sabotage != Self::Nothing)
+        let shipped = Fault::ALL.iter().copied().map(Self::Shipped);
+        shipped.chain(ShellFault::ALL.map(Self::InShell))
     }
 
-    /// Whether this message does not leave.
-    pub(crate) fn drops(self, message: &Message, call: usize, world: &World) -> bool {
-        if !message.is_request() {
-            return false;
+    pub(crate) fn is_in_shell(self, fault: ShellFault) -> bool {
+        self == Self::InShell(fault)
+    }
+
+    /// What the switch is made with.
+    #[cfg(feature = "faults")]
+    pub(crate) fn of_switch(self) -> sabotage::Sabotage {
+        match self {
+            Self::Shipped(fault) => sabotage::Sabotage::of(fault),
+            Self::Nothing | Self::InShell(_) => sabotage::Sabotage::default(),
         }
-        let tag = message.to_tag().unwrap_or_default();
-        let watch = &world.watch.calls[call];
-        let acks_answer = message.method == Method::Ack && !watch.is_invite(&message.branch);
-        match (self, &message.method) {
-            (Self::NoAck, Method::Ack) => acks_answer,
-            (Self::NoSecondAck, Method::Ack) => acks_answer && watch.acks_of(tag) > 0,
-            (Self::NoCancel, Method::Cancel) | (Self::NoBye, Method::Bye) => true,
-            (Self::OneByeOnly, Method::Bye) => watch.has_other_bye(tag, &message.branch),
-            (Self::NoForkBye, Method::Bye) => watch.first_tag() != Some(tag),
-            _ => false,
+    }
+
+    /// What the switch is made with: it ships without faults.
+    #[cfg(not(feature = "faults"))]
+    pub(crate) fn of_switch(self) -> sabotage::Sabotage {
+        sabotage::Sabotage::default()
+    }
+}
+
+impl fmt::Display for Sabotage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => f.write_str("nothing"),
+            Self::Shipped(fault) => fault.fmt(f),
+            Self::InShell(fault) => f.write_str(fault.name()),
         }
+    }
+}
+
+/// No fault is called so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownSabotage;
+
+impl fmt::Display for UnknownSabotage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no fault is called so (--list-sabotages)")
+    }
+}
+
+impl std::error::Error for UnknownSabotage {}
+
+impl FromStr for Sabotage {
+    type Err = UnknownSabotage;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut all = Self::all().chain([Self::Nothing]);
+        all.find(|sabotage| sabotage.to_string() == text).ok_or(UnknownSabotage)
     }
 }

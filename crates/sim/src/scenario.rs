@@ -3,13 +3,25 @@
 
 mod call;
 mod calm;
+mod clock;
+mod crash;
+mod disk;
+mod flood;
+mod liberties;
 mod odds;
 mod trunk;
 
 use std::fmt;
 
-pub(crate) use call::{CallScript, Hand, Outcome, Script};
+pub(crate) use call::{CallScript, Hand, Outcome, ProxyScript, Quarrel, Script};
 pub(crate) use calm::Calm;
+use clock::ClockSet;
+use crash::Crash;
+pub(crate) use crash::CrashAt;
+pub use crash::{Kill, Side};
+pub(crate) use disk::{Disk, LOCK_PATIENCE};
+pub(crate) use flood::{FloodScript, Stranger};
+pub(crate) use liberties::{Elsewhere, Liberties, Liberty, Route};
 pub(crate) use odds::Odds;
 pub(crate) use trunk::{NameScript, RegistrarScript, TrunkScript};
 
@@ -37,7 +49,13 @@ pub(crate) struct Scenario {
     pub(crate) trunks: Vec<TrunkScript>,
     /// Connections of a thousand that have a fault.
     pub(crate) stream_troubles: u64,
+    /// And of those of a thousand, whose bytes are no messages from some moment on.
+    pub(crate) garbled: u64,
     pub(crate) calls: Vec<CallScript>,
+    /// Messages of peers of a thousand beside which comes one that is nobody's, and one that is no message.
+    pub(crate) mismatches: u64,
+    pub(crate) junk: u64,
+    pub(crate) floods: Vec<FloodScript>,
     pub(crate) ring_limit: Millis,
     pub(crate) max_duration: Millis,
     /// Whether our side asks for session timers (RFC 4028).
@@ -48,6 +66,7 @@ pub(crate) struct Scenario {
     pub(crate) gathers: Option<Millis>,
     pub(crate) bounds: Bounds,
     pub(crate) disk: Disk,
+    pub(crate) clock: Vec<ClockSet>,
     pub(crate) crashes: Vec<Crash>,
     /// When faults stop.
     pub(crate) calm: Option<Calm>,
@@ -71,31 +90,12 @@ pub(crate) struct Bounds {
     pub(crate) calls_per_trunk: u32,
     /// INVITEs of one next hop that nothing has come back to.
     pub(crate) window: usize,
+    /// Leftovers that are taken up within a T1.
+    pub(crate) leftovers: usize,
     /// Entries that the journal writes at once.
     pub(crate) batch: usize,
     /// Messages that wait on a connection whose peer reads nothing.
     pub(crate) queue: usize,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Disk {
-    pub(crate) delay: Millis,
-    /// Entries of a thousand that are refused.
-    pub(crate) fails: u64,
-}
-
-/// The process is killed, and comes back `down` later.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Crash {
-    pub(crate) at: CrashAt,
-    pub(crate) down: Millis,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CrashAt {
-    Time(Millis),
-    /// Just before the switch's output of this number is acted on, of those that something is done about.
-    Output(u64),
 }
 
 impl Scenario {
@@ -106,25 +106,11 @@ impl Scenario {
         let calls: Vec<_> = calls.collect();
         let trunks = parts.trunks.iter();
         let trunks = trunks.map(|number| TrunkScript::draw(*number, lanes, &odds)).collect();
-        // A journal that refuses a record and a crash that needs it are two faults at once, and no program survives both.
-        let refuses = odds.has(Family::Refusals) && parts.crashes.is_empty();
-        let slow = LaneName::run(Family::SlowDisk.name());
-        let disk = Disk {
-            delay: if odds.has(Family::SlowDisk) {
-                lanes.lane(slow).pick(&[5, 50, 1, 2000])
-            } else {
-                5
-            },
-            fails: if refuses {
-                odds.permille(Family::Refusals, 500)
-            } else {
-                0
-            },
-        };
-        let most_outputs = 4 + 16 * calls.len() as u64;
-        let crashes = parts.crashes.iter();
+        let mut disk = Disk::draw(lanes, &odds);
+        let most_outputs = 8 + 32 * calls.len() as u64;
+        let crashes = parts.crashes.iter().enumerate();
         let crashes = crashes
-            .map(|number| Crash::draw(*number, lanes, most_outputs))
+            .map(|(process, number)| Crash::draw(process, *number, lanes, most_outputs))
             .collect();
         let gathers = LaneName::run(Family::Gathering.name());
         let gathers = if odds.has(Family::Gathering) {
@@ -139,13 +125,20 @@ impl Scenario {
         let mut crashes: Vec<_> = crashes;
         if let Some(calm) = &calm {
             calm.ends(&mut trunks, &mut crashes);
+            disk.is_sound_from(calm.at);
         }
+        let floods = FloodScript::draw(lanes, &odds);
+        let clock = ClockSet::draw(lanes, &odds);
         let house = lanes.lane(LaneName::run("house"));
         Self {
             network,
             trunks,
             stream_troubles: odds.permille(Family::BrokenStreams, 600),
+            garbled: odds.permille(Family::GarbledStreams, 500),
             calls,
+            mismatches: odds.permille(Family::Mismatches, 300),
+            junk: odds.permille(Family::Junk, 100),
+            floods,
             ring_limit: house.pick(&[30_000, 60_000, 120_000, 5_000]),
             max_duration: house.pick(&[1_800_000, 10_000]),
             session_timers: house.chance(500),
@@ -153,9 +146,21 @@ impl Scenario {
             gathers,
             bounds,
             disk,
+            clock,
             crashes,
             calm,
         }
+    }
+
+    /// How long this process is away after it was killed at this output of its.
+    pub(crate) fn dies_at(&self, kill: Kill) -> Option<Millis> {
+        let crash = self.crashes.iter().find(|crash| crash.at == CrashAt::Output(kill))?;
+        Some(crash.down)
+    }
+
+    /// Processes are killed there, and at no other moment.
+    pub(crate) fn kill(&mut self, kills: impl Iterator<Item = Kill>) {
+        self.crashes = kills.map(Crash::of).collect();
     }
 
     /// One that harms nobody, whatever the lanes say: calls do not meet, but for the network's losses, which are each call's own.
@@ -165,7 +170,12 @@ impl Scenario {
             *trunk = TrunkScript::plain(trunk.number);
         }
         self.bounds = Bounds::WIDE;
+        (self.mismatches, self.junk) = (0, 0);
+        self.floods.clear();
         self.disk.fails = 0;
+        self.disk.troubles.clear();
+        self.disk.flush_fails = None;
+        self.clock.clear();
         self.crashes.clear();
         self.calm = None;
     }
@@ -177,7 +187,11 @@ impl fmt::Display for Scenario {
             network,
             trunks,
             stream_troubles,
+            garbled,
             calls,
+            mismatches,
+            junk,
+            floods,
             ring_limit,
             max_duration,
             session_timers,
@@ -185,14 +199,15 @@ impl fmt::Display for Scenario {
             gathers,
             bounds,
             disk,
+            clock,
             crashes,
             calm,
         } = self;
-        write!(f, "{network:?}\n    {disk:?}, crashes {crashes:?}, {calm:?}")?;
+        write!(f, "{network:?}\n    {disk:?}, {clock:?}, crashes {crashes:?}, {calm:?}")?;
         write!(
             f,
             "\n    ring limit {ring_limit}, longest call {max_duration}, patience {patience}, turns gather {gathers:?}, \
-             connections with a fault {stream_troubles}"
+             connections with a fault {stream_troubles} (garbled {garbled}), mismatches {mismatches}, junk {junk}"
         )?;
         if *session_timers {
             write!(f, ", session timers")?;
@@ -202,6 +217,9 @@ impl fmt::Display for Scenario {
         }
         for trunk in trunks {
             write!(f, "\n    {trunk:?}")?;
+        }
+        for flood in floods {
+            write!(f, "\n    {flood:?}")?;
         }
         for call in calls {
             write!(f, "{call}")?;
@@ -241,9 +259,10 @@ impl Network {
 }
 
 impl Bounds {
-    const WIDE: Self = Self {
+    pub(crate) const WIDE: Self = Self {
         calls_per_trunk: PLENTY as u32,
         window: 24,
+        leftovers: 128,
         batch: PLENTY,
         queue: PLENTY,
     };
@@ -263,21 +282,7 @@ impl Bounds {
             window: lane.pick(&[24, 1, 2, 3]),
             batch: lane.pick(&[PLENTY, 1]),
             queue: lane.pick(&[PLENTY, 2]),
-        }
-    }
-}
-
-impl Crash {
-    fn draw(number: u32, lanes: &mut Lanes, most_outputs: u64) -> Self {
-        let lane = lanes.lane(LaneName::of("crash", number));
-        let at = if lane.chance(600) {
-            CrashAt::Output(lane.between(1, most_outputs))
-        } else {
-            CrashAt::Time(lane.wait(&[120_000, 20_000, 3000, 300]))
-        };
-        Self {
-            at,
-            down: 1 + lane.wait(&[100, 2000, 20_000, 90_000]),
+            leftovers: lane.pick(&[128, 1, 2, 5]),
         }
     }
 }

@@ -2,21 +2,26 @@
 //! does not; what comes is cut into messages by the `Framing` that ships; one that is gone is closed once. And what a peer and a network
 //! can do to them.
 
+mod peers;
+mod trouble;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     net::{IpAddr, SocketAddr},
     rc::Rc,
 };
 
-use sip::{Frame, Framing, Path, StreamBounds, Transport};
+use sip::{Framing, Method, Path, StreamBounds, Transport};
 
 use crate::{
     house::Input,
     lanes::{Lane, LaneName},
     message::{At, HOUSE, Message, Node},
     scenario::Millis,
+    watch::Situation,
     world::{Event, World},
 };
+pub(crate) use trouble::Trouble;
 
 /// How long a dial may take.
 const DIAL: Millis = 4000;
@@ -30,23 +35,6 @@ const IDLE: Millis = 300_000;
 pub(crate) enum Peer {
     Trunk(usize),
     Phone(At),
-}
-
-/// What becomes of a connection that is wanted, or of one that is open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Trouble {
-    /// Nobody listens.
-    Refused,
-    /// The dial is not answered.
-    Unanswered,
-    /// Both ends lose what is under way.
-    Reset,
-    /// The peer closes it, having sent what it had to.
-    Closed,
-    /// Nothing passes any more, and nobody says so.
-    HalfOpen,
-    /// The peer reads nothing any more.
-    Unread,
 }
 
 /// All connections of a run, and who may open some.
@@ -113,6 +101,10 @@ impl Streams {
             .collect()
     }
 
+    pub(crate) fn is_open(&self, path: &Path) -> bool {
+        self.at(path).is_some()
+    }
+
     fn at(&self, path: &Path) -> Option<usize> {
         self.open.get(&(path.local, path.remote)).copied()
     }
@@ -122,11 +114,15 @@ impl World {
     // What the switch wants.
 
     pub(crate) fn dial(&mut self, number: u64, transport: Transport, remote: SocketAddr, trunk: Option<usize>) {
+        self.check_reach(remote);
         // We have no way to the other family, and are told so at once.
         let is_nowhere = remote.is_ipv6();
         let (at_trunk, at_phone) = match remote.ip() {
             IpAddr::V4(_) => (self.trunk_at(remote), self.phone_at(remote)),
-            IpAddr::V6(_) => (trunk, self.phone_of_other_family(remote.ip())),
+            IpAddr::V6(ip) => (
+                trunk.or(self.trunk_of_other_family(ip)),
+                self.phone_of_other_family(remote.ip()),
+            ),
         };
         let peer = match (at_trunk, at_phone) {
             (Some(at), _) => Peer::Trunk(at),
@@ -137,7 +133,9 @@ impl World {
                     .fail("nothing goes where nobody is", || format!("a connection to {remote}"));
             }
         };
-        if trunk.is_some() != matches!(peer, Peer::Trunk(_)) {
+        // A router may have a trunk's name, and a stray goes by another trunk while its own is nowhere, or elsewhere than before.
+        let is_strays = trunk.is_none() && self.watch.does_a_stray_go_by_any();
+        if !is_nowhere && !is_strays && trunk.is_some() != matches!(peer, Peer::Trunk(_)) {
             self.watch.fail("a connection is verified for whose it is", || {
                 format!("to {peer:?} by the settings of {trunk:?}")
             });
@@ -210,6 +208,9 @@ impl World {
         match connection.trouble {
             Some(Trouble::HalfOpen | Trouble::Unread) => {
                 if connection.trouble == Some(Trouble::Unread) && connection.unread >= queue {
+                    if message.method == Method::Cancel {
+                        self.watch.meet(Situation::FullQueueAtCancel);
+                    }
                     return self.is_closed(at);
                 }
                 self.is_not_read(at, || format!("{} of call {}", message.label(), call + 1));
@@ -243,195 +244,6 @@ impl World {
         passes
     }
 
-    // What peers do.
-
-    /// A peer's message goes into the connection that its way is, or into a new one.
-    pub(crate) fn write_to_house(&mut self, call: usize, from: Node, message: &Rc<Message>, path: &Path) {
-        let at = match self.streams.at(path) {
-            Some(at) => at,
-            None => match self.open_to_house(call, from, message, path) {
-                Some(at) => at,
-                None => return self.ladder.message(self.now, from, Node::House, None, message),
-            },
-        };
-        let delay = 1 + self.delay(call);
-        let now = self.now;
-        let connection = &mut self.streams.connections[at];
-        let arrives = connection.arrives_here.max(now + delay);
-        let peer = connection.peer;
-        if connection.trouble == Some(Trouble::HalfOpen) {
-            return self.ladder.message(now, from, Node::House, None, message);
-        }
-        let path = connection.path;
-        connection.arrives_here = arrives;
-        let message = Rc::new(Message {
-            path: Some(path),
-            ..(**message).clone()
-        });
-        self.ladder.message(now, from, Node::House, Some(arrives), &message);
-        let (_, bytes) = self.on_the_wire(from, &message);
-        self.streams.connections[at].coming.push_back((from, message));
-        let lane = self.stream_lane("segments", peer);
-        let pieces = cut(lane, bytes);
-        let mut due = arrives - now;
-        for piece in pieces {
-            self.after(
-                due,
-                Event::Segment {
-                    connection: at,
-                    bytes: piece,
-                },
-            );
-            due += self.stream_lane("segments", peer).below(2);
-        }
-        let connection = &mut self.streams.connections[at];
-        connection.arrives_here = connection.arrives_here.max(now + due);
-    }
-
-    /// A peer opens a connection: a phone for a request of its own, and whoever finds the one that its response belongs on closed
-    /// (RFC 3261 §18.2.2), but not all do.
-    fn open_to_house(&mut self, call: usize, from: Node, message: &Message, path: &Path) -> Option<usize> {
-        let peer = match (self.trunk_at(path.remote), from) {
-            (Some(trunk), _) => Peer::Trunk(trunk),
-            (None, Node::Phone(at)) => Peer::Phone(at),
-            (None, _) => return None,
-        };
-        let host = path.remote.ip();
-        if matches!(peer, Peer::Trunk(at) if self.scenario.trunks[at].is_away(self.now).is_some()) {
-            return None;
-        }
-        let is_admitted = self.streams.admitted.contains(&host) || matches!(peer, Peer::Phone(_));
-        if !self.house.up || !is_admitted || !message.is_request() && self.lane("reopens", call).chance(300) {
-            return None;
-        }
-        let remote = (host, self.next_port()).into();
-        let local = (HOUSE.0, path.transport.default_port()).into();
-        let transport = path.transport;
-        Some(self.open(
-            Path {
-                transport,
-                local,
-                remote,
-            },
-            peer,
-            None,
-        ))
-    }
-
-    /// Bytes have come.
-    pub(crate) fn segment(&mut self, at: usize, bytes: &[u8]) {
-        let now = self.now;
-        let connection = &mut self.streams.connections[at];
-        if !connection.is_open || matches!(connection.trouble, Some(Trouble::HalfOpen)) {
-            return;
-        }
-        connection.heard_at = now;
-        connection.framing.feed(bytes);
-        loop {
-            let connection = &mut self.streams.connections[at];
-            match connection.framing.poll() {
-                Ok(None) => return,
-                Ok(Some(Frame::Ping)) => {}
-                Ok(Some(Frame::Message(framed))) => {
-                    let Some((from, message)) = connection.coming.pop_front() else {
-                        return self
-                            .watch
-                            .fail("a stream is cut where its messages end", || "one too many".to_owned());
-                    };
-                    let (_, sent) = self.on_the_wire(from, &message);
-                    if sent != framed {
-                        self.watch.fail("a stream is cut where its messages end", || {
-                            format!("{} at {now} ms", message.label())
-                        });
-                    }
-                    self.house_hears(from, message);
-                }
-                Err(why) => {
-                    return self
-                        .watch
-                        .fail("a stream is cut where its messages end", || why.to_string());
-                }
-            }
-        }
-    }
-
-    /// What we wrote is read.
-    pub(crate) fn arrive_there(&mut self, at: usize, call: usize, message: &Rc<Message>) {
-        let connection = &self.streams.connections[at];
-        if !connection.is_open {
-            return;
-        }
-        if matches!(connection.trouble, Some(Trouble::HalfOpen | Trouble::Unread)) {
-            return self.is_not_read(at, || format!("{} of call {}", message.label(), call + 1));
-        }
-        let to = match connection.peer {
-            Peer::Trunk(_) => self.behind_trunk(call, message),
-            Peer::Phone(at) => Node::Phone(at),
-        };
-        self.ladder.message(self.now, Node::House, to, Some(self.now), message);
-        self.deliver(Node::House, to, message.clone());
-    }
-
-    /// The peer's system does not take it, and the connection ends when that has lasted.
-    fn is_not_read(&mut self, at: usize, what: impl FnOnce() -> String) {
-        self.ladder.note(self.now, || format!("{} is not read", what()));
-        let connection = &mut self.streams.connections[at];
-        connection.unread += 1;
-        if connection.unread == 1 {
-            self.after(STALLED, Event::ConnectionEnds(at));
-        }
-    }
-
-    /// A fault that was drawn for this connection is there.
-    pub(crate) fn trouble(&mut self, at: usize, trouble: Trouble) {
-        let now = self.now;
-        let connection = &mut self.streams.connections[at];
-        // What has gone dead stays so.
-        if !connection.is_open || connection.trouble == Some(Trouble::HalfOpen) {
-            return;
-        }
-        connection.trouble = Some(trouble);
-        let (peer, rest) = (connection.peer, connection.arrives_here.saturating_sub(now));
-        self.way_is_broken(peer);
-        self.ladder
-            .note(now, || format!("a connection of {peer:?}: {trouble:?}"));
-        match trouble {
-            Trouble::Reset => self.is_closed(at),
-            Trouble::Closed => self.after(rest + 1, Event::ConnectionEnds(at)),
-            Trouble::HalfOpen | Trouble::Unread | Trouble::Refused | Trouble::Unanswered => {}
-        }
-    }
-
-    /// It is closed, if it is still open.
-    pub(crate) fn connection_ends(&mut self, at: usize) {
-        if self.streams.connections[at].is_open {
-            self.is_closed(at);
-        }
-    }
-
-    pub(crate) fn idle(&mut self, at: usize) {
-        let connection = &self.streams.connections[at];
-        if !connection.is_open {
-            return;
-        }
-        let until = connection.heard_at + IDLE;
-        if until <= self.now {
-            self.is_closed(at);
-        } else {
-            self.after(until - self.now, Event::Idle(at));
-        }
-    }
-
-    fn is_closed(&mut self, at: usize) {
-        let connection = &mut self.streams.connections[at];
-        connection.is_open = false;
-        let (path, peer) = (connection.path, connection.peer);
-        self.streams.open.remove(&(path.local, path.remote));
-        self.way_is_broken(peer);
-        self.ladder.note(self.now, || format!("{path} is closed"));
-        self.hand_over(Input::Closed(path));
-    }
-
     fn open(&mut self, path: Path, peer: Peer, trouble: Option<Trouble>) -> usize {
         let at = self.streams.connections.len();
         self.streams.connections.push(Connection {
@@ -458,25 +270,6 @@ impl World {
         at
     }
 
-    /// What becomes of the next connection there; only so many of one peer have a fault.
-    fn next_trouble(&mut self, peer: Peer) -> Option<Trouble> {
-        let odds = self.scenario.stream_troubles;
-        let had = self.streams.troubles.get(&peer).copied().unwrap_or(0);
-        if odds == 0 || self.scenario.is_calm(self.now) || had >= 3 || !self.stream_lane("troubles", peer).chance(odds)
-        {
-            return None;
-        }
-        *self.streams.troubles.entry(peer).or_default() += 1;
-        Some(self.stream_lane("troubles", peer).pick(&[
-            Trouble::Closed,
-            Trouble::Refused,
-            Trouble::Unanswered,
-            Trouble::Reset,
-            Trouble::HalfOpen,
-            Trouble::Unread,
-        ]))
-    }
-
     fn stream_lane(&mut self, what: &'static str, peer: Peer) -> &mut Lane {
         self.lanes.lane(match peer {
             Peer::Trunk(trunk) => LaneName::phone(what, self.scenario.trunks[trunk].number, 0),
@@ -486,18 +279,5 @@ impl World {
 
     fn next_port(&self) -> u16 {
         20_000 + self.streams.connections.len() as u16
-    }
-}
-
-/// In one piece, in two, or byte by byte; with a keep-alive before it, now and then.
-fn cut(lane: &mut Lane, mut bytes: Vec<u8>) -> Vec<Vec<u8>> {
-    match lane.below(32) {
-        16.. => {
-            let tail = bytes.split_off(lane.below(bytes.len() as u64) as usize);
-            vec![bytes, tail]
-        }
-        15 => bytes.into_iter().map(|byte| vec![byte]).collect(),
-        14 => vec![b"\r\n\r\n".to_vec(), bytes],
-        _ => vec![bytes],
     }
 }

@@ -1,11 +1,13 @@
 //! Trunks that are asked whether they are there (OPTIONS) and registered with (REGISTER, RFC 3261 §10.3), and that are away for a while.
 
+mod registrar;
+
 use sip::Path;
 
 use crate::{
     house::Input,
     lanes::LaneName,
-    scenario::{Millis, RegistrarScript},
+    scenario::Millis,
     streams::Trouble,
     world::{Event, World},
 };
@@ -13,14 +15,13 @@ use crate::{
 /// What the trunks of a run have seen.
 #[derive(Default)]
 pub(crate) struct Trunks {
-    /// REGISTERs that each has refused.
-    refused: Vec<u64>,
+    registrars: Vec<registrar::Registrar>,
 }
 
 impl Trunks {
     pub(crate) fn of(count: usize) -> Self {
         Self {
-            refused: vec![0; count],
+            registrars: (0..count).map(|_| registrar::Registrar::default()).collect(),
         }
     }
 }
@@ -44,6 +45,7 @@ impl World {
                 format!("at {now} ms: {}", String::from_utf8_lossy(bytes))
             });
         };
+        self.check_asked(trunk, asked.is_register, &asked.call_id, asked.expires);
         let script = self.scenario.trunks[trunk].clone();
         let passes = !path.transport.is_stream() || self.passes(&path);
         let network = self.scenario.network(now);
@@ -59,13 +61,16 @@ impl World {
         if is_lost || !passes {
             return;
         }
-        let (status, headers) = match script.registrar.filter(|_| asked.is_register) {
+        let said = match script.registrar.filter(|_| asked.is_register) {
             Some(registrar) => self.register(trunk, &registrar, &asked),
-            None => (200, String::new()),
+            None => Some(Said::plainly(200)),
         };
-        let answer = asked.answered(status, &headers);
-        self.ladder
-            .note(now, || format!("{} to trunk {}: {status}", asked.cseq, script.number));
+        let Some(said) = said else { return };
+        let answer = asked.answered(said.status, &said.headers);
+        self.ladder.note(now, || {
+            let headers = said.headers.trim_end();
+            format!("{} to trunk {}: {} {headers}", asked.cseq, script.number, said.status)
+        });
         let wait = 1 + self
             .lanes
             .lane(LaneName::of("asked", script.number))
@@ -78,13 +83,13 @@ impl World {
                 trunk,
                 path,
                 answer,
-                is_done: asked.is_register && status == 200,
+                granted: said.granted,
             },
         );
     }
 
     /// It comes back, when the trunk has not gone away meanwhile.
-    pub(crate) fn trunk_answers(&mut self, trunk: usize, path: Path, answer: Vec<u8>, is_done: bool) {
+    pub(crate) fn trunk_answers(&mut self, trunk: usize, path: Path, answer: Vec<u8>, granted: Option<u32>) {
         if path.transport.is_stream() && !self.passes(&path) {
             return;
         }
@@ -92,25 +97,8 @@ impl World {
             trunk,
             path,
             answer,
-            is_done,
+            granted,
         });
-    }
-
-    fn register(&mut self, trunk: usize, registrar: &RegistrarScript, asked: &Asked) -> (u16, String) {
-        if registrar.challenges && !asked.has_credentials {
-            let challenge = r#"WWW-Authenticate: Digest realm="pbx", nonce="n", qop="auth", algorithm=MD5"#;
-            return (401, format!("{challenge}\r\n"));
-        }
-        if asked.expires > 0 && asked.expires < registrar.least {
-            return (423, format!("Min-Expires: {}\r\n", registrar.least));
-        }
-        let refused = &mut self.trunks.refused[trunk];
-        if *refused < registrar.refuses {
-            *refused += 1;
-            return (403, String::new());
-        }
-        let granted = asked.expires.min(registrar.grants.max(registrar.least));
-        (200, format!("Contact: {};expires={granted}\r\n", asked.contact))
     }
 
     /// From now on nobody is there: what is open to it goes dead.
@@ -136,6 +124,24 @@ struct Asked {
     expires: u32,
     has_credentials: bool,
     is_register: bool,
+}
+
+/// What a trunk answers.
+struct Said {
+    status: u16,
+    headers: String,
+    /// For how many seconds we are registered from now on.
+    granted: Option<u32>,
+}
+
+impl Said {
+    fn plainly(status: u16) -> Self {
+        Self {
+            status,
+            headers: String::new(),
+            granted: None,
+        }
+    }
 }
 
 impl Asked {

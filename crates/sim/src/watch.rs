@@ -1,13 +1,24 @@
 //! What must hold, checked at every step by what is seen from outside: what left and came, what is durable, what was told. And
 //! what is counted on the way.
 //!
-//! `dialogs` has the rules about messages, `answers` those about answers and what can be asked, `hooks` those about phones.
+//! `dialogs` has the rules about messages, `ways` those about which way they go, `routes` those about where a request inside a dialog is to go,
+//! `repeats` those about what is sent again, `duties` those about what has to happen by when, `places` and `load` those about bounds, `records` those
+//! about what is written, `answers` those about answers and what can be asked, `trunks` those about trunks, `hooks` those about phones.
 
 mod answers;
 mod dialogs;
+mod duties;
 mod excuses;
+mod happened;
 mod hooks;
+mod load;
+mod places;
+mod records;
+mod repeats;
+mod routes;
+mod situations;
 mod trunks;
+mod ways;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,23 +27,23 @@ use std::{
     rc::Rc,
 };
 
-use call::{End, EndCause, Save, Wish};
+use call::{End, EndCause, Wish};
 use sip::{Method, Path, SessionExpires};
-use switch::{
-    Event, Known, Switch,
-    journal::{CallKey, Entry},
-};
+use switch::{Known, Switch, journal::CallKey};
 
 use crate::{
     Tally,
     digest::Digest,
     message::{At, Message},
-    sabotage::Sabotage,
     scenario::{Millis, Scenario},
     world::World,
 };
 use dialogs::Dialog;
+use duties::Duty;
 pub use excuses::Excuse;
+use repeats::Sent;
+use routes::Target;
+pub use situations::Situation;
 use trunks::TrunkWatch;
 
 /// Broken: the name of the rule, and how.
@@ -54,18 +65,21 @@ pub(crate) enum Heard {
     Placed,
     Left(usize),
     HungUp(usize),
+    /// Nobody has the id of this call.
+    Undelivered(usize),
     /// The word about an entry.
     Written(u64),
     /// Where this trunk is.
     Found(usize, Option<IpAddr>),
-    /// This trunk has answered a request of its own; `is_done`, that we are registered.
+    /// This trunk has answered a request of its own; `granted`, that we are registered, and for how many seconds.
     Trunk {
         trunk: usize,
-        is_done: bool,
+        from: IpAddr,
+        granted: Option<u32>,
     },
-    /// What became of this connection, and what of this name.
+    /// What became of this connection, and of this name, and whether it was found.
     Dialled(u64),
-    LookedUp(String),
+    LookedUp(String, bool),
     /// A connection is gone.
     Closed(Path),
     Leftovers(Vec<CallKey>),
@@ -85,11 +99,22 @@ pub(crate) struct Watch {
     broken: Vec<Millis>,
     /// Calls that hold a place: from their beginning until their end is said to the journal.
     holding: BTreeSet<CallKey>,
-    /// Ends that were said, of all processes.
-    given_back: u64,
     /// Calls that this process has found and not taken up, and those of them that it has said it would take up.
     left: BTreeSet<CallKey>,
     said: BTreeSet<CallKey>,
+    /// Those of them who were taken up ahead of the others, since somebody spoke of them; and those that were taken up within a T1.
+    hurried: BTreeSet<CallKey>,
+    lately: BTreeMap<CallKey, Millis>,
+    /// What is to be done for calls, by call and by when.
+    duties: BTreeMap<(usize, Duty), Millis>,
+    due: BTreeSet<(Millis, usize, Duty)>,
+    /// Requests by UDP, by when they leave once more; and refusals that were not ACKed.
+    repeats: BTreeSet<(Millis, usize, Rc<str>, Method)>,
+    refusals: BTreeSet<(usize, Rc<str>)>,
+    /// INVITEs that nothing has come back to: which way they went, and when.
+    unanswered: BTreeMap<(usize, Rc<str>), (Path, Millis)>,
+    /// Names that were found.
+    found: BTreeSet<String>,
     /// Calls with a 2xx that was not ACKed.
     unacked: BTreeSet<usize>,
     /// Calls with a phone that has vanished out of a session.
@@ -101,22 +126,45 @@ pub(crate) struct Watch {
 pub(crate) struct CallWatch {
     /// All that was sent for it, and when.
     pub(crate) sent: Digest,
-    /// Which trunk it goes by.
+    /// Which trunk it goes by, and whether it may go by another one.
     trunk: Option<usize>,
+    goes_by_any: bool,
     /// When a connection of one of its phones last failed, broke or hung.
     broken: Millis,
     keys: Vec<CallKey>,
     dialogs: BTreeMap<String, Dialog>,
-    /// The first dialog that was answered.
-    first: Option<String>,
+    /// Where the phone of each remote tag has said that its requests go.
+    targets: BTreeMap<Rc<str>, Target>,
+    /// What was heard of it, by whichever process: that it rings, that it was answered, and what each 2xx said of session timers.
+    was_ringing: bool,
+    was_answered: bool,
+    agreed: BTreeMap<Rc<str>, SessionExpires>,
+    /// Final responses that came before their call was taken up, and are heard then.
+    early: BTreeSet<(Rc<str>, Method)>,
+    /// Requests of ours, of this process.
+    sent_requests: BTreeMap<(Rc<str>, Method), Sent>,
     /// Requests of ours: their branches and methods, and which way they went first.
     requests: BTreeMap<(Rc<str>, Method), Path>,
+    /// Where its INVITE went, while nothing has come back; and an INVITE or UPDATE of ours inside the dialog that is not answered, by its branch.
+    unheard: Option<Path>,
+    refresh: Option<Rc<str>>,
     /// A hang-up was handed in, or its client was gone before it had an answer.
     asked: bool,
+    /// BYEs that were answered while the call waited to be taken up: their answers are heard when it is.
+    answered_early: BTreeSet<Rc<str>>,
+    /// BYEs of phones that this process has answered, by their branches.
+    heard_byes: BTreeSet<Rc<str>>,
+    /// An INVITE was refused in a way that another one may meet.
+    is_called_again: bool,
+    /// INVITEs that were sent for it.
+    invites: u32,
     abandoned: bool,
     promised: Option<Millis>,
+    /// Which of its keys have ended in this process: a crash may leave two, its own and that of an answer when it was forgotten.
+    ended_keys: BTreeSet<CallKey>,
     /// The end that was told in this process, and in which turn.
     ended: Option<(End, u64)>,
+    ended_at: Millis,
     /// One was told before the call was forgotten and answered once more.
     had_ended: bool,
     /// A connection was wanted for it at its end.
@@ -126,6 +174,8 @@ pub(crate) struct CallWatch {
     end_refused: bool,
     answer_refused: bool,
     taken_up: Millis,
+    /// A process was killed that had not written down one of its phones, since the disk had refused that.
+    is_unrecorded: bool,
     /// Three processes died of it, and nobody takes it up any more.
     is_left_alone: bool,
     /// How long the session of each phone may go on unrefreshed, and since when nothing is heard of it.
@@ -135,10 +185,6 @@ pub(crate) struct CallWatch {
 impl CallWatch {
     pub(crate) fn has_ended(&self) -> bool {
         self.ended.is_some()
-    }
-
-    pub(crate) fn first_tag(&self) -> Option<&str> {
-        self.first.as_deref()
     }
 
     /// How it has ended, as far as it was told.
@@ -157,6 +203,15 @@ impl Watch {
         }
     }
 
+    /// Which trunk a call goes by.
+    pub(crate) fn trunk_of(&self, call: usize) -> Option<usize> {
+        self.calls[call].trunk
+    }
+
+    pub(crate) fn does_a_stray_go_by_any(&self) -> bool {
+        self.calls.iter().any(|call| call.goes_by_any)
+    }
+
     pub(crate) fn fail(&mut self, rule: &'static str, how: impl FnOnce() -> String) {
         if self.violation.is_none() {
             self.violation = Some(Violation { rule, how: how() });
@@ -166,14 +221,31 @@ impl Watch {
     pub(crate) fn crashed(&mut self, scenario: &Scenario) {
         self.tally.crashes += 1;
         self.trunks = TrunkWatch::begin(scenario);
+        for call in &mut self.calls {
+            let is_up = call.keys.iter().any(|key| self.holding.contains(key));
+            call.is_unrecorded |= call.answer_refused && is_up;
+        }
         self.holding.clear();
         self.left.clear();
         self.said.clear();
         self.unacked.clear();
+        self.hurried.clear();
+        self.lately.clear();
+        self.duties.clear();
+        self.due.clear();
+        self.repeats.clear();
+        self.refusals.clear();
+        self.unanswered.clear();
+        self.found.clear();
         for call in &mut self.calls {
             call.ended = None;
+            call.ended_keys.clear();
             call.had_ended = false;
             call.known = None;
+            call.unheard = None;
+            call.refresh = None;
+            call.sent_requests.clear();
+            call.early.clear();
             call.forget_dialogs();
         }
     }
@@ -202,153 +274,47 @@ impl Watch {
 impl World {
     pub(crate) fn heard(&mut self, heard: Heard) {
         match heard {
-            Heard::Message(call, message) => self.heard_message(call, &message),
+            Heard::Message(call, message) => {
+                self.watch.meet_heard(call, &message);
+                self.heard_message(call, &message);
+            }
             Heard::Placed => self.watch.tally.placed += 1,
             Heard::Left(call) => self.watch.calls[call].abandoned = true,
             Heard::HungUp(call) => {
+                let left = self
+                    .watch
+                    .left
+                    .iter()
+                    .filter(|key| self.house.keys.get(key) == Some(&call));
+                self.watch.hurried.extend(left);
                 self.watch.tally.hang_ups += 1;
+                self.watch.meet_hang_up(call);
                 self.watch.calls[call].asked = true;
             }
             Heard::Dialled(number) => self.streams.is_told(number),
-            Heard::LookedUp(host) => self.names.is_told(&host),
-            Heard::Closed(path) => self.forget_what_was_out_on(&path),
+            Heard::LookedUp(host, is_found) => {
+                self.names.is_told(&host);
+                if is_found {
+                    self.watch.found.insert(host);
+                }
+            }
+            Heard::Undelivered(call) => {
+                self.watch.calls[call].asked = true;
+                self.promised(call);
+            }
+            Heard::Closed(path) => {
+                self.watch.meet_loss(&path);
+                self.forget_what_was_out_on(&path);
+            }
             Heard::Found(trunk, at) => self.watch.trunks[trunk].is_found(at, self.now),
-            Heard::Trunk { trunk, is_done } => self.watch.trunks[trunk].has_answered(is_done),
+            Heard::Trunk { trunk, from, granted } => self.watch.trunks[trunk].has_answered(from, granted, self.now),
             Heard::Written(number) => self.house.disk.word_is_given(number),
             Heard::Leftovers(keys) => {
                 let deaths = |key: &CallKey| self.house.disk.deaths_of(*key);
                 let taken: Vec<_> = keys.into_iter().filter(|key| deaths(key) < 3).collect();
                 self.watch.tally.left += taken.len() as u64;
-                if self.settings.sabotage != Sabotage::NoTakeUp {
-                    self.watch.holding.extend(&taken);
-                    self.watch.left.extend(taken);
-                }
-            }
-        }
-    }
-
-    /// The switch tells what has happened.
-    pub(crate) fn happened(&mut self, event: Event) {
-        let now = self.now;
-        match event {
-            Event::Placing {
-                key, call_id, trunk, ..
-            } => {
-                let trunk = self.trunk_called(&trunk);
-                self.check_placing(trunk);
-                if let Some(call) = self.named(key, &call_id) {
-                    self.watch.calls[call].trunk = trunk;
-                }
-                self.watch.holding.insert(key);
-            }
-            Event::Stray { key, call_id } => {
-                self.watch.tally.strays += 1;
-                if let Some(call) = self.named(key, &call_id) {
-                    // It was forgotten: a 2xx that the network has kept until now may cost another BYE.
-                    let watched = &mut self.watch.calls[call];
-                    watched.had_ended |= watched.ended.take().is_some();
-                    watched.forget_ends();
-                }
-                self.watch.holding.insert(key);
-            }
-            Event::Ended { key, end, .. } => self.check_end(key, end),
-            Event::LeftoverLeftAlone(key) => {
-                self.watch.tally.left_alone += 1;
-                if let Some(call) = self.house.keys.get(&key) {
-                    self.watch.calls[*call].is_left_alone = true;
-                }
-            }
-            Event::LeftoverUnreadable(key) => self
-                .watch
-                .fail("what was written can be read", || format!("{key} at {now} ms")),
-            Event::TurnedAway { path, .. } if !self.knows(&path) => {}
-            Event::TurnedAway { what, .. } => {
-                self.watch.fail("nobody who belongs here is turned away", || {
-                    format!("{what} at {now} ms")
-                });
-            }
-            Event::TrunkUp(trunk) => self.check_trunk_up(&trunk),
-            Event::TrunkDown { trunk, .. } => self.check_trunk_down(&trunk),
-            Event::Registered(trunk) => self.check_registered(&trunk),
-            Event::Capped { .. } if self.scenario.bounds.are_small() => {}
-            Event::Capped { .. } => self.watch.fail("no cap is met here", || format!("at {now} ms")),
-            Event::Abandoned(_)
-            | Event::NeverDelivered(_)
-            | Event::NotSaved { .. }
-            | Event::Unreachable { .. }
-            | Event::Redirected { .. }
-            | Event::UnusableAnswer { .. }
-            | Event::LeftoversFound(_)
-            | Event::LeftoverLast(_)
-            | Event::RegisterFailed { .. }
-            | Event::StaleAddresses { .. }
-            | Event::FoundAgain(_)
-            | Event::Live(_) => {}
-        }
-    }
-
-    /// This key is for the call of this Call-ID.
-    fn named(&mut self, key: CallKey, call_id: &str) -> Option<usize> {
-        let name = call_id.strip_prefix("call-")?.strip_suffix("@onhook")?.parse().ok()?;
-        let call = self.call_named(name)?;
-        self.house.keys.insert(key, call);
-        self.watch.calls[call].keys.push(key);
-        Some(call)
-    }
-
-    pub(crate) fn check_entry(&mut self, entry: &Entry) {
-        let now = self.now;
-        if entry.save == Save::End {
-            self.watch.given_back += u64::from(self.watch.holding.remove(&entry.key));
-        } else {
-            self.watch.holding.insert(entry.key);
-        }
-        let Some(call) = self.house.keys.get(&entry.key).copied() else {
-            return;
-        };
-        let (turn, watched) = (self.watch.turns, &self.watch.calls[call]);
-        let is_over = watched.ended.as_ref().is_some_and(|(_, ended)| *ended < turn);
-        if is_over && matches!(entry.save, Save::Intent | Save::Answer | Save::Wish) {
-            let save = entry.save;
-            self.watch
-                .fail("nothing leaves after the end", || format!("{save:?} at {now} ms"));
-        }
-    }
-
-    pub(crate) fn refused(&mut self, entry: &Entry) {
-        self.watch.tally.refused += 1;
-        if let Some(call) = self.house.keys.get(&entry.key) {
-            let watched = &mut self.watch.calls[*call];
-            match entry.save {
-                Save::Wish | Save::End => watched.end_refused = true,
-                Save::Answer | Save::Fork(_) => watched.answer_refused = true,
-                Save::Intent => {}
-            }
-        }
-    }
-
-    /// Leftovers have been taken up.
-    pub(crate) fn check_taken_up(&mut self, keys: &[CallKey]) {
-        let now = self.now;
-        for key in keys {
-            if !self.watch.said.contains(key) {
-                self.watch
-                    .fail("who is taken up was said to be", || format!("{key} at {now} ms"));
-            }
-            let trunk = self.house.keys.get(key).and_then(|call| self.watch.calls[*call].trunk);
-            let at = trunk.map(|trunk| self.watch.trunks[trunk]);
-            if at.is_some_and(|at| at.at.is_none()) {
-                continue; // it still waits: there is no way to its phone
-            }
-            self.watch.left.remove(key);
-            let deaths = self.house.disk.deaths_of(*key);
-            let since = self.watch.restarted.max(at.map_or(0, |at| at.found_at));
-            if deaths == 0 && now > since + 2000 {
-                self.watch
-                    .fail("leftovers are taken up at once", || format!("{key} at {now} ms"));
-            }
-            if let Some(call) = self.house.keys.get(key) {
-                self.watch.calls[*call].taken_up = now;
+                self.watch.holding.extend(&taken);
+                self.watch.left.extend(taken);
             }
         }
     }
@@ -362,18 +328,17 @@ impl World {
             self.watch
                 .fail("no timer lies in the past", || format!("{why} at {now} ms"));
         }
-        let live = match self.settings.sabotage {
-            Sabotage::GrantTwice if self.watch.given_back > 0 => switch.live().saturating_sub(1),
-            Sabotage::GrantNever => switch.live() + self.watch.given_back as usize,
-            _ => switch.live(),
-        };
-        let holding = self.watch.holding.len();
+        let (live, holding) = (switch.live(), self.watch.holding.len());
         if live != holding {
             self.watch.fail("a grant is returned once", || {
                 format!("{live} places are held by {holding} calls at {now} ms")
             });
         }
+        self.check_load(switch);
         self.check_acks();
+        self.check_repeats();
+        self.check_duties();
+        self.check_trunks();
     }
 }
 

@@ -48,22 +48,33 @@ pub(crate) fn print(message: &Message, hand: Hand, path: &Path) -> Vec<u8> {
     if let Some(contact) = &message.contact {
         pen.line("Contact", "m", &format!("<{contact}>"));
     }
+    if let Some(route) = &message.route {
+        pen.list("Record-Route", route);
+    }
     if !message.is_request() {
-        for algorithm in message.asks.algorithms() {
-            let name = if message.status == 407 {
-                "Proxy-Authenticate"
-            } else {
-                "WWW-Authenticate"
-            };
-            let challenge = format!(r#"Digest realm="pbx", nonce="n", qop="auth", algorithm={algorithm}"#);
-            if matches!(message.status, 401 | 407) {
-                pen.line(name, name, &challenge);
-            }
+        let name = match message.status {
+            401 => "WWW-Authenticate",
+            407 => "Proxy-Authenticate",
+            _ => "",
+        };
+        for challenge in message
+            .asks
+            .challenges(message.number)
+            .iter()
+            .filter(|_| !name.is_empty())
+        {
+            pen.line(name, name, challenge);
         }
     }
     let SessionHeaders {
-        expires, timer, update, ..
+        expires,
+        min_se,
+        timer,
+        update,
     } = message.session;
+    if let Some(min_se) = min_se {
+        pen.line("Min-SE", "Min-SE", &min_se.to_string());
+    }
     if let Some(expires) = expires {
         pen.line("Session-Expires", "x", &printed(expires));
     }
@@ -73,6 +84,7 @@ pub(crate) fn print(message: &Message, hand: Hand, path: &Path) -> Vec<u8> {
     if update {
         pen.line("Allow", "Allow", "INVITE, ACK, CANCEL, BYE, UPDATE");
     }
+    pen.out.push_str(message.more.as_deref().unwrap_or_default());
     let body = if message.sdp { SDP } else { "" };
     if message.sdp {
         pen.line("Content-Type", "c", "application/sdp");
@@ -90,6 +102,14 @@ struct Pen {
 }
 
 impl Pen {
+    /// On a line each, or on one (RFC 3261 §7.3.1).
+    fn list(&mut self, name: &str, list: &str) {
+        match self.hand {
+            Hand::Plain => list.split(", ").for_each(|value| self.line(name, name, value)),
+            Hand::Compact | Hand::Baroque => self.line(name, name, list),
+        }
+    }
+
     fn line(&mut self, long: &str, short: &str, value: &str) {
         let _ = match self.hand {
             Hand::Plain => write!(self.out, "{long}: {value}\r\n"),
@@ -143,6 +163,9 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Message, &'static str> {
         asks: Asks::Nothing,
         sdp: !body.is_empty(),
         session: SessionHeaders::default(),
+        uri: (status == 0).then(|| second.into()),
+        route: None,
+        more: None,
         path: None,
     };
     let (mut length, mut forwards, mut vias) = (None, false, 0);
@@ -168,6 +191,10 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Message, &'static str> {
                 let (number, method) = value.split_once(' ').ok_or("no CSeq")?;
                 message.number = number.parse().map_err(|_| "no CSeq number")?;
                 message.method = method_of(method).ok_or("an unknown method")?;
+            }
+            "Route" => {
+                let before = message.route.map_or(String::new(), |before| format!("{before}, "));
+                message.route = Some(format!("{before}{value}").into());
             }
             "Contact" => message.contact = Some(value.trim_matches(['<', '>']).into()),
             "Session-Expires" => message.session.expires = session(value),
@@ -195,7 +222,6 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Message, &'static str> {
     Ok(message)
 }
 
-/// By whichever transport it leaves: what goes where a phone wants it has the Via of its trunk.
 const OURS: [&str; 3] = [
     "SIP/2.0/UDP 192.0.2.1:5060;",
     "SIP/2.0/TCP 192.0.2.1:5060;",
@@ -210,6 +236,9 @@ fn method_of(name: &str) -> Option<Method> {
         "BYE" => Method::Bye,
         "UPDATE" => Method::Update,
         "OPTIONS" => Method::Options,
+        "INFO" => Method::Info,
+        "NOTIFY" => Method::Notify,
+        "SUBSCRIBE" | "MESSAGE" | "PRACK" | "REFER" | "ODD" => Method::Other(name.to_owned()),
         _ => return None,
     })
 }

@@ -1,13 +1,8 @@
 //! One run: the clock, what is on its way, and everyone who takes part.
 
-use std::{
-    cmp::Reverse,
-    collections::BinaryHeap,
-    net::{IpAddr, SocketAddr},
-    rc::Rc,
-};
+mod event;
 
-use sip::{Path, Transport};
+use std::{cmp::Reverse, collections::BinaryHeap, rc::Rc};
 
 use crate::{
     Settings,
@@ -18,140 +13,30 @@ use crate::{
     message::{At, Message, Node},
     names::Names,
     network::{Purpose, Repeat},
-    phone::{Act, Leg, Phone},
+    phone::{Leg, Phone},
     proxy::Proxy,
     scenario::{CrashAt, Millis, Scenario, Script, TrunkScript},
-    streams::{Streams, Trouble},
+    strangers::Strangers,
+    streams::Streams,
     trunks::Trunks,
     watch::{Violation, Watch},
 };
+pub(crate) use event::Event;
+use event::Scheduled;
 
 /// No run lasts longer; a call whose limits, phones and crashes are all the worst ones is over well before.
 const HORIZON: Millis = 4_000_000;
 /// Nor has more events for each call.
 const MOST_EVENTS: u64 = 100_000;
 
-pub(crate) enum Event {
-    Arrive {
-        from: Node,
-        to: Node,
-        message: Rc<Message>,
-    },
-    /// What was wanted becomes a connection, or does not.
-    Dialled {
-        incarnation: u32,
-        number: u64,
-        transport: Transport,
-        remote: SocketAddr,
-        trouble: Option<Trouble>,
-    },
-    /// What a peer has written comes, and what we have is read there.
-    Segment {
-        connection: usize,
-        bytes: Vec<u8>,
-    },
-    ArriveThere {
-        connection: usize,
-        call: usize,
-        message: Rc<Message>,
-    },
-    Trouble(usize, Trouble),
-    ConnectionEnds(usize),
-    Idle(usize),
-    /// A repeated message of a call is due once more.
-    Repeat(usize, usize),
-    Phone {
-        at: At,
-        leg: usize,
-        act: Act,
-    },
-    Vanish(At),
-    /// PlayOnPhone, and its client that waits no longer.
-    Place(usize),
-    Leave(usize),
-    HangUp(usize),
-    /// The switch wants to be woken.
-    Wake,
-    /// What has come in is handed to the switch.
-    Turn,
-    /// The journal's oldest batch is done.
-    Journal(u32),
-    /// The sound room has played what it began under this number.
-    Finished(u32, u64),
-    /// What is known of a name now, and whether that is all that this look-up comes to.
-    LookedUp {
-        incarnation: u32,
-        host: String,
-        found: Result<Vec<IpAddr>, &'static str>,
-        is_last: bool,
-    },
-    TrunkAnswers {
-        incarnation: u32,
-        trunk: usize,
-        path: Path,
-        answer: Vec<u8>,
-        is_done: bool,
-    },
-    /// A datagram has met nobody.
-    Refused(u32, Vec<u8>),
-    /// By now all calls have ended.
-    Rest,
-    /// Nobody is at this trunk until then.
-    Away(usize, Millis),
-    Crash,
-    Restart,
-    /// By now the phones of this call must be on-hook.
-    Deadline(usize),
-}
-
-impl Event {
-    /// Whether it may happen again and again though no call is there any more.
-    fn is_of_trunks(&self) -> bool {
-        matches!(
-            self,
-            Self::Wake
-                | Self::Turn
-                | Self::Idle(_)
-                | Self::Away(..)
-                | Self::Rest
-                | Self::Refused(..)
-                | Self::TrunkAnswers { .. }
-                | Self::LookedUp { .. }
-                | Self::Dialled { .. }
-                | Self::Trouble(..)
-                | Self::ConnectionEnds(_)
-        )
-    }
-}
-
-struct Scheduled {
-    at: Millis,
-    order: u64,
-    event: Event,
-}
-
-impl PartialEq for Scheduled {
-    fn eq(&self, other: &Self) -> bool {
-        (self.at, self.order) == (other.at, other.order)
-    }
-}
-impl Eq for Scheduled {}
-impl PartialOrd for Scheduled {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Scheduled {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at, self.order).cmp(&(other.at, other.order))
-    }
-}
-
 /// What stands around one call.
 pub(crate) struct Party {
     pub(crate) proxy: Proxy,
+    pub(crate) behind: Proxy,
     pub(crate) phones: Vec<Phone>,
     pub(crate) repeats: Vec<Repeat>,
+    /// 2xx of phones that are nowhere.
+    pub(crate) phantoms: u64,
     /// The last arrival over each way between proxy and phones, where nothing overtakes.
     pub(crate) arrivals: Vec<(Node, Node, Millis)>,
 }
@@ -159,6 +44,8 @@ pub(crate) struct Party {
 pub(crate) struct World {
     pub(crate) lanes: Lanes,
     pub(crate) now: Millis,
+    /// How far the clock on the wall was set, in seconds.
+    pub(crate) clock_set_by: i64,
     queue: BinaryHeap<Reverse<Scheduled>>,
     order: u64,
     pub(crate) scenario: Rc<Scenario>,
@@ -167,6 +54,7 @@ pub(crate) struct World {
     pub(crate) streams: Streams,
     pub(crate) names: Names,
     pub(crate) trunks: Trunks,
+    pub(crate) strangers: Strangers,
     /// Events that are not about trunks alone and are still to come.
     ahead: u64,
     /// Registrars have let go of the last process.
@@ -187,6 +75,8 @@ pub struct Outcome {
     pub digest: u64,
     /// Of what was sent for each call, and when.
     pub sent: Vec<u64>,
+    /// How many outputs of each process were acted on.
+    pub outputs: Vec<u64>,
     /// How each call has ended, as far as it was told.
     pub ends: Vec<String>,
 }
@@ -200,16 +90,22 @@ impl World {
         if let Some(gathers) = settings.gathers {
             scenario.gathers = gathers;
         }
+        if settings.kills.iter().any(Option::is_some) {
+            scenario.kill(settings.kills.into_iter().flatten());
+        }
         let scenario = Rc::new(scenario);
         let parties = scenario.calls.iter().map(|call| Party {
             proxy: Proxy::default(),
+            behind: Proxy::default(),
             phones: call.phones.iter().map(|_| Phone::default()).collect(),
             repeats: Vec::new(),
+            phantoms: 0,
             arrivals: Vec::new(),
         });
         let mut world = Self {
             lanes,
             now: 0,
+            clock_set_by: 0,
             queue: BinaryHeap::new(),
             order: 0,
             parties: parties.collect(),
@@ -217,6 +113,7 @@ impl World {
             streams: Streams::default(),
             names: Names::default(),
             trunks: Trunks::of(scenario.trunks.len()),
+            strangers: Strangers::default(),
             ahead: 0,
             has_left: false,
             watch: Watch::new(&scenario),
@@ -238,12 +135,18 @@ impl World {
                 world.after(*from, Event::Away(trunk, *until));
             }
         }
+        for (flood, script) in scenario.floods.iter().enumerate() {
+            world.after(script.at, Event::Flood(flood, 0));
+        }
+        for set in &scenario.clock {
+            world.after(set.at, Event::ClockSet(set.by));
+        }
         if let Some(by) = scenario.rests_by() {
             world.after(by, Event::Rest);
         }
         for crash in &scenario.crashes {
             if let CrashAt::Time(at) = crash.at {
-                world.after(at, Event::Crash);
+                world.after(at, Event::Crash(crash.down));
             }
         }
         world
@@ -271,11 +174,12 @@ impl World {
                 self.look_in();
             }
             self.happen(next.event);
+            if !self.has_left && self.is_at_rest() {
+                self.leave_for_good();
+            }
+            // Also when it was killed right after: nobody starts it again.
             if self.has_left {
                 break;
-            }
-            if self.is_at_rest() {
-                self.leave_for_good();
             }
         }
         if self.watch.violation.is_none() {
@@ -290,6 +194,7 @@ impl World {
             ladder: self.ladder.print(&self.scenario),
             digest: self.digest.value(),
             sent: self.watch.calls.iter().map(|call| call.sent.value()).collect(),
+            outputs: self.house.outputs,
             ends: self.watch.calls.iter().map(|call| call.told_end()).collect(),
             violation: self.watch.violation,
             decisions: self.lanes.into_decisions(),
@@ -327,6 +232,7 @@ impl World {
             Event::Repeat(call, repeat) => self.repeat(call, repeat),
             Event::Phone { at, leg, act } => self.phone_acts(at, leg, act),
             Event::Vanish(at) => self.phone_vanishes(at),
+            Event::ProxyGivesUp(proxy, fork) => self.proxy_gives_up(proxy, fork),
             Event::Place(call) => self.place(call),
             Event::Leave(call) => self.client_leaves(call),
             Event::HangUp(call) => self.hang_up(call),
@@ -349,10 +255,10 @@ impl World {
                 trunk,
                 path,
                 answer,
-                is_done,
+                granted,
             } => {
                 if incarnation == self.house.incarnation {
-                    self.trunk_answers(trunk, path, answer, is_done);
+                    self.trunk_answers(trunk, path, answer, granted);
                 }
             }
             Event::Refused(incarnation, quoted) => {
@@ -360,9 +266,12 @@ impl World {
                     self.hand_over(Input::Refused(quoted));
                 }
             }
+            Event::Bytes { path, bytes } => self.bytes_come(path, bytes),
+            Event::Flood(flood, part) => self.flood(flood, part),
             Event::Rest => self.check_liveness(),
             Event::Away(trunk, until) => self.trunk_goes_away(trunk, until),
-            Event::Crash => self.crash(),
+            Event::ClockSet(by) => self.set_clock(by),
+            Event::Crash(down) => self.crash(down),
             Event::Restart => self.restart(),
             Event::Deadline(call) => self.check_hooks(call),
         }
@@ -371,7 +280,7 @@ impl World {
     pub(crate) fn deliver(&mut self, from: Node, to: Node, message: Rc<Message>) {
         match to {
             Node::House => self.house_hears(from, message),
-            Node::Proxy(call) => self.proxy_hears(call, from, &message),
+            Node::Proxy(_) | Node::Behind(_) => self.proxy_hears(to, from, &message),
             Node::Phone(at) => self.phone_hears(at, from, &message),
         }
     }

@@ -13,8 +13,6 @@
 
 use std::{fmt, str::FromStr};
 
-use clap::ValueEnum as _;
-
 use crate::{Decisions, Family, Parts, Sabotage};
 
 /// A run as it is written down, with the rule that it breaks under its sabotage; `kept/` holds those of faults that were found once.
@@ -64,7 +62,7 @@ impl WrittenRun {
         } = &mut self.decisions.parts;
         match word {
             "rule" => self.rule = rest.to_owned(),
-            "sabotage" => self.sabotage = Sabotage::from_str(rest, false).ok()?,
+            "sabotage" => self.sabotage = rest.parse().ok()?,
             "calls" => *calls = numbers(rest)?,
             "trunks" => *trunks = numbers(rest)?,
             "crashes" => *crashes = numbers(rest)?,
@@ -92,9 +90,7 @@ impl fmt::Display for WrittenRun {
         let words = |words: &mut dyn Iterator<Item = String>| words.map(|word| format!(" {word}")).collect::<String>();
         let Decisions { parts, lanes } = &self.decisions;
         writeln!(f, "rule {}", self.rule)?;
-        if let Some(sabotage) = self.sabotage.to_possible_value() {
-            writeln!(f, "sabotage {}", sabotage.get_name())?;
-        }
+        writeln!(f, "sabotage {}", self.sabotage)?;
         writeln!(f, "calls{}", words(&mut parts.calls.iter().map(u32::to_string)))?;
         writeln!(f, "trunks{}", words(&mut parts.trunks.iter().map(u32::to_string)))?;
         writeln!(

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use sim::{Lanes, Sabotage, Settings, SplitMix64, Tally, WrittenRun, run};
+use sim::{Lanes, Sabotage, Settings, ShellFault, SplitMix64, Tally, WrittenRun, run};
 
 const RUNS: u64 = 60;
 
@@ -34,7 +34,7 @@ fn and_as_it_is_written_down() {
         let first = run(Lanes::of_seed(seed), Settings::default());
         let kept = WrittenRun {
             rule: "none".to_owned(),
-            sabotage: Sabotage::NoAck,
+            sabotage: Sabotage::InShell(ShellFault::CutShort),
             decisions: first.decisions,
         };
         let read: WrittenRun = kept.to_string().parse().unwrap();
@@ -47,6 +47,38 @@ fn and_as_it_is_written_down() {
         );
         assert_eq!(replayed.decisions, kept.decisions, "seed {seed}");
     }
+}
+
+/// What a fuzzer finds can be kept: any bytes are a run, which is written down as any other; and a decision that is changed in them is the one
+/// that is another.
+#[test]
+fn and_so_are_any_bytes() {
+    let mut numbers = SplitMix64::new(1);
+    let mut heard = 0;
+    for length in 0..RUNS as usize {
+        let mut bytes: Vec<u8> = (0..length).map(|_| numbers.next_number() as u8).collect();
+        let first = run(Lanes::of_bytes(&bytes), Settings::default());
+        assert_eq!(first.violation, None, "{bytes:?}");
+        let replayed = run(Lanes::replay(first.decisions.clone()), Settings::default());
+        assert_eq!(
+            (replayed.tally, replayed.digest),
+            (first.tally.clone(), first.digest),
+            "{bytes:?}"
+        );
+        heard += first.tally.answers;
+
+        let Some(value) = bytes.get_mut(15) else { continue };
+        *value ^= 0x80;
+        let other = run(Lanes::of_bytes(&bytes), Settings::default()).decisions;
+        assert_eq!(other.parts, first.decisions.parts, "{bytes:?}");
+        let zero = vec![];
+        for (name, values) in &first.decisions.lanes {
+            let others = other.lanes.get(name).unwrap_or(&zero);
+            let changed = values.iter().zip(others).filter(|(one, other)| one != other).count();
+            assert!(changed <= 1, "{name} of {bytes:?}");
+        }
+    }
+    assert!(heard > 20, "{heard}");
 }
 
 /// What a call meets is its own: its datagrams are lost alike, whoever else is there.

@@ -1,14 +1,42 @@
 //! The promises 2 to 6 hold whatever the network, the phones, the journal and the crashes do, on the switch that ships (promise 12).
 
-use sim::{Excuse, Lanes, Parts, Settings, Tally, run};
+use sim::{Excuse, Family, Lanes, Parts, Settings, Situation, Tally, run};
 
 /// Calls that may not notice one another: fewer than there are places in a window.
 const SIDE_BY_SIDE: u32 = 20;
 
+/// Kinds of faults that are counted where they happen.
+const COUNTED: [Family; 15] = [
+    Family::Clocks,
+    Family::FailedFlush,
+    Family::Stalls,
+    Family::FullDisk,
+    Family::LockedDisk,
+    Family::Mismatches,
+    Family::Junk,
+    Family::Floods,
+    Family::EndlessDigest,
+    Family::SessionQuarrels,
+    Family::DeepForks,
+    Family::FickleRegistrars,
+    Family::Elsewhere,
+    Family::Liberties,
+    Family::GarbledStreams,
+];
+
 #[test]
 fn whatever_happens() {
     let mut tally = Tally::default();
-    for seed in 0..800 {
+    let unmet = |tally: &Tally| {
+        let mut situations = Situation::ALL.into_iter();
+        situations.find(|(situation, _)| !tally.met.contains_key(situation))
+    };
+    for seed in 0.. {
+        let unmet = unmet(&tally);
+        if seed >= 800 && unmet.is_none() {
+            break;
+        }
+        assert!(seed < 20_000, "in none of {seed} runs {unmet:?}");
         let outcome = run(Lanes::of_seed(seed), Settings::default());
         if let Some(violation) = outcome.violation {
             panic!("make sim SEED={seed} RUNS=1: {violation}");
@@ -26,6 +54,11 @@ fn whatever_happens() {
         "{tally:?}"
     );
     assert!(tally.calmed > 50, "{tally:?}");
+    // A kind of fault that no run meets is none.
+    for family in COUNTED {
+        assert!(tally.faults.contains_key(&family), "{family}: {tally:?}");
+    }
+    assert!(tally.strangers_answered > 100, "{tally:?}");
     // A phone is late for a reason, and seldom.
     assert!(of(Excuse::BrokenWay) * 20 < tally.hung_up, "{tally:?}");
     assert!(

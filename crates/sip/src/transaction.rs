@@ -13,6 +13,7 @@ mod wheel;
 use std::{collections::VecDeque, time::Duration};
 
 use client::Clients;
+use sabotage::{Fault, Sabotage};
 use server::Servers;
 use wheel::{Wheel, Whose};
 
@@ -204,9 +205,14 @@ struct Shared {
     last: u64,
     transmits: VecDeque<Transmit>,
     events: VecDeque<TransactionEvent>,
+    sabotage: Sabotage,
 }
 
 impl Shared {
+    fn is_sabotaged(&self, fault: Fault) -> bool {
+        self.sabotage.is(fault)
+    }
+
     fn number(&mut self) -> u64 {
         self.last += 1;
         self.last
@@ -242,8 +248,16 @@ impl Transactions {
                 last: 0,
                 transmits: VecDeque::new(),
                 events: VecDeque::new(),
+                sabotage: Sabotage::default(),
             },
         }
+    }
+
+    /// The same with a fault put in: for the simulation.
+    #[must_use]
+    pub fn sabotaged(mut self, sabotage: Sabotage) -> Self {
+        self.shared.sabotage = sabotage;
+        self
     }
 
     /// Sends a request of ours, printed, on `path`, and repeats it there (RFC 3261 §17.1).

@@ -4,11 +4,12 @@ use std::net::IpAddr;
 
 use call::{End, MediaCommand, Phase, Record, Save};
 use dial::WallTime;
+use sabotage::{Fault, Sabotage};
 use serde::{Deserialize, Serialize};
 use sip::Moment;
 
 use crate::{
-    information::Information,
+    information::{Information, State},
     journal::{CallKey, CallState, Write},
     live::{Live, Placing, Row},
     output::{Answer, DisconnectRefusal, Event, Known, Output, PlaceRefusal, Sound, cause},
@@ -46,6 +47,7 @@ impl Switch {
 
     fn happened(&mut self, key: CallKey, event: call::Event) {
         match event {
+            call::Event::Answered if self.is_sabotaged(Fault::AnswerUntold) => {}
             call::Event::Ringing | call::Event::Reconnecting | call::Event::Answered | call::Event::Unconfirmed => {
                 self.publish(key)
             }
@@ -56,9 +58,14 @@ impl Switch {
                 }
             }
             // An INVITE that waits for its way is not to leave any more.
-            call::Event::Ending(_) => self.flush(key),
+            call::Event::Ending(_) => {
+                if self.is_sabotaged(Fault::EndToldEarly) {
+                    self.publish(key);
+                }
+                self.flush(key);
+            }
             call::Event::Ended(end) => self.ended(key, end),
-            call::Event::Drained => self.give_back_place(key),
+            call::Event::Drained => self.drained(key),
             call::Event::LateFork => self.take_place(key),
         }
     }
@@ -91,10 +98,13 @@ impl Switch {
     /// What can be asked about a call is told before anything that follows from it.
     pub(crate) fn publish(&mut self, key: CallKey) {
         let Some(live) = self.live.get(&key) else { return };
-        let known = Known {
+        let mut known = Known {
             owner: live.owner,
             information: Information::of(&live.call),
         };
+        if self.is_sabotaged(Fault::EndToldEarly) && live.call.is_unwanted() {
+            known.information.state = State::Disconnected;
+        }
         self.put(Output::Snapshot(live.id, Some(known)));
     }
 
@@ -134,7 +144,13 @@ impl Switch {
     /// Answers those who wait for the end, as far as it is time.
     fn settle(&mut self, key: CallKey) {
         let now = self.now;
-        let settled = self.live.get_mut(&key).map(|live| live.settle(now)).unwrap_or_default();
+        let mut settled = self.live.get_mut(&key).map(|live| live.settle(now)).unwrap_or_default();
+        if self.is_sabotaged(Fault::AnswerNever) {
+            settled.clear();
+        }
+        if self.is_sabotaged(Fault::AnswerTwice) {
+            settled.extend(settled.clone());
+        }
         for (request, settled) in settled {
             let answer = settled.map_or_else(
                 |refusal: DisconnectRefusal| Answer::NotDisconnected(refusal),
@@ -149,27 +165,49 @@ impl Switch {
         let Some(live) = self.live.get_mut(&key) else { return };
         live.ended_at = Some((self.now, self.clock));
         self.put(Output::Sound(key, Sound::Stop));
-        self.publish(key);
-        self.tell(Event::Ended {
-            key,
-            cause: cause(&end),
-            end,
-        });
+        if self.is_sabotaged(Fault::GrantEarly) {
+            self.give_back_place(key);
+        }
+        if !self.is_sabotaged(Fault::EndUntold) {
+            self.publish(key);
+        }
+        if end.confirmed {
+            self.stop_what_waits(key);
+        }
+        let told = 1 + usize::from(self.is_sabotaged(Fault::EndToldTwice));
+        for end in std::iter::repeat_n(end, told) {
+            self.tell(Event::Ended {
+                key,
+                cause: cause(&end),
+                end,
+            });
+        }
         self.recovery.over(key);
     }
 
     /// A call holds its place until the phones of all its forks are on-hook, and again when one of them answers later.
     pub(crate) fn take_place(&mut self, key: CallKey) {
-        let longest = self.longest();
+        let (longest, now) = (self.longest(), self.time_of_caps());
         let Some(live) = self.live.get_mut(&key) else { return };
         let trunk = &live.call.record().trunk;
-        live.hold = Some(self.caps.hold(live.owner, trunk, self.clock, longest, live.own_phone));
+        live.hold = Some(self.caps.hold(live.owner, trunk, now, longest, live.own_phone));
         self.tell(Event::Live(self.caps.live()));
     }
 
+    /// No phone of any fork is left to be hung up.
+    fn drained(&mut self, key: CallKey) {
+        if let Some(live) = self.live.get_mut(&key) {
+            live.drained_at = Some(self.now);
+        }
+        self.give_back_place(key);
+    }
+
     fn give_back_place(&mut self, key: CallKey) {
+        if self.is_sabotaged(Fault::GrantNever) {
+            return;
+        }
         if let Some(hold) = self.live.get_mut(&key).and_then(|live| live.hold.take()) {
-            self.caps.give_back(hold, self.clock);
+            self.caps.give_back(hold, self.time_of_caps());
             self.tell(Event::Live(self.caps.live()));
         }
     }
@@ -184,12 +222,21 @@ impl Switch {
             (Some(end), _) => Write::Ended(past::ended(live, end, live.ended_at.map_or(clock, |(_, at)| at))),
             (None, Row::Closed) => Write::Intent {
                 id_hash: live.id,
-                intent: intent(live),
+                intent: intent(live, self.settings.sabotage),
             },
             (None, Row::Open) => Write::State(state(live.call.record())),
         };
         live.row = if end.is_some() { Row::Closed } else { Row::Open };
         self.write(key, save, write);
+        let early = match save {
+            Save::Intent => Fault::EarlyInvite,
+            Save::Answer => Fault::EarlyAck,
+            Save::Fork(_) => Fault::EarlyForkAck,
+            Save::Wish | Save::End => Fault::EarlyPromise,
+        };
+        if self.is_sabotaged(early) {
+            self.saved(key, save, true);
+        }
     }
 
     fn change_sound(&mut self, key: CallKey, command: MediaCommand) {
@@ -251,14 +298,17 @@ impl From<Since> for WallTime {
     }
 }
 
-fn intent(live: &Live) -> Vec<u8> {
-    let intent = Intent {
+fn intent(live: &Live, sabotage: Sabotage) -> Vec<u8> {
+    let mut intent = Intent {
         owner: live.owner,
         started: live.started.into(),
         address: live.address,
         own_phone: live.own_phone,
         record: live.call.record().clone(),
     };
+    if let (true, Some(path)) = (sabotage.is(Fault::RecordSwapsAddresses), &mut intent.record.path) {
+        std::mem::swap(&mut path.local, &mut path.remote);
+    }
     serde_json::to_vec(&intent).unwrap_or_default()
 }
 

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
+use sabotage::Fault;
 use sip::Moment;
 
 use crate::{
@@ -42,7 +43,7 @@ pub(crate) struct Names(BTreeMap<String, Name>);
 
 #[derive(Default)]
 struct Name {
-    known: Known,
+    known: LookedUp,
     /// When the last word on it came.
     answered_at: Option<Moment>,
     /// Since when it is being looked up.
@@ -50,7 +51,7 @@ struct Name {
 }
 
 #[derive(Default)]
-enum Known {
+enum LookedUp {
     #[default]
     Nothing,
     Found {
@@ -90,13 +91,13 @@ impl Switch {
             return;
         };
         (name.answered_at, name.looked_up_since) = (Some(now), None);
-        let found = Known::Found {
+        let found = LookedUp::Found {
             addresses: addresses.to_vec(),
             at: now,
             failures: 0,
         };
         let before = std::mem::replace(&mut name.known, found);
-        if matches!(before, Known::Found { failures: 1.., .. }) {
+        if matches!(before, LookedUp::Found { failures: 1.., .. }) {
             self.tell(Event::FoundAgain(host.clone()));
         }
         self.trunks_found(&host, addresses);
@@ -110,8 +111,11 @@ impl Switch {
             return;
         };
         (name.answered_at, name.looked_up_since) = (Some(now), None);
+        if self.settings.sabotage.is(Fault::FoundIsForgotten) {
+            name.known = LookedUp::Nothing;
+        }
         match &mut name.known {
-            Known::Found { at, failures, .. } => {
+            LookedUp::Found { at, failures, .. } => {
                 *failures += 1;
                 if failures.is_power_of_two() {
                     let age = now.since(*at);
@@ -119,8 +123,8 @@ impl Switch {
                     self.tell(Event::StaleAddresses { host, age, why });
                 }
             }
-            known @ (Known::Nothing | Known::NotFound(_)) => {
-                *known = Known::NotFound(why.to_owned());
+            known @ (LookedUp::Nothing | LookedUp::NotFound(_)) => {
+                *known = LookedUp::NotFound(why.to_owned());
                 self.trunks_not_found(&host, why);
             }
         }
@@ -132,10 +136,10 @@ impl Switch {
         self.refresh_addresses(host);
         let name = self.ways.names.0.get(&host.to_ascii_lowercase());
         match name.map(|name| (&name.known, name.looked_up_since)) {
-            Some((Known::Found { addresses, .. }, _)) => Addresses::Found(addresses.clone()),
-            Some((Known::NotFound(why), _)) => Addresses::NotFound(why.clone()),
-            Some((Known::Nothing, Some(at))) => Addresses::BeingLookedUp(at),
-            Some((Known::Nothing, None)) | None => Addresses::BeingLookedUp(self.now),
+            Some((LookedUp::Found { addresses, .. }, _)) => Addresses::Found(addresses.clone()),
+            Some((LookedUp::NotFound(why), _)) => Addresses::NotFound(why.clone()),
+            Some((LookedUp::Nothing, Some(at))) => Addresses::BeingLookedUp(at),
+            Some((LookedUp::Nothing, None)) | None => Addresses::BeingLookedUp(self.now),
         }
     }
 

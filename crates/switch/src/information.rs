@@ -43,7 +43,10 @@ impl Information {
     pub(crate) fn of_record(record: &Record) -> Self {
         Self {
             state: state(&record.phase, false),
-            end: None,
+            end: match &record.phase {
+                Phase::Ended(end) => Some(end.clone()),
+                _ => None,
+            },
             refusal: None,
         }
     }
@@ -59,5 +62,48 @@ fn state(phase: &Phase, has_rung: bool) -> State {
         // The same for a BYE: "disconnected" is said when it is true.
         Phase::Answered | Phase::Confirmed | Phase::Terminating => State::Connected,
         Phase::Ended(_) => State::Disconnected,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use call::{Dialog, EndCause};
+    use sip::{CallIdHeader, Tag};
+
+    use super::*;
+
+    /// A crash may leave a call that has ended while the phone of another fork is up.
+    #[test]
+    fn the_record_of_a_call_that_has_ended_says_how() {
+        let end = End {
+            cause: EndCause::RemoteHangup,
+            confirmed: true,
+        };
+        let dialog = Dialog {
+            call_id: CallIdHeader::new("a@onhook"),
+            local: "<sip:onhook@example.org>".to_owned(),
+            local_tag: Tag::new("ours"),
+            remote: "<sip:4711@pbx.example>".to_owned(),
+            remote_tag: None,
+            local_cseq: 1,
+            remote_cseq: None,
+            route_set: Vec::new(),
+            remote_target: "sip:4711@pbx.example".to_owned(),
+        };
+        let record = Record {
+            version: call::RECORD_VERSION,
+            trunk: "pbx".to_owned(),
+            invite_via: String::new(),
+            invite_cseq: 1,
+            request_uri: "sip:4711@pbx.example".to_owned(),
+            destination: "sip:192.0.2.5".to_owned(),
+            path: None,
+            dialog,
+            phase: Phase::Ended(end.clone()),
+            wish: None,
+            forks: Vec::new(),
+        };
+        let information = Information::of_record(&record);
+        assert_eq!((information.state, information.end), (State::Disconnected, Some(end)));
     }
 }

@@ -50,7 +50,8 @@ pub struct Entry {
 /// What becomes of a call's row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Write {
-    /// A call is going to be placed. No INVITE leaves before this is durable.
+    /// A call is going to be placed, and no INVITE leaves before this is durable; or one that has ended has a phone that is up again. It
+    /// stands in place of all that was known.
     Intent { id_hash: IdHash, intent: Vec<u8> },
     /// What has become of it, over what was known.
     State(CallState),

@@ -6,7 +6,7 @@
 //!
 //! A [`Switch`] decides whose message something is (`messages`), which way a request takes (`ways`, `addresses`), what waits for one (`outbox`,
 //! `window`), who we are to a peer (`own_address`), who is listened to (`admission`), whether a trunk is there (`trunk`, `registration`), what the journal gets and what waits for it (`act`), and how the
-//! calls that a crash left are ended (`recovery`, `turns`), and those that nobody remembers (`stray`). What a call does is the `call` crate's; what a message says and how it is
+//! calls that a crash left are ended (`recovery`, `leftover_queue`), and those that nobody remembers (`stray`). What a call does is the `call` crate's; what a message says and how it is
 //! repeated, the `sip` crate's; who may call whom and how often, the `dial` crate's.
 //!
 //! Names, keys and the journal are given from outside: two switches can live in one world.
@@ -15,7 +15,7 @@
 //! use std::time::Duration;
 //! use dial::{CapsSettings, CountedNumbers, Plan, PlanSettings, WallTime};
 //! use sip::{BranchKey, Moment, Path, Timers, Transport};
-//! use switch::{Identity, Listener, Output, Settings, Switch, journal::CallKey};
+//! use switch::{Identity, Listener, Output, Sabotage, Settings, Switch, journal::CallKey};
 //!
 //! let day = Duration::from_secs(24 * 3600);
 //! let ours = "192.0.2.1:5060".parse().unwrap();
@@ -52,6 +52,8 @@
 //!         user_agent: "onhook".to_owned(),
 //!         connect_limit: Duration::from_secs(4),
 //!         invites_per_hop: 24,
+//!         leftovers_at_once: 128,
+//!         sabotage: Sabotage::default(),
 //!     },
 //!     Moment::default(),
 //!     WallTime::default(),
@@ -78,6 +80,7 @@ mod admission;
 mod identity;
 mod information;
 pub mod journal;
+mod leftover_queue;
 mod live;
 mod load;
 mod messages;
@@ -94,7 +97,6 @@ mod settings;
 mod stray;
 mod switch;
 mod trunk;
-mod turns;
 mod ways;
 mod window;
 
@@ -108,5 +110,6 @@ pub use output::{
 };
 pub use past::information_of;
 pub use place::Order;
+pub use sabotage::Sabotage;
 pub use settings::{Identity, Listener, Registration, Settings, Srtp, TrunkSettings};
 pub use switch::Switch;

@@ -35,6 +35,8 @@ pub(crate) struct Live {
     pub(crate) row: Row,
     /// Set once the call has ended.
     pub(crate) ended_at: Option<(Moment, WallTime)>,
+    /// Since when no phone of any fork is left to be hung up.
+    pub(crate) drained_at: Option<Moment>,
     /// Where requests of this call have gone: these hosts may speak.
     pub(crate) hosts: Vec<IpAddr>,
     /// Requests that have not left, in order; and until when the first of them waits for its way.
@@ -97,6 +99,7 @@ impl Live {
             end_is_durable: None,
             row: Row::Closed,
             ended_at: None,
+            drained_at: None,
             hosts: Vec::new(),
             outbox: VecDeque::new(),
             outbox_until: None,
@@ -122,15 +125,21 @@ impl Live {
             .min()
     }
 
+    /// Whether it has ended, and the far end has said so.
+    pub(crate) fn is_confirmed(&self) -> bool {
+        self.ended_at.is_some() && self.call.end().is_some_and(|end| end.confirmed)
+    }
+
     /// The answers that are due to those who wait for the end. None comes before the wish, or the end, is durable, but for one
-    /// that says so (promise 3).
+    /// that says so; should the disk refuse both, what the far end has confirmed is over all the same (promise 3).
     pub(crate) fn settle(&mut self, now: Moment) -> Vec<(u64, Result<(), DisconnectRefusal>)> {
         let (is_over, durable) = (self.ended_at.is_some(), self.end_is_durable);
+        let is_confirmed = self.is_confirmed();
         let mut settled = Vec::new();
         self.disconnecting.retain(|waiting| {
             let answer = match durable {
                 _ if !is_over && now < waiting.confirm_until => None,
-                Some(durable) if is_over || durable => Some(Ok(())),
+                Some(durable) if durable || is_confirmed => Some(Ok(())),
                 Some(_) => Some(Err(DisconnectRefusal::NotJournaled)),
                 None if now >= waiting.disk_until => Some(Err(DisconnectRefusal::NotInTime)),
                 None => None,
@@ -151,12 +160,12 @@ impl Live {
         }
     }
 
-    /// Repeated and forked answers may come for as long as a transaction lasts, and the dialogs of other forks may take
-    /// longer to end than the call itself. Nor is a call forgotten whose end a slow disk has not taken yet: a hang-up waits
+    /// What phones have said may come, and come again, for as long as a transaction lasts after the last of them is on-hook: the dialogs of other
+    /// forks may take longer to end than the call itself. Nor is a call forgotten whose end a slow disk has not taken yet: a hang-up waits
     /// for its word.
     fn linger_until(&self, limits: &Limits) -> Option<Moment> {
-        let (ended_at, _) = self.ended_at?;
+        let drained_at = self.drained_at?;
         (self.call.is_drained() && self.end_is_durable.is_some() && self.outbox.is_empty())
-            .then_some(ended_at + limits.transaction())
+            .then_some(drained_at + limits.transaction())
     }
 }

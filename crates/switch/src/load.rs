@@ -9,7 +9,7 @@ pub struct Load {
     pub live: usize,
     /// Ended calls that can be asked about: 100 000, and no longer than they are kept.
     pub past: usize,
-    /// Leftovers that wait for their turn: as many as there were at the start.
+    /// Leftovers that wait to be taken up: as many as there were at the start.
     pub leftovers: usize,
     /// Messages about those, and wishes to end one: 256, and one for each request of the house.
     pub early: usize,

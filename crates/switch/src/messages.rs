@@ -1,7 +1,10 @@
 //! What came from the network, and whose it is.
 
 use call::Silence;
-use sip::{ForClient, ForServer, Message, Method, Path, Reply, ServerId, Start, Tag, TransactionEvent, Transmit, Tx};
+use sabotage::Fault;
+use sip::{
+    Branch, ForClient, ForServer, Message, Method, Path, Reply, ServerId, Start, Tag, TransactionEvent, Transmit, Tx,
+};
 
 use crate::{
     journal::CallKey,
@@ -52,16 +55,21 @@ impl Switch {
         if message.vias() > 1 || message.fault().is_some() {
             return; // it was meant for somebody behind us, and nobody is (RFC 3261 §8.1.3.3)
         }
+        if self.is_of_another_call(message) {
+            return;
+        }
         match self.transactions.handle_response(self.now, message) {
             ForClient::Provisional(tx) | ForClient::Final(tx) => {
                 if self.handle_trunk_response(&tx, message) {
                     return;
                 }
                 self.leave_window(&tx);
+                // Two leftovers may have one Call-ID: a call whose end was not written, and its phone that answered when it was forgotten.
+                let owner = self.ways.owner_of(&tx).or(call);
                 if message.status() >= Some(200) {
                     self.ways.answered(&tx);
                 }
-                let Some(key) = call else { return };
+                let Some(key) = owner else { return };
                 self.trunk_has_spoken(key);
                 let response = message.response();
                 self.with_call(key, |live, now| live.call.handle_response(&response, now));
@@ -81,7 +89,26 @@ impl Switch {
         }
     }
 
+    /// Whether a response has the branch of a call's request and the Call-ID of another call, or of none: it is to no request of ours,
+    /// and must neither end the one nor speak for the other.
+    fn is_of_another_call(&self, message: &Message<'_>) -> bool {
+        let tx = Tx {
+            branch: Branch::new(message.branch()),
+            method: message.method().clone(),
+        };
+        let Some(owner) = self.ways.owner_of(&tx) else {
+            return false;
+        };
+        // Two leftovers may have one Call-ID: a call whose end was not written, and its phone that answered when it was forgotten.
+        let live = self.live.get(&owner);
+        live.is_none_or(|live| live.call.record().dialog.call_id.as_str() != message.call_id())
+    }
+
     fn handle_request(&mut self, path: Path, message: &Message<'_>, call: Option<CallKey>) {
+        // Also one that comes again: whoever sends one a thousand times is not answered as often. An ACK is answered by nobody.
+        if call.is_none() && *message.method() != Method::Ack && !self.admission.spend(self.now) {
+            return self.turn_away("a request too many", path);
+        }
         match self.transactions.handle_request(self.now, path, message) {
             ForServer::Absorbed | ForServer::StrayAck => {}
             ForServer::New => self.handle_new_request(path, message, call),
@@ -98,9 +125,6 @@ impl Switch {
     }
 
     fn handle_new_request(&mut self, path: Path, message: &Message<'_>, call: Option<CallKey>) {
-        if call.is_none() && !self.admission.spend(self.now) {
-            return self.turn_away("a request too many", path);
-        }
         if let Some(fault) = message.fault() {
             let fault = fault.clone();
             return self.refuse(path, message, &fault);
@@ -119,6 +143,9 @@ impl Switch {
         self.trunk_has_spoken(key);
         let Some(live) = self.live.get_mut(&key) else { return };
         let reply = live.call.handle_request(&request, self.now);
+        if let (true, Some(reply)) = (self.is_sabotaged(Fault::EarlyReply), &reply) {
+            self.reply_to(server, path, message, reply);
+        }
         self.act(key);
         // A machine answers everything but ACK and CANCEL, which are no requests of their own below.
         let reply = reply.unwrap_or_else(|| Reply::status(500));

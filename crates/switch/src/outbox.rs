@@ -1,9 +1,10 @@
 //! The outbox of a call: its requests leave in order, behind the first one, which may have to wait.
 //!
-//! That one waits for a name, for a connection, or for room in the window if it is an INVITE. It holds up the requests of its own call
+//! That one waits for a name, for a connection, or for room in the window if it is the INVITE of a new call. It holds up the requests of its own call
 //! alone, and not for long: as long as its own destination may take, and once more as long as its trunk may.
 
 use call::Silence;
+use sabotage::Fault;
 use sip::{Method, Outgoing, Path, Tx};
 
 use crate::{
@@ -51,6 +52,11 @@ impl Queued {
         &self.outgoing.tx
     }
 
+    /// Whether it is of use only until the INVITE is answered: the CANCEL, and an INVITE that has left before.
+    fn is_over_once_answered(&self) -> bool {
+        !self.leaves || self.outgoing.tx.method == Method::Cancel
+    }
+
     /// Whether an INVITE leaves with it.
     fn is_invite(&self) -> bool {
         self.leaves && self.outgoing.tx.method == Method::Invite
@@ -74,7 +80,11 @@ impl Switch {
             let (tx, now) = (queued.outgoing.tx, self.now);
             return live.call.handle_silence(&tx, Silence::Unreachable, now);
         }
-        live.outbox.push_back(queued);
+        if self.settings.sabotage.is(Fault::OutboxOvertaken) {
+            live.outbox.push_front(queued);
+        } else {
+            live.outbox.push_back(queued);
+        }
         self.flush(key);
     }
 
@@ -91,32 +101,34 @@ impl Switch {
                 };
             }
             let queued = front.clone();
+            // What was answered meanwhile, by another connection, is neither waited for nor taken back.
+            if queued.is_over_once_answered() && live.call.was_answered() {
+                self.dequeue(key);
+                continue;
+            }
+            // A session is not lost because new calls wait for their first answers.
+            let begins_call = queued.is_invite() && !live.call.was_answered();
             // After a hang-up no INVITE leaves, also none that was ready to (promise 5).
             let is_unwanted = queued.is_invite() && live.call.is_unwanted();
+            let is_unwanted = is_unwanted && !self.settings.sabotage.is(Fault::InviteAfterWish);
             let way = if is_unwanted {
                 Way::None(NoWay::Unwanted)
             } else {
                 self.way(key, &queued.outgoing, queued.waited)
             };
             let way = match way {
-                Way::Open(path) if queued.is_invite() && !self.windows.enter(&path, queued.tx(), key) => {
-                    match queued.waited {
-                        Waited::Nothing => Way::Wait(self.settings.timers.t1 * T1_TO_WAIT),
-                        Waited::ForDestination | Waited::ForTrunk => Way::None(NoWay::NoTurn),
-                    }
-                }
+                Way::Open(path) if begins_call && !self.windows.enter(&path, queued.tx(), key) => match queued.waited {
+                    Waited::Nothing => Way::Wait(self.settings.timers.t1 * T1_TO_WAIT),
+                    Waited::ForDestination | Waited::ForTrunk => Way::None(NoWay::WindowFull),
+                },
                 way => way,
             };
             match way {
                 Way::Open(path) => {
                     self.dequeue(key);
-                    let next = if queued.is_invite() {
-                        self.windows.next(&path)
-                    } else {
-                        None
-                    };
+                    let next = if begins_call { self.windows.next(&path) } else { None };
                     self.transmit(key, path, queued);
-                    self.take_turn(next);
+                    self.enter_next(next);
                 }
                 Way::Wait(most) => {
                     self.ways.waiting.insert(key);
@@ -134,7 +146,7 @@ impl Switch {
                     if why != NoWay::Unwanted {
                         self.tell(Event::Unreachable { key, why: Some(why) });
                     }
-                    self.take_turn(next);
+                    self.enter_next(next);
                 }
             }
         }
@@ -150,21 +162,24 @@ impl Switch {
 
     /// Something has come back to an INVITE, or nothing will: another one may leave.
     pub(crate) fn leave_window(&mut self, tx: &Tx) {
-        let next = self.windows.leave(tx);
-        self.take_turn(next);
-    }
-
-    /// One after the other, also when one that cannot go hands its turn on.
-    fn take_turn(&mut self, next: Option<CallKey>) {
-        self.ways.turns.extend(next);
-        if std::mem::replace(&mut self.ways.is_taking_turns, true) {
+        if self.is_sabotaged(Fault::WindowNever) {
             return;
         }
-        while let Some(next) = self.ways.turns.pop_front() {
+        let next = self.windows.leave(tx);
+        self.enter_next(next);
+    }
+
+    /// One after the other, also when one that cannot go leaves its place to the next.
+    fn enter_next(&mut self, next: Option<CallKey>) {
+        self.ways.entering.extend(next);
+        if std::mem::replace(&mut self.ways.is_entering, true) {
+            return;
+        }
+        while let Some(next) = self.ways.entering.pop_front() {
             self.flush(next);
             self.act(next);
         }
-        self.ways.is_taking_turns = false;
+        self.ways.is_entering = false;
     }
 
     /// Takes the first request out.
@@ -186,7 +201,13 @@ impl Switch {
             self.enter(place);
         }
         let is_invite = queued.is_invite();
-        let Queued { outgoing, leaves, .. } = queued;
+        let Queued {
+            mut outgoing, leaves, ..
+        } = queued;
+        let trunk = self.live.get(&key).map(|live| live.trunk);
+        if let Some(via) = trunk.and_then(|trunk| self.via_towards(trunk, &path)) {
+            outgoing.leaves_by(&via);
+        }
         let (tx, bytes) = (outgoing.tx, outgoing.bytes);
         if tx.method == Method::Ack {
             return self.put(Output::Transmit(sip::Transmit { path, bytes }));
@@ -202,6 +223,17 @@ impl Switch {
         self.transmit_due();
     }
 
+    /// The far end has said that the call is over: of what waits for its way only what phones need still leaves, an ACK and a BYE.
+    pub(crate) fn stop_what_waits(&mut self, key: CallKey) {
+        let Some(live) = self.live.get(&key) else { return };
+        let waits = live.outbox.iter().map(Queued::tx);
+        let is_moot = |tx: &&Tx| !matches!(tx.method, Method::Ack | Method::Bye);
+        let moot: Vec<Tx> = waits.filter(is_moot).cloned().collect();
+        for tx in moot {
+            self.stop(key, &tx);
+        }
+    }
+
     /// Nobody waits for what comes back to this request; if it has not left, it never does.
     pub(crate) fn stop(&mut self, key: CallKey, tx: &Tx) {
         let Some(live) = self.live.get_mut(&key) else { return };
@@ -211,7 +243,7 @@ impl Switch {
             live.outbox_until = None;
             self.ways.waiting.remove(&key);
             let next = self.windows.give_up(key);
-            self.take_turn(next);
+            self.enter_next(next);
             self.flush(key);
         }
         self.leave_window(tx);

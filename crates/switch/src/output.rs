@@ -236,7 +236,7 @@ pub enum NoWay {
     #[error("no connection to {0}")]
     NoConnection(String),
     #[error("too many INVITEs wait for a first answer there")]
-    NoTurn,
+    WindowFull,
     /// The call was hung up before its INVITE could leave.
     #[error("nobody wants it any more")]
     Unwanted,

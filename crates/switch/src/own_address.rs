@@ -6,7 +6,7 @@ use std::{
 };
 
 use call::Local;
-use sip::{Transport, uri};
+use sip::{Path, Transport, uri};
 
 use crate::{addresses::Found, switch::Switch};
 
@@ -30,6 +30,20 @@ impl Switch {
             contact: uri::with_transport(&contact, transport.as_str()),
             transport: transport.as_str().to_owned(),
         })
+    }
+
+    /// What the top Via of a request of a call by this trunk says that leaves this way (RFC 3261 §18.1.1); nothing where it leaves by what
+    /// its trunk is reached by, and so says that already.
+    pub(crate) fn via_towards(&self, trunk: usize, path: &Path) -> Option<String> {
+        if path.transport == self.settings.trunks[trunk].first_hop.transport {
+            return None;
+        }
+        let peer = Found {
+            remote: path.remote.ip(),
+            local: self.reached_at(trunk).and_then(|found| found.local),
+        };
+        let sent_by = self.sent_by(path.transport, peer)?;
+        Some(format!("{} {sent_by}", path.transport.sent_protocol()))
     }
 
     /// Our own address towards this trunk.

@@ -17,6 +17,8 @@ use crate::{
 pub(crate) struct Past {
     pub(crate) owner: [u8; 32],
     pub(crate) id: IdHash,
+    /// Its end is durable, or the far end has confirmed it.
+    pub(crate) is_certain: bool,
 }
 
 /// The call detail record, as JSON in the store.

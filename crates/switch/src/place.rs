@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use call::{Call, Limits, Placement, Surroundings};
 use dial::{Grant, Permit};
+use sabotage::Fault;
 use sip::{
     CallIdHeader, Tag,
     sdp::{LocalMedia, Protection, SrtpKey},
@@ -48,6 +49,9 @@ impl Switch {
                     });
                 }
                 self.act(key);
+                if self.is_sabotaged(Fault::EarlyPlaced) {
+                    self.answer(request, Answer::Placed(key));
+                }
             }
             Err(refusal) => self.answer(request, Answer::NotPlaced(refusal)),
         }
@@ -57,13 +61,16 @@ impl Switch {
     pub fn abandon(&mut self, request: u64) {
         let placing = self.live.values_mut().filter_map(|live| live.placing.as_mut());
         if let Some(placing) = placing.into_iter().find(|placing| placing.request == request) {
-            placing.is_abandoned = true;
+            placing.is_abandoned = !self.settings.sabotage.is(Fault::AbandonedIsPlaced);
         }
     }
 
     /// Nobody holds the id of this call, and so nobody else can end it.
     pub fn never_delivered(&mut self, key: CallKey) {
         self.tell(Event::NeverDelivered(key));
+        if self.is_sabotaged(Fault::UndeliveredGoesOn) {
+            return;
+        }
         self.with_call(key, |live, now| live.call.disconnect(now));
     }
 
@@ -82,14 +89,19 @@ impl Switch {
     }
 
     pub(crate) fn disconnect_call(&mut self, key: CallKey, disconnecting: Disconnecting) {
+        let is_forgotten = self.is_sabotaged(Fault::WishForgotten);
         let known = self.with_call(key, |live, now| {
             live.disconnecting.push(disconnecting);
-            live.call.disconnect(now);
+            if !is_forgotten {
+                live.call.disconnect(now);
+            }
         });
         if !known {
-            let is_past = self.past.contains_key(&key);
-            let unknown = Answer::NotDisconnected(DisconnectRefusal::Unknown);
-            let answer = if is_past { Answer::Disconnected } else { unknown };
+            let answer = match self.past.get(&key).map(|past| past.is_certain) {
+                Some(true) => Answer::Disconnected,
+                Some(false) => Answer::NotDisconnected(DisconnectRefusal::NotJournaled),
+                None => Answer::NotDisconnected(DisconnectRefusal::Unknown),
+            };
             self.answer(disconnecting.request, answer);
         }
     }
@@ -114,7 +126,8 @@ impl Switch {
             return Err(PlaceRefusal::Draining);
         }
         self.refresh_trunk_addresses();
-        let is_there = |trunk: &usize| self.trunks[*trunk].is_up() && self.reached_at(*trunk).is_some();
+        let is_up = |trunk: usize| self.trunks[trunk].is_up() || self.is_sabotaged(Fault::DownTrunkTaken);
+        let is_there = |trunk: &usize| is_up(*trunk) && self.reached_at(*trunk).is_some();
         let mut up: Vec<usize> = (0..self.trunks.len()).filter(is_there).collect();
         if up.is_empty() {
             return Err(PlaceRefusal::NoTrunk);
@@ -130,7 +143,8 @@ impl Switch {
         let longest = self.settings.limits.max_duration;
         // What the grant holds is given back at the call's end.
         let (caller, number) = (order.permit.caller().clone(), order.permit.number().clone());
-        let granted = self.caps.grant(order.permit, &names, longest, self.clock);
+        let now = self.time_of_caps();
+        let granted = self.caps.grant(order.permit, &names, longest, now);
         let grant = granted.inspect_err(|capped| {
             let (number, capped) = (number.clone(), *capped);
             self.outputs
@@ -141,7 +155,7 @@ impl Switch {
             .find(|trunk| self.settings.trunks[*trunk].name == grant.trunk())
             .and_then(|trunk| Some((trunk, self.local(trunk)?, self.receives_at(trunk, &order.rtp)?)))
         else {
-            self.caps.give_back(grant.into_hold(), self.clock);
+            self.caps.give_back(grant.into_hold(), now);
             return Err(PlaceRefusal::NoTrunk);
         };
         let settings = &self.settings.trunks[trunk];
@@ -169,6 +183,7 @@ impl Switch {
                 max_duration: grant.longest(),
                 ..self.settings.limits
             },
+            sabotage: self.settings.sabotage,
         };
         let placement = placement(
             settings,
@@ -220,7 +235,7 @@ impl Switch {
         let of_live = self.live.get(&key).map(|live| live.owner);
         let of_past = || self.past.get(&key).map(|past| past.owner);
         let known = of_live.or_else(|| self.recovery.owner(key)).or_else(of_past);
-        (known == Some(owner)).then_some(key)
+        (known == Some(owner) || self.is_sabotaged(Fault::OwnerIgnored)).then_some(key)
     }
 }
 

@@ -7,17 +7,19 @@ use std::{
 
 use call::{Call, Record, Surroundings};
 use dial::{CountedStart, Hold, PastCall};
+use sabotage::Fault;
 use sip::{Moment, Path, sdp::LocalMedia};
 
 use crate::{
     act::{Intent, is_answered},
     information::Information,
     journal::{CallKey, Counted, Leftover},
+    leftover_queue::{LeftoverQueue, When},
     live::{Disconnecting, Live, Row},
     output::{Answer, DisconnectRefusal, Event, Known, Output},
     past::Detail,
+    settings::Settings,
     switch::{Switch, Wake},
-    turns::{Turn, Turns},
 };
 
 /// When to look again for a way to a phone.
@@ -34,24 +36,22 @@ enum NotTakenUp {
     ForGood,
 }
 
-/// Calls of earlier processes that wait for their turn to be ended.
+/// Calls of earlier processes that wait to be taken up.
 #[derive(Default)]
 pub(crate) struct Recovery {
     waiting: BTreeMap<CallKey, Waiting>,
-    pub(crate) turns: Turns,
+    pub(crate) queue: LeftoverQueue,
     /// What is not counted for the caps yet.
     uncounted: BTreeMap<CallKey, Intent>,
-    /// Whose turn it is: they are taken up in the next turn of the switch, when it is written that they are.
+    /// Who is taken up in the next turn, when it is written that they are.
     next: Vec<CallKey>,
-    /// Whether it is, because somebody speaks of these, and not because it would have come.
-    is_out_of_turn: bool,
-    /// Who comes next, out of turn.
+    /// Who comes next, ahead of the others.
     hurried: Vec<CallKey>,
     /// Who wants one of those ended that wait.
     disconnecting: Vec<(CallKey, Disconnecting)>,
     /// What phones say of calls that wait: it is heard when these have been taken up.
     early: Vec<(CallKey, Path, Vec<u8>)>,
-    /// When to look again for a way to one that has none.
+    /// When to look again for a way to those that have none.
     retry_at: Option<Moment>,
 }
 
@@ -59,6 +59,8 @@ struct Waiting {
     leftover: Leftover,
     /// What of it was written first, and the place that it holds; nothing when that cannot be read.
     known: Option<(Intent, Hold)>,
+    /// By which it is ended; nothing when it cannot be.
+    trunk: Option<usize>,
 }
 
 impl Waiting {
@@ -68,6 +70,14 @@ impl Waiting {
 }
 
 impl Recovery {
+    /// Takes up so many leftovers within a T1.
+    pub(crate) fn new(at_once: usize) -> Self {
+        Self {
+            queue: LeftoverQueue::new(at_once),
+            ..Self::default()
+        }
+    }
+
     /// Whose call it is, of one that waits.
     pub(crate) fn owner(&self, key: CallKey) -> Option<[u8; 32]> {
         self.waiting.get(&key)?.known.as_ref().map(|(intent, _)| intent.owner)
@@ -83,13 +93,21 @@ impl Recovery {
 
     /// A call has ended.
     pub(crate) fn over(&mut self, key: CallKey) {
-        self.turns.over(key);
+        self.queue.over(key);
     }
 }
 
 /// What was written of it last, besides its intent.
 fn record_of(leftover: &Leftover) -> Option<Record> {
     serde_json::from_slice(&leftover.state.as_ref()?.dialog).ok()
+}
+
+/// By which trunk this call is ended; nothing without trunks. One that is no longer configured had a way out; any other may still
+/// reach the phone.
+fn trunk_of(settings: &Settings, record: &Record) -> Option<usize> {
+    let trunks = &settings.trunks;
+    let its_own = trunks.iter().position(|trunk| trunk.name == record.trunk);
+    its_own.or((!trunks.is_empty()).then_some(0))
 }
 
 impl Switch {
@@ -101,37 +119,47 @@ impl Switch {
         self.tell(Event::LeftoversFound(leftovers.len()));
         let longest = self.longest();
         let mut added = BTreeSet::new();
-        for leftover in leftovers {
+        for mut leftover in leftovers {
+            if self.is_sabotaged(Fault::DeathsForgotten) {
+                leftover.deaths = 0;
+            }
             let (key, deaths) = (leftover.key, leftover.deaths);
-            if Turn::after(deaths) == Turn::Never {
+            if When::after(deaths) == When::Never {
                 self.tell(Event::LeftoverLeftAlone(key));
                 continue;
             }
             self.by_id.insert(leftover.id_hash, key);
             let intent: Option<Intent> = serde_json::from_slice(&leftover.intent).ok();
+            let record = record_of(&leftover);
+            let latest = record.as_ref().or(intent.as_ref().map(|intent| &intent.record));
+            let trunk = latest.and_then(|record| trunk_of(&self.settings, record));
             let known = intent.map(|intent| {
                 let Record { trunk, dialog, .. } = &intent.record;
-                // A phone that speaks before the turn of its call has come is listened to, and not taken for a stranger's.
+                // A phone that speaks before its call is taken up is listened to, and not taken for a stranger's.
                 self.by_call_id.insert(dialog.call_id.clone(), key);
                 let (owner, started) = (intent.owner, intent.started.into());
                 let hold = self.caps.hold(owner, trunk, started, longest, intent.own_phone);
-                let information = Information::of_record(record_of(&leftover).as_ref().unwrap_or(&intent.record));
+                let mut information = Information::of_record(record.as_ref().unwrap_or(&intent.record));
+                if self.is_sabotaged(Fault::LeftEndUntold) {
+                    information.end = None;
+                }
                 let known = Known { owner, information };
                 self.put(Output::Snapshot(leftover.id_hash, Some(known)));
                 self.recovery.uncounted.insert(key, intent.clone());
                 (intent, hold)
             });
-            self.recovery.waiting.insert(key, Waiting { leftover, known });
+            let waiting = Waiting { leftover, known, trunk };
+            self.recovery.waiting.insert(key, waiting);
             added.insert(key);
         }
-        let Recovery { waiting, turns, .. } = &mut self.recovery;
+        let Recovery { waiting, queue, .. } = &mut self.recovery;
         let (up, others): (Vec<_>, Vec<_>) = waiting
             .iter()
             .filter(|(key, _)| added.contains(key))
             .partition(|(_, waiting)| waiting.is_up());
         // Of the others the newest may still ring; who rang long ago does no more.
         for (key, waiting) in up.into_iter().chain(others.into_iter().rev()) {
-            turns.add(*key, Turn::after(waiting.leftover.deaths));
+            queue.add(*key, When::after(waiting.leftover.deaths));
         }
         self.tell(Event::Live(self.caps.live()));
     }
@@ -171,8 +199,9 @@ impl Switch {
         });
         let mut calls: Vec<PastCall<'_>> = over.chain(up).collect();
         calls.sort_by_key(|call| call.started);
+        let now = self.time_of_caps();
         for call in calls {
-            self.caps.remember(call, self.clock);
+            self.caps.remember(call, now);
         }
     }
 
@@ -184,6 +213,9 @@ impl Switch {
 
     /// Ends leftovers, as many at a time as may be: those that were told to be taken up in the last turn.
     pub(crate) fn take_up_leftovers(&mut self) {
+        if self.is_sabotaged(Fault::NoTakeUp) {
+            return;
+        }
         let batch = std::mem::take(&mut self.recovery.next);
         if !batch.is_empty() {
             self.take_up_batch(batch);
@@ -191,18 +223,15 @@ impl Switch {
         self.settle_leftovers();
         let mut next = std::mem::take(&mut self.recovery.hurried);
         let t1 = self.settings.timers.t1;
-        self.recovery.is_out_of_turn = !next.is_empty();
-        let is_pause = self.recovery.retry_at.is_some_and(|at| at > self.now);
-        if !is_pause {
-            self.recovery.retry_at = None;
-            if next.is_empty() {
-                next = self.next_batch(t1);
-            }
+        if next.is_empty() {
+            next = self.next_batch(t1);
         }
         let due = if next.is_empty() {
-            let turn = self.recovery.turns.next(t1).filter(|_| !is_pause);
             let settle = self.recovery.disconnecting.iter();
-            turn.into_iter()
+            self.recovery
+                .queue
+                .next(t1)
+                .into_iter()
                 .chain(self.recovery.retry_at)
                 .chain(settle.map(|(_, disconnecting)| disconnecting.disk_until))
                 .min()
@@ -215,12 +244,36 @@ impl Switch {
     }
 
     fn next_batch(&mut self, t1: Duration) -> Vec<CallKey> {
-        let live = &self.live;
+        self.recovery.queue.make_room(t1, self.now);
+        if self.recovery.waiting.is_empty() {
+            self.recovery.retry_at = None;
+            return Vec::new();
+        }
+        if self.recovery.retry_at.is_some_and(|at| at <= self.now) {
+            self.recovery.retry_at = None;
+            self.recovery.queue.look_again();
+        }
+        let trunks = 0..self.settings.trunks.len();
+        let is_reached: Vec<bool> = trunks.map(|trunk| self.local(trunk).is_some()).collect();
+        let Self { recovery, live, .. } = self;
+        let Recovery { waiting, queue, .. } = recovery;
+        // What cannot be read needs none.
+        let has_a_way = |key| {
+            waiting
+                .get(&key)
+                .and_then(|of: &Waiting| of.trunk)
+                .is_none_or(|trunk| is_reached[trunk])
+        };
         let is_up = |key| live.get(&key).is_some_and(|live| !live.call.is_drained());
-        let last = self.recovery.turns.last_of_all();
-        let batch = self.recovery.turns.take(t1, self.now, is_up);
-        if !batch.is_empty() && batch.first() == last.as_ref() {
-            self.tell(Event::LeftoverLast(batch[0]));
+        let (when, batch) = queue.take(t1, self.now, has_a_way, is_up);
+        if when == When::Last
+            && let Some(key) = batch.first()
+        {
+            self.tell(Event::LeftoverLast(*key));
+        }
+        if self.recovery.queue.is_someone_without_a_way() && self.recovery.retry_at.is_none() {
+            self.recovery.retry_at = Some(self.now + RETRY);
+            self.look_up_lost_trunks();
         }
         batch
     }
@@ -242,17 +295,12 @@ impl Switch {
         for (_, path, bytes) in taken_up {
             self.handle_message(path, &bytes);
         }
-        let without_a_way: Vec<CallKey> = batch
-            .iter()
-            .copied()
-            .filter(|key| self.recovery.waiting.contains_key(key))
-            .collect();
-        // While others get there, they are not waited for; nor do others wait because a phone that there is no way to goes on speaking.
-        if without_a_way.len() == batch.len() && !self.recovery.is_out_of_turn {
-            self.recovery.retry_at = Some(self.now + RETRY);
-            self.look_up_lost_trunks();
+        for key in &batch {
+            if let Some(waiting) = self.recovery.waiting.get(key) {
+                let when = When::after(waiting.leftover.deaths);
+                self.recovery.queue.without_a_way(*key, when);
+            }
         }
-        self.recovery.turns.again(without_a_way);
         self.put(Output::TakenUp(batch));
     }
 
@@ -271,11 +319,11 @@ impl Switch {
     }
 
     /// Whether this call is a leftover that waits. Its phone speaks, or somebody asks for its end: it is taken up next. Of what the
-    /// last two starts died, its turn comes when all others are down.
+    /// last two starts died, it is taken up when all others are down.
     pub(crate) fn is_left(&mut self, key: CallKey) -> bool {
         let is_left = self.recovery.waiting.contains_key(&key);
-        let Recovery { turns, hurried, .. } = &mut self.recovery;
-        if is_left && !turns.comes_last(key) && turns.hurry(key) {
+        let Recovery { queue, hurried, .. } = &mut self.recovery;
+        if is_left && !queue.comes_last(key) && queue.hurry(key) {
             hurried.push(key);
         }
         is_left
@@ -295,7 +343,7 @@ impl Switch {
     }
 
     fn take_up(&mut self, key: CallKey) {
-        let Some(Waiting { leftover, known }) = self.recovery.waiting.remove(&key) else {
+        let Some(Waiting { leftover, known, trunk }) = self.recovery.waiting.remove(&key) else {
             return;
         };
         let call = match &known {
@@ -304,7 +352,9 @@ impl Switch {
         };
         match (call, known) {
             (Ok((trunk, call)), Some((intent, hold))) => {
-                self.recovery.turns.begun(key, self.now);
+                if !self.is_sabotaged(Fault::RecoveryUnpaced) {
+                    self.recovery.queue.begun(key, self.now);
+                }
                 let started = intent.started.into();
                 let live = Live {
                     row: Row::Open,
@@ -317,15 +367,16 @@ impl Switch {
                 self.act(key);
             }
             (Err(NotTakenUp::ForNow), known) => {
-                self.recovery.waiting.insert(key, Waiting { leftover, known });
+                self.recovery.waiting.insert(key, Waiting { leftover, known, trunk });
             }
             (_, known) => {
                 self.tell(Event::LeftoverUnreadable(key));
                 self.by_id.remove(&leftover.id_hash);
                 self.put(Output::Snapshot(leftover.id_hash, None));
                 if let Some((intent, hold)) = known {
-                    self.by_call_id.remove(&intent.record.dialog.call_id);
-                    self.caps.give_back(hold, self.clock);
+                    self.forget_call_id(&intent.record.dialog.call_id, key);
+                    let now = self.time_of_caps();
+                    self.caps.give_back(hold, now);
                 }
             }
         }
@@ -341,12 +392,7 @@ impl Switch {
         if record.version > call::RECORD_VERSION {
             return Err(NotTakenUp::ForGood);
         }
-        // A trunk that is no longer configured had a way out; any other may still reach the phone.
-        let trunks = &self.settings.trunks;
-        let trunk = trunks.iter().position(|trunk| trunk.name == record.trunk).unwrap_or(0);
-        if trunks.is_empty() {
-            return Err(NotTakenUp::ForGood);
-        }
+        let trunk = trunk_of(&self.settings, &record).ok_or(NotTakenUp::ForGood)?;
         let around = self.around(trunk).ok_or(NotTakenUp::ForNow)?;
         Ok((trunk, Call::take_up(record, around, self.now)))
     }
@@ -369,6 +415,7 @@ impl Switch {
             credentials: settings.credentials.clone(),
             key: self.settings.identity.branch_key.clone(),
             limits: self.settings.limits,
+            sabotage: self.settings.sabotage,
         })
     }
 }

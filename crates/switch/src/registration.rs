@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use call::Silence;
+use sabotage::Fault;
 use sip::{
     CSeq, CallIdHeader, Message, Method, Moment, Tx,
     digest::{Authenticator, Subject},
@@ -37,6 +38,8 @@ pub(crate) struct Registering {
     pause: Duration,
     /// The registrar may hold a Contact of ours.
     is_bound: bool,
+    /// That of the last REGISTER, without `<>`.
+    contact: String,
     step: Step,
     state: State,
 }
@@ -46,6 +49,8 @@ enum Step {
     At(Moment),
     /// A name or a connection is waited for.
     Waiting(Moment),
+    /// There was none: the next try is then, or when there is one.
+    Nowhere(Moment),
     /// A REGISTER waits for its answer.
     Sent(Tx),
     Over,
@@ -69,6 +74,7 @@ impl Registering {
             authenticator: Authenticator::default(),
             attempts: 0,
             is_bound: false,
+            contact: String::new(),
             step: Step::At(Moment::default()),
             state: State::Unknown,
         }
@@ -76,7 +82,7 @@ impl Registering {
 
     pub(crate) fn next_wake(&self) -> Option<Moment> {
         match self.step {
-            Step::At(at) | Step::Waiting(at) => Some(at),
+            Step::At(at) | Step::Waiting(at) | Step::Nowhere(at) => Some(at),
             Step::Sent(_) | Step::Over => None,
         }
     }
@@ -92,10 +98,15 @@ impl Switch {
         self.leaving = Some((vec![request], until));
         for trunk in 0..self.trunks.len() {
             let bound = |registering: &&mut Registering| registering.is_bound;
-            if let Some(registering) = self.trunks[trunk].registering.as_mut().filter(bound) {
+            let registering = self.trunks[trunk].registering.as_mut().filter(bound);
+            if let Some(registering) = registering.filter(|_| !self.settings.sabotage.is(Fault::BindingStays)) {
                 registering.expires = Duration::ZERO;
                 registering.attempts = 0;
                 registering.authenticator = Authenticator::default();
+                // Said once more after this one, it would bind us again.
+                if let Step::Sent(before) = &registering.step {
+                    self.transactions.stop(before);
+                }
                 self.register(trunk);
             } else if let Some(registering) = &mut self.trunks[trunk].registering {
                 registering.step = Step::Over;
@@ -121,18 +132,31 @@ impl Switch {
             return;
         };
         match registering.step {
-            Step::At(at) if at <= now => {
+            Step::At(at) | Step::Nowhere(at) if at <= now => {
                 // Anew each time: registrars change their nonce between two refreshes without calling it stale.
                 registering.authenticator = Authenticator::default();
                 registering.attempts = 0;
                 self.register(trunk);
             }
-            Step::Waiting(until) if until <= now => self.registration_failed(trunk, "it cannot be reached".to_owned()),
-            Step::At(_) | Step::Waiting(_) | Step::Sent(_) | Step::Over => {}
+            Step::Waiting(until) if until <= now => self.registrar_is_nowhere(trunk, "it cannot be reached".to_owned()),
+            Step::At(_) | Step::Waiting(_) | Step::Nowhere(_) | Step::Sent(_) | Step::Over => {}
         }
     }
 
+    /// Its name is found: who has tried in vain meanwhile waits no longer, either.
     pub(crate) fn register_when_found(&mut self, trunk: usize) {
+        let now = self.now;
+        if let Some(registering) = &mut self.trunks[trunk].registering
+            && matches!(registering.step, Step::Nowhere(_))
+        {
+            registering.step = Step::At(now);
+            self.wake_registration(trunk);
+            return self.schedule_trunk(trunk);
+        }
+        self.register_when_connected(trunk);
+    }
+
+    pub(crate) fn register_when_connected(&mut self, trunk: usize) {
         let registering = self.trunks[trunk].registering.as_ref();
         if registering.is_some_and(|registering| matches!(registering.step, Step::Waiting(_))) {
             self.register(trunk);
@@ -144,7 +168,7 @@ impl Switch {
     pub(crate) fn not_registered(&mut self, trunk: usize, why: &str) {
         let registering = self.trunks[trunk].registering.as_ref();
         if registering.is_some_and(|registering| matches!(registering.step, Step::Waiting(_))) {
-            self.registration_failed(trunk, why.to_owned());
+            self.registrar_is_nowhere(trunk, why.to_owned());
             self.schedule_trunk(trunk);
         }
     }
@@ -158,7 +182,7 @@ impl Switch {
             Some(local) => match self.way_to_trunk(trunk) {
                 Way::Open(path) => Some((local, path)),
                 Way::Wait(_) => None,
-                Way::None(why) => return self.registration_failed(trunk, why.to_string()),
+                Way::None(why) => return self.registrar_is_nowhere(trunk, why.to_string()),
             },
             None => None,
         };
@@ -202,6 +226,7 @@ impl Switch {
         .print(&self.settings, trunk, &local);
         // Once it is on its way, the registrar may hold the binding whatever comes back.
         registering.is_bound = true;
+        registering.contact = local.contact;
         registering.step = Step::Sent(outgoing.tx.clone());
         self.transactions.send(self.now, path, outgoing.tx, outgoing.bytes);
         self.transmit_due();
@@ -215,12 +240,12 @@ impl Switch {
         if status < 200 {
             return true;
         }
-        let contact = self.local(trunk).map(|local| local.contact).unwrap_or_default();
         let has_credentials = self.settings.trunks[trunk].credentials.is_some();
         let Some(registering) = &mut self.trunks[trunk].registering else {
             return true;
         };
         let may_try_again = registering.attempts < ATTEMPTS;
+        let is_leaving = registering.expires.is_zero() && !self.settings.sabotage.is(Fault::BindingForLonger);
         match status {
             200..=299 if registering.expires.is_zero() => {
                 registering.step = Step::Over;
@@ -228,7 +253,7 @@ impl Switch {
             }
             200..=299 => {
                 let granted = message
-                    .granted_expiry(&contact)
+                    .granted_expiry(&registering.contact)
                     .map(|seconds| Duration::from_secs(seconds.max(1).into()));
                 self.registered(trunk, granted);
             }
@@ -240,7 +265,7 @@ impl Switch {
                 Ok(()) => self.register(trunk),
                 Err(why) => self.registration_failed(trunk, format!("registrar: {why}")),
             },
-            423 if may_try_again => {
+            423 if may_try_again && !is_leaving => {
                 let least = message.min_expires().map(|seconds| Duration::from_secs(seconds.into()));
                 match least.filter(|least| *least > registering.expires) {
                     Some(least) => {
@@ -275,7 +300,11 @@ impl Switch {
             return;
         };
         registering.pause = registering.settings.retry;
-        registering.step = Step::At(now + ahead_of(granted.unwrap_or(registering.expires)));
+        let mut wait = ahead_of(granted.unwrap_or(registering.expires));
+        if self.settings.sabotage.is(Fault::BindingLapses) {
+            wait *= 2;
+        }
+        registering.step = Step::At(now + wait);
         if registering.state != State::Registered {
             registering.state = State::Registered;
             let name = self.settings.trunks[trunk].name.clone();
@@ -304,6 +333,15 @@ impl Switch {
             registering.state = state;
             let trunk = self.settings.trunks[trunk].name.clone();
             self.tell(Event::RegisterFailed { trunk, why });
+        }
+    }
+
+    fn registrar_is_nowhere(&mut self, trunk: usize, why: String) {
+        self.registration_failed(trunk, why);
+        if let Some(registering) = &mut self.trunks[trunk].registering
+            && let Step::At(again) = registering.step
+        {
+            registering.step = Step::Nowhere(again);
         }
     }
 

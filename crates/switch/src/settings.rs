@@ -8,6 +8,7 @@ use std::{
 
 use call::Limits;
 use dial::{CapsSettings, CountedNumbers, Network, Reach};
+use sabotage::Sabotage;
 use sip::{BranchKey, Destination, Timers, Transport, digest::Credentials, sdp::Codec};
 
 /// Everything about one node.
@@ -34,8 +35,12 @@ pub struct Settings {
     pub user_agent: String,
     /// How long a connection may take to come about, and a name to be found.
     pub connect_limit: Duration,
-    /// INVITEs of one next hop that nothing has come back to; the others wait their turn. At least 1.
+    /// INVITEs of one next hop that nothing has come back to; the others wait for a place. At least 1.
     pub invites_per_hop: usize,
+    /// Calls that a crash left and whose ending begins within a T1. At least 1.
+    pub leftovers_at_once: usize,
+    /// Nothing, but in the simulation.
+    pub sabotage: Sabotage,
 }
 
 /// Who this node is: nothing of it is made up inside.

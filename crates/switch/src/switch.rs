@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use call::Save;
 use dial::{Caps, WallTime};
+use sabotage::Fault;
 use sip::{CallIdHeader, Moment, ServerId, Transactions};
 
 use crate::{
@@ -38,6 +39,8 @@ pub struct Switch {
     pub(crate) settings: Settings,
     pub(crate) now: Moment,
     pub(crate) clock: WallTime,
+    /// When it began, by both clocks.
+    began: (Moment, WallTime),
     pub(crate) names: Names,
     pub(crate) live: BTreeMap<CallKey, Live>,
     pub(crate) past: BTreeMap<CallKey, Past>,
@@ -87,19 +90,20 @@ impl Switch {
         let mut switch = Self {
             now,
             clock,
+            began: (now, clock),
             names: Names::new(&settings.identity),
             live: BTreeMap::new(),
             past: BTreeMap::new(),
             by_id: BTreeMap::new(),
             by_call_id: BTreeMap::new(),
-            transactions: Transactions::new(settings.timers),
+            transactions: Transactions::new(settings.timers).sabotaged(settings.sabotage),
             unacked: BTreeMap::new(),
             trunks: settings.trunks.iter().map(Trunk::new).collect(),
             ways: Ways::default(),
-            windows: Windows::new(settings.invites_per_hop),
+            windows: Windows::new(settings.invites_per_hop + usize::from(settings.sabotage.is(Fault::WindowOffByOne))),
             admission: Admission::new(&settings, now),
-            caps: Caps::new(settings.caps, settings.counted.clone()),
-            recovery: Recovery::default(),
+            caps: Caps::new(settings.caps, settings.counted.clone()).sabotaged(settings.sabotage),
+            recovery: Recovery::new(settings.leftovers_at_once),
             schedule: Schedule::default(),
             writing: BTreeMap::new(),
             entries: 0,
@@ -119,6 +123,13 @@ impl Switch {
     pub fn begin_turn(&mut self, now: Moment, clock: WallTime) {
         self.now = self.now.max(now);
         self.clock = clock;
+    }
+
+    /// What time it is for the caps: what the clock on the wall said when this switch began, and gone on since by the clock that only goes
+    /// forward. So whoever sets the one on the wall neither shuts a cap nor opens one.
+    pub(crate) fn time_of_caps(&self) -> WallTime {
+        let (moment, clock) = self.began;
+        clock + self.now.since(moment)
     }
 
     /// Lets everything run out that is due, and closes the batch.
@@ -180,11 +191,16 @@ impl Switch {
         if !durable {
             self.tell(Event::NotSaved { key, save });
         }
+        let durable = durable || self.is_sabotaged(Fault::RefusedIsDurable);
         self.saved(key, save, durable);
     }
 
     pub(crate) fn writing(&self) -> usize {
         self.writing.len()
+    }
+
+    pub(crate) fn is_sabotaged(&self, fault: Fault) -> bool {
+        self.settings.sabotage.is(fault)
     }
 
     pub(crate) fn put(&mut self, output: Output) {
@@ -219,12 +235,14 @@ impl Switch {
     /// The machine has nothing left to do: only what can be asked about the call is kept.
     pub(crate) fn retire(&mut self, key: CallKey) {
         let Some(live) = self.live.remove(&key) else { return };
-        self.by_call_id.remove(&live.call.record().dialog.call_id);
+        self.forget_call_id(&live.call.record().dialog.call_id, key);
+        let is_certain = live.end_is_durable == Some(true) || live.is_confirmed();
         self.leave_hosts(live.hosts);
         self.ways.waiting.remove(&key);
         let past = Past {
             owner: live.owner,
             id: live.id,
+            is_certain,
         };
         self.past.insert(key, past);
         let forget = live.ended_at.map(|(at, _)| at + self.settings.ended_retention);
@@ -233,6 +251,13 @@ impl Switch {
             && let Some(oldest) = self.past.keys().next().copied()
         {
             self.forget(oldest);
+        }
+    }
+
+    /// What names this Call-ID is not about this call any more; about another leftover it still may be.
+    pub(crate) fn forget_call_id(&mut self, call_id: &CallIdHeader, key: CallKey) {
+        if self.by_call_id.get(call_id) == Some(&key) {
+            self.by_call_id.remove(call_id);
         }
     }
 

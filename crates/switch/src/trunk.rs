@@ -8,6 +8,7 @@ use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
 use call::Silence;
 use dial::Reach;
+use sabotage::Fault;
 use sip::{CSeq, CallIdHeader, Message, Method, Moment, Tx};
 
 use crate::{
@@ -107,7 +108,7 @@ impl Switch {
     pub(crate) fn begin_trunks(&mut self) {
         for trunk in 0..self.trunks.len() {
             let settings = &self.settings.trunks[trunk];
-            if settings.keepalive.is_some() {
+            if settings.keepalive.is_some() && !self.settings.sabotage.is(Fault::ProbeNever) {
                 self.trunks[trunk].probe = Probe::At(self.now);
             }
             let host = settings.first_hop.host.clone();
@@ -286,9 +287,12 @@ impl Switch {
     fn probe_ended(&mut self, trunk: usize, outcome: Result<(), TrunkSilence>) {
         let name = self.settings.trunks[trunk].name.clone();
         let interval = self.settings.trunks[trunk].keepalive.unwrap_or(PAUSES[0]);
+        let sabotage = self.settings.sabotage;
         let probed = &mut self.trunks[trunk];
         probed.is_refused &= outcome.is_err();
         let (reachability, pause) = match outcome {
+            Ok(()) if sabotage.is(Fault::ProbeWithoutPause) => (Reachability::Up, Duration::ZERO),
+            Err(_) if sabotage.is(Fault::SilenceIsAnAnswer) => (Reachability::Up, interval),
             Ok(()) => {
                 probed.failures = 0;
                 (Reachability::Up, interval)
@@ -327,7 +331,7 @@ impl Switch {
         if is_asking && matches!(self.way_to_trunk(trunk), Way::None(_)) {
             self.probe_ended(trunk, Err(TrunkSilence::Unreachable(why.to_owned())));
         }
-        self.register_when_found(trunk);
+        self.register_when_connected(trunk);
     }
 
     pub(crate) fn trunks_connected(&mut self) {
@@ -335,7 +339,7 @@ impl Switch {
             if matches!(self.trunks[trunk].probe, Probe::Waiting { .. }) {
                 self.probe(trunk);
             }
-            self.register_when_found(trunk);
+            self.register_when_connected(trunk);
         }
     }
 

@@ -11,7 +11,8 @@ use std::{
     time::Duration,
 };
 
-use sip::{Destination, Outgoing, Path, Transport, Tx};
+use sabotage::Fault;
+use sip::{Destination, Method, Outgoing, Path, Transport, Tx};
 
 use crate::{
     addresses::{Addresses, Found, NOT_YET, Names},
@@ -36,8 +37,8 @@ pub(crate) struct Ways {
     /// Calls whose first request waits.
     pub(crate) waiting: BTreeSet<CallKey>,
     /// Calls whose INVITE may take a place in its window now.
-    pub(crate) turns: VecDeque<CallKey>,
-    pub(crate) is_taking_turns: bool,
+    pub(crate) entering: VecDeque<CallKey>,
+    pub(crate) is_entering: bool,
 }
 
 /// What a connection leads to. A certificate that was checked for one name says nothing of another (RFC 5922 §7.2), so a peer that is
@@ -87,6 +88,11 @@ impl Ways {
         self.connections.len()
     }
 
+    /// Whose request this is.
+    pub(crate) fn owner_of(&self, tx: &Tx) -> Option<CallKey> {
+        self.requests.get(tx).copied()
+    }
+
     /// Whose request will not be answered.
     pub(crate) fn call_of(&mut self, tx: &Tx) -> Option<CallKey> {
         self.requests.remove(tx)
@@ -129,7 +135,9 @@ impl Switch {
     pub fn closed(&mut self, path: Path) {
         let connections = &mut self.ways.connections;
         connections.retain(|_, connection| !matches!(connection, Connection::Open(open) if *open == path));
-        self.transactions.unreachable(self.now, &path);
+        if !self.is_sabotaged(Fault::LostIsSent) {
+            self.transactions.unreachable(self.now, &path);
+        }
         self.handle_transaction_events();
     }
 
@@ -156,7 +164,7 @@ impl Switch {
         let wanted = match self.wanted(trunk, &outgoing.destination) {
             Ok(None) => return no_longer(self.way_to_trunk(trunk)),
             Ok(Some(_)) if waited == Waited::ForTrunk => return no_longer(self.way_to_trunk(trunk)),
-            Ok(Some(wanted)) => self.way_within_reach(trunk, &wanted),
+            Ok(Some(wanted)) => self.way_within_reach(trunk, &wanted, &outgoing.tx.method),
             Err(why) => Way::None(why),
         };
         match wanted {
@@ -188,7 +196,7 @@ impl Switch {
         Ok(Some(destination))
     }
 
-    fn way_within_reach(&mut self, trunk: usize, destination: &Destination) -> Way {
+    fn way_within_reach(&mut self, trunk: usize, destination: &Destination, method: &Method) -> Way {
         let not_found = |why| NoWay::NotFound {
             host: destination.host.clone(),
             why,
@@ -210,7 +218,10 @@ impl Switch {
             },
         };
         let reach = &self.trunks[trunk].reach;
-        let permitted: Vec<IpAddr> = addresses.into_iter().filter(|ip| reach.permits(*ip)).collect();
+        let is_ignored = self.is_sabotaged(Fault::ReachIgnored)
+            || self.is_sabotaged(Fault::AckFollowsRoute) && *method == Method::Ack;
+        let permitted = addresses.into_iter().filter(|ip| reach.permits(*ip) || is_ignored);
+        let permitted: Vec<IpAddr> = permitted.collect();
         if permitted.is_empty() {
             return Way::None(NoWay::BeyondReach(destination.host.clone()));
         }
@@ -297,7 +308,7 @@ impl Switch {
             transport,
             remote,
             host: host.to_owned(),
-            trunk,
+            trunk: trunk.filter(|_| !self.is_sabotaged(Fault::VerifiedForNobody)),
         });
         Way::Wait(self.settings.connect_limit)
     }

@@ -1,7 +1,7 @@
-//! How many INVITEs wait for a first answer of one next hop.
+//! How many INVITEs of new calls wait for a first answer of one next hop.
 //!
 //! A peer with a small socket buffer loses what comes too fast, and then everybody waits for the repetition. So only so many are out at a
-//! time; the others wait their turn, and not for long.
+//! time; the others wait for a place, and not for long.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -12,7 +12,7 @@ use sip::{Path, Transport, Tx};
 
 use crate::journal::CallKey;
 
-/// How many T1 one waits for its turn; then the call is unavailable.
+/// How many T1 one waits for a place; then the call is unavailable.
 pub(crate) const T1_TO_WAIT: u32 = 8;
 
 pub(crate) struct Windows {
@@ -55,7 +55,7 @@ impl Windows {
         true
     }
 
-    /// Something has come back to it, or nothing will. Says whose turn it is now.
+    /// Something has come back to it, or nothing will. Says who may take the place that is free now.
     pub(crate) fn leave(&mut self, tx: &Tx) -> Option<CallKey> {
         let hop = self.hops.remove(tx)?;
         let window = self.of_hop.get_mut(&hop)?;
@@ -63,7 +63,7 @@ impl Windows {
         self.next_of(hop)
     }
 
-    /// This call no longer waits. Says whose turn it is now.
+    /// This call no longer waits. Says who may take the place that is free now.
     pub(crate) fn give_up(&mut self, key: CallKey) -> Option<CallKey> {
         let is_waiting = |window: &Window| window.waiting.contains(&key);
         let hop = *self.of_hop.iter().find(|(_, window)| is_waiting(window))?.0;

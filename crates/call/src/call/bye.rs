@@ -3,8 +3,9 @@
 //! A BYE that was refused or met silence is sent again as a new transaction, since only a phone that has heard it is
 //! surely on-hook. RFC 3261 §15.1.1 would allow to forget the dialog at once.
 
+use sabotage::Fault;
 use sip::{
-    CSeq, Challenge, Method, Moment, Outgoing, Response, Tx,
+    BranchKey, CSeq, Challenge, Method, Moment, Outgoing, Response, Tx,
     digest::{Authenticator, Subject},
 };
 
@@ -20,6 +21,9 @@ use crate::{
 /// Transactions' lengths that BYE is tried for before a call is given up as unconfirmed.
 const BYE_TRANSACTIONS: u32 = 3;
 
+/// T1s between a BYE that was refused or met silence and the next one.
+const PAUSE: u32 = 8;
+
 /// `CSeq` numbers that may have been used in a dialog that nobody remembers.
 const STRAY_CSEQS: u32 = 100;
 
@@ -28,6 +32,7 @@ const STRAY_CSEQS: u32 = 100;
 pub(super) struct Bye {
     tx: Tx,
     auth: Authenticator,
+    sent: Moment,
     /// When to send another one: soon after a refusal, or when the transaction should long have been over.
     again: Moment,
     /// When to stop trying.
@@ -56,6 +61,7 @@ impl Bye {
         Self {
             tx,
             auth: Authenticator::default(),
+            sent: now,
             again: now + limits.patience(),
             until: now + limits.transaction() * BYE_TRANSACTIONS,
         }
@@ -63,12 +69,28 @@ impl Bye {
 
     fn is_sent_again(&mut self, tx: Tx, limits: &Limits, now: Moment) {
         self.tx = tx;
+        self.sent = now;
         self.again = now + limits.patience();
+    }
+
+    /// Whether it was tried for as long as it is. A process that was stopped has tried nothing meanwhile: what should have been over long ago is tried
+    /// for a transaction more.
+    fn is_tried_enough(&mut self, limits: &Limits, now: Moment) -> bool {
+        if now > self.sent + limits.patience() + limits.t1 * PAUSE {
+            self.until = self.until.max(now + limits.transaction());
+        }
+        now >= self.until
     }
 
     /// The BYE again with credentials, or nothing when that is of no use.
     fn authorize(&mut self, challenges: &[Challenge], dialog: &mut Dialog, around: &Surroundings) -> Option<Outgoing> {
         let credentials = around.credentials.as_ref()?;
+        if around.sabotage.is(Fault::NoCredentials) {
+            return None;
+        }
+        if around.sabotage.is(Fault::BranchUsedTwice) {
+            dialog.local_cseq -= 1;
+        }
         self.auth.challenged(challenges).ok()?;
         let cnonce = around.key.cnonce(&dialog.call_id, dialog.local_cseq);
         let subject = Subject {
@@ -86,25 +108,41 @@ impl Bye {
     }
 }
 
-impl Call {
-    /// Makes a call that nobody remembers from the 2xx of its INVITE alone, in order to end it as any other: once this is
-    /// saved, ACK and BYE, through challenges and silence (promise 2).
-    ///
-    /// Nothing when the branch is not ours: a forged 2xx must not make us send anywhere. `trunk` is for the record.
+/// A 2xx of a call that nobody remembers.
+#[derive(Debug)]
+pub struct Stray {
+    dialog: Dialog,
+    answer: Response,
+}
+
+impl Stray {
+    /// Nothing when the branch is not ours (a forged 2xx must not make us send anywhere), or when it does not say where its phone is.
     #[must_use]
-    pub fn stray(response: &Response, trunk: String, around: Surroundings) -> Option<Self> {
+    pub fn of(response: &Response, key: &BranchKey) -> Option<Self> {
         let (branch, call_id, cseq) = (&response.branch, &response.call_id, &response.cseq);
-        if cseq.method != Method::Invite || !around.key.is_ours(branch, call_id, cseq) {
+        if cseq.method != Method::Invite || !key.is_ours(branch, call_id, cseq) {
             return None;
         }
-        let mut dialog = Dialog::from_stray(response)?;
+        Some(Self {
+            dialog: Dialog::from_stray(response)?,
+            answer: response.clone(),
+        })
+    }
+}
+
+impl Call {
+    /// Makes a call that nobody remembers from the 2xx of its INVITE alone, in order to end it as any other: once this is
+    /// saved, ACK and BYE, through challenges and silence (promise 2). `trunk` is for the record.
+    #[must_use]
+    pub fn stray(stray: Stray, trunk: String, around: Surroundings) -> Self {
+        let Stray { mut dialog, answer } = stray;
         // The BYE of the call itself may have used the next numbers; gaps are legal (RFC 3261 §12.2.2).
         dialog.local_cseq = dialog.local_cseq.saturating_add(STRAY_CSEQS);
         let record = Record {
             version: RECORD_VERSION,
             trunk,
             invite_via: String::new(),
-            invite_cseq: cseq.number,
+            invite_cseq: answer.cseq.number,
             request_uri: dialog.remote_target.clone(),
             destination: dialog.remote_target.clone(),
             path: None,
@@ -113,9 +151,9 @@ impl Call {
             wish: Some(Wish::Drain),
             forks: Vec::new(),
         };
-        let mut call = Self::with(record, State::Answered(Box::new(response.clone())), around);
+        let mut call = Self::with(record, State::Answered(Box::new(answer)), around);
         call.save(Save::Answer);
-        Some(call)
+        call
     }
 
     /// Hangs up a call that was answered and ACKed.
@@ -128,7 +166,9 @@ impl Call {
         let outgoing = next_bye(&mut self.record.dialog, &[], &self.around);
         let bye = Bye::sent(outgoing.tx.clone(), &self.around.limits, now);
         self.state = State::Terminating { bye, refresh };
-        self.send(outgoing);
+        if !self.is_sabotaged(Fault::NoBye) {
+            self.send(outgoing);
+        }
         self.schedule_byes();
     }
 
@@ -164,30 +204,37 @@ impl Call {
                 }
                 None => self.bye_over(phone, false),
             },
-            Fate::Missed if now >= bye.until => self.bye_over(phone, false),
-            Fate::Missed => bye.again = now + around.limits.t1 * 8,
+            Fate::Missed if bye.is_tried_enough(&around.limits, now) || around.sabotage.is(Fault::OneByeOnly) => {
+                self.bye_over(phone, false);
+            }
+            Fate::Missed => bye.again = now + around.limits.t1 * PAUSE,
         }
         self.schedule_byes();
     }
 
     /// Sends every BYE that is due once more, as a new transaction.
     pub(super) fn bye_again(&mut self, now: Moment) {
-        let due: Vec<(Phone, Moment)> = self
+        let due: Vec<Phone> = self
             .byes()
             .filter(|(_, bye)| bye.again <= now)
-            .map(|(phone, bye)| (phone, bye.until))
+            .map(|(phone, _)| phone)
             .collect();
-        let (given_up, due): (Vec<_>, Vec<_>) = due.into_iter().partition(|(_, until)| *until <= now);
-        for (phone, _) in due {
-            if let Some((bye, dialog, around)) = self.bye_mut(phone) {
-                let outgoing = next_bye(dialog, &[], around);
-                bye.auth = Authenticator::default();
-                bye.is_sent_again(outgoing.tx.clone(), &around.limits, now);
-                self.send(outgoing);
+        let mut given_up = Vec::new();
+        for phone in due {
+            let Some((bye, dialog, around)) = self.bye_mut(phone) else {
+                continue;
+            };
+            if bye.is_tried_enough(&around.limits, now) {
+                given_up.push(phone);
+                continue;
             }
+            let outgoing = next_bye(dialog, &[], around);
+            bye.auth = Authenticator::default();
+            bye.is_sent_again(outgoing.tx.clone(), &around.limits, now);
+            self.send(outgoing);
         }
         // The call's own stands first, and ends with those of its forks that end at the same time.
-        for (phone, _) in given_up.into_iter().rev() {
+        for phone in given_up.into_iter().rev() {
             self.bye_over(phone, false);
         }
         self.schedule_byes();
@@ -239,7 +286,9 @@ impl Call {
 
 /// The BYE that is next in a dialog.
 pub(super) fn next_bye(dialog: &mut Dialog, headers: &[Header<'_>], around: &Surroundings) -> Outgoing {
-    dialog.local_cseq = dialog.local_cseq.saturating_add(1);
+    if !around.sabotage.is(Fault::CseqStandsStill) {
+        dialog.local_cseq = dialog.local_cseq.saturating_add(1);
+    }
     let cseq = CSeq {
         number: dialog.local_cseq,
         method: Method::Bye,

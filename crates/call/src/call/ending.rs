@@ -1,6 +1,7 @@
 //! The ways out: the wish to end in every phase, CANCEL, silence, and what an earlier process has left. What follows an answer
 //! is in `bye`.
 
+use sabotage::Fault;
 use sip::{CSeq, Method, Moment, Outgoing, Tx};
 
 use super::{
@@ -58,8 +59,9 @@ impl Call {
         match self.state {
             // Nothing is under way, and now nothing will be.
             State::Placing => return self.finish(EndCause::Wished(wish), true),
-            State::Calling { trying: false } => self.hold_cancel(now),
-            State::Calling { trying: true } | State::Early => self.send_cancel(Cancel::Sent, now),
+            State::Calling { trying: false } if !self.is_sabotaged(Fault::EarlyCancel) => self.hold_cancel(now),
+            State::Calling { .. } | State::Early => self.send_cancel(Cancel::Sent, now),
+            State::Answered(_) if self.is_sabotaged(Fault::EarlyBye) => self.send_bye(now),
             // The ACK waits for the disk; the BYE follows it.
             State::Answered(_) => {}
             State::Confirmed(_) => self.send_bye(now),
@@ -102,6 +104,9 @@ impl Call {
     pub fn take_up(mut record: Record, around: Surroundings, now: Moment) -> Self {
         // What was sent after the last save has used a few numbers; gaps are legal (RFC 3261 §12.2.1.1).
         record.dialog.local_cseq = record.dialog.local_cseq.saturating_add(LEFTOVER_CSEQS);
+        if let (true, Some(tag)) = (around.sabotage.is(Fault::TagsSwapped), &mut record.dialog.remote_tag) {
+            std::mem::swap(&mut record.dialog.local_tag, tag);
+        }
         let mut call = Self::with(record, State::Placing, around);
         // The phase is the one that was saved last; the call itself may have gone on.
         match call.record.phase.clone() {
@@ -122,6 +127,9 @@ impl Call {
             Phase::Answered | Phase::Confirmed | Phase::Terminating => {
                 call.acknowledge();
                 call.send_bye(now);
+                if call.is_sabotaged(Fault::LeftoverEndedTwice) {
+                    call.send_bye(now);
+                }
             }
         }
         call.end_left_forks(now);
@@ -133,9 +141,13 @@ impl Call {
     pub(super) fn send_cancel(&mut self, cancel: Cancel, now: Moment) {
         self.state = State::Cancelling(cancel);
         // The 487 must come within 64·T1, else the INVITE is given up (RFC 3261 §9.1).
-        self.timers.set(Timer::GiveUp, now + self.around.limits.patience());
+        if !self.is_sabotaged(Fault::GiveUpNever) {
+            self.timers.set(Timer::GiveUp, now + self.around.limits.patience());
+        }
         let cancel = self.cancel();
-        self.send(cancel);
+        if !self.is_sabotaged(Fault::NoCancel) {
+            self.send(cancel);
+        }
     }
 
     /// The last CANCEL did not leave; the way may be there again.
@@ -158,7 +170,7 @@ impl Call {
                 method: Method::Cancel,
             },
             destination: record.destination.clone(),
-            path: record.path,
+            path: record.path.filter(|_| !self.is_sabotaged(Fault::CancelElsewhere)),
             bytes: record.dialog.print(&cseq, &record.invite_via, &[], None),
         }
     }
@@ -202,6 +214,9 @@ impl Call {
     }
 
     pub(super) fn handle_cancel_response(&mut self, status: u16) {
+        if self.is_sabotaged(Fault::CancelIsTheEnd) && status == 200 && self.awaits_answer() {
+            return self.finish(EndCause::Wished(Wish::Hangup), true);
+        }
         if let (481, State::Cancelling(cancel @ Cancel::Sent)) = (status, &mut self.state) {
             *cancel = Cancel::Overtaken;
             // It was there after all, and until the INVITE is given up another one would be answered alike.

@@ -1,5 +1,6 @@
 //! What an answered call has agreed on with its phone.
 
+use sabotage::Fault;
 use sip::{
     Moment,
     sdp::{self, Agreed},
@@ -40,14 +41,17 @@ impl Call {
             }
         };
         let terms = answer.session.expires.map(Terms::answered);
+        let terms = terms.filter(|_| !self.is_sabotaged(Fault::SessionIgnored));
         self.state = State::Confirmed(Box::new(Established {
             agreed,
             description: sdp::offer(&self.around.media),
             offered: false,
             session: self.asked.map(|asked| Session::begun(asked, answer)),
         }));
-        self.timers
-            .set(Timer::MaxDuration, now + self.around.limits.max_duration);
+        if !self.is_sabotaged(Fault::LastsForEver) {
+            self.timers
+                .set(Timer::MaxDuration, now + self.around.limits.max_duration);
+        }
         if let Some(terms) = terms {
             // The interval began when the answer came; what the disk took of it is little beside the lead that a BYE has.
             self.agree(terms, now);

@@ -3,6 +3,7 @@
 //! Its dialog stands in the record, durably, before the ACK leaves: whoever dies in between leaves a phone that still asks for
 //! its ACK, and whoever dies later leaves a dialog that the next process ends (promise 3).
 
+use sabotage::Fault;
 use sip::{Method, Moment, Reply, Request, Response};
 
 use super::{
@@ -182,7 +183,9 @@ impl Call {
         let fork = &mut self.forks.forks[at];
         let bye = next_bye(&mut fork.dialog, &[], &self.around);
         fork.state = ForkState::Terminating(Bye::sent(bye.tx.clone(), &self.around.limits, now));
-        self.send(bye);
+        if !self.is_sabotaged(Fault::NoForkBye) {
+            self.send(bye);
+        }
         self.schedule_byes();
     }
 

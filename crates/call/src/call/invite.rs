@@ -1,5 +1,6 @@
 //! From the intent to the answer: INVITE, its responses, its ACK.
 
+use sabotage::Fault;
 use sip::{ALLOW, CSeq, Method, Moment, Outgoing, Response, Tx, digest::Subject, sdp};
 
 use super::{
@@ -40,7 +41,7 @@ impl Call {
         }
         self.state = State::Calling { trying: false };
         // Credentials do not buy the phone more time to ring.
-        if self.timers.due(Timer::NoAnswer).is_none() {
+        if self.timers.due(Timer::NoAnswer).is_none() && !self.is_sabotaged(Fault::RingsForEver) {
             self.timers.set(Timer::NoAnswer, now + self.around.limits.ring);
         }
         let invite = self.invite();
@@ -82,7 +83,8 @@ impl Call {
         match &mut self.state {
             State::Calling { trying } => {
                 *trying = true;
-                if status > 100 {
+                // A 199 says that somebody rings no more, also to whom the 180 before it is lost (RFC 6228 §4).
+                if status > 100 && status != 199 {
                     self.state = State::Early;
                     self.has_rung = true;
                     self.tell(Event::Ringing);
@@ -187,6 +189,9 @@ impl Call {
         if !key.is_ours(&response.branch, &record.dialog.call_id, &response.cseq) {
             return;
         }
+        if self.is_sabotaged(Fault::LateAnswersLost) && self.end().is_some() {
+            return;
+        }
         // An INVITE whose challenge we have met may have been answered by another fork meanwhile: not our call.
         if response.cseq.number == record.invite_cseq && self.awaits_answer() {
             return self.answered(response);
@@ -195,7 +200,7 @@ impl Call {
             return self.handle_fork(response);
         }
         // Repeated because our ACK was lost, or has not left yet (RFC 3261 §13.2.2.4).
-        if !matches!(self.state, State::Answered(_)) {
+        if !matches!(self.state, State::Answered(_)) && !self.is_sabotaged(Fault::NoSecondAck) {
             let ack = self.ack_of(&record.dialog, response.cseq.number);
             self.send(ack);
         }
@@ -208,6 +213,9 @@ impl Call {
         self.timers.stop(Timer::GiveUp);
         self.timers.stop(Timer::AnotherCancel);
         self.record.dialog.confirm(response);
+        if self.is_sabotaged(Fault::RouteForgotten) {
+            self.record.dialog.route_set.clear();
+        }
         self.adopt_fork();
         self.state = State::Answered(Box::new(response.clone()));
         self.tell(Event::Answered);
@@ -230,7 +238,9 @@ impl Call {
 
     pub(super) fn acknowledge(&mut self) {
         let ack = self.ack_of(&self.record.dialog, self.record.invite_cseq);
-        self.send(ack);
+        if !self.is_sabotaged(Fault::NoAck) {
+            self.send(ack);
+        }
     }
 
     /// The ACK of a 2xx: the INVITE's CSeq number and credentials, a branch of its own (RFC 3261 §13.2.2.4).

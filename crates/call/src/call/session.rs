@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use sabotage::Fault;
 use sip::{
     ALLOW, CSeq, Method, Moment, OPTION_TAG, Refresher, Reply, Request, Response, SHORTEST_INTERVAL, SessionExpires,
     Tx,
@@ -55,6 +56,15 @@ pub(super) struct Session {
 enum Side {
     We,
     Peer,
+}
+
+impl Side {
+    fn other(self) -> Self {
+        match self {
+            Self::We => Self::Peer,
+            Self::Peer => Self::We,
+        }
+    }
 }
 
 /// What one INVITE or UPDATE of a peer settles.
@@ -155,7 +165,10 @@ impl Session {
 
 impl Call {
     /// A new interval begins.
-    pub(super) fn agree(&mut self, terms: Terms, now: Moment) {
+    pub(super) fn agree(&mut self, mut terms: Terms, now: Moment) {
+        if self.is_sabotaged(Fault::RefresherConfused) {
+            terms.refresher = terms.refresher.other();
+        }
         let Some(session) = self.session_mut() else { return };
         session.interval.seconds = terms.interval;
         session.refresher = Some(terms.refresher);
@@ -163,6 +176,8 @@ impl Call {
         let lead = (interval / 3).min(MOST_LEAD);
         self.timers.set(Timer::SessionExpires, now + (interval - lead));
         match terms.refresher {
+            Side::We if self.is_sabotaged(Fault::RefreshNever) => {}
+            Side::We if self.is_sabotaged(Fault::RefreshLate) => self.timers.set(Timer::Refresh, now + interval),
             Side::We => self.timers.set(Timer::Refresh, now + interval / 2),
             Side::Peer => self.timers.stop(Timer::Refresh),
         }

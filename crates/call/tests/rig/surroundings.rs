@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use call::{Limits, Local, Surroundings};
+use call::{Limits, Local, Sabotage, Surroundings};
 use sip::{
     BranchKey,
     digest::Credentials,
@@ -49,5 +49,6 @@ pub(crate) fn surroundings() -> Surroundings {
             session_expires: Some(SESSION_EXPIRES),
             t1: T1,
         },
+        sabotage: Sabotage::default(),
     }
 }

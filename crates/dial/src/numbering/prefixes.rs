@@ -5,8 +5,10 @@
     reason = "constant tables, read when they are first asked for: the same for everybody, whoever asks first"
 )]
 
-use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
 use super::Country;
 
@@ -108,23 +110,40 @@ impl Prefixes {
     }
 }
 
-/// Every line: its role, the countries it is for, and the prefixes.
-fn lines() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
-    let lines = include_str!("prefixes.txt")
-        .lines()
-        .filter(|line| !line.starts_with('#'));
-    lines.filter_map(|line| {
-        let (head, prefixes) = line.split_once(": ")?;
-        let (role, countries) = head.split_once(' ')?;
-        Some((role, countries, prefixes))
-    })
+/// A line: a role, and prefixes of it.
+struct Line {
+    role: &'static str,
+    prefixes: &'static str,
 }
 
+/// The lines, and which of them are for a country or a group, in their order.
+struct Lines {
+    all: Vec<Line>,
+    of: BTreeMap<&'static str, Vec<usize>>,
+}
+
+static LINES: LazyLock<Lines> = LazyLock::new(|| {
+    let (mut all, mut of) = (Vec::new(), BTreeMap::<_, Vec<_>>::new());
+    let text = include_str!("prefixes.txt");
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let Some((head, prefixes)) = line.split_once(": ") else {
+            continue;
+        };
+        let Some((role, names)) = head.split_once(' ') else {
+            continue;
+        };
+        for name in names.split(' ') {
+            of.entry(name).or_default().push(all.len());
+        }
+        all.push(Line { role, prefixes });
+    }
+    Lines { all, of }
+});
+
 static BY_COUNTRY: LazyLock<BTreeMap<Country, Prefixes>> = LazyLock::new(|| {
-    let names = lines().flat_map(|(_, countries, _)| countries.split(' '));
-    let known = names.filter_map(|name| Some((name, name.parse::<Country>().ok()?)));
+    let known = LINES.of.keys().filter_map(|name| Some((name, name.parse().ok()?)));
     known
-        .map(|(name, country)| (country, read(name, country.group())))
+        .map(|(name, country): (_, Country)| (country, read(name, country.group())))
         .collect()
 });
 
@@ -134,14 +153,19 @@ static ANYWHERE: LazyLock<Prefixes> = LazyLock::new(|| read("anywhere", "anywher
 
 /// What stands under a name; for roles without a line, what stands under the group's.
 fn read(name: &str, group: &str) -> Prefixes {
+    let of = |name: &str| LINES.of.get(name).map_or(&[] as &[usize], Vec::as_slice);
+    let own: BTreeSet<&str> = of(name).iter().map(|line| LINES.all[*line].role).collect();
+    let of_group = of(group).iter().filter(|line| !own.contains(LINES.all[**line].role));
+    let lines: BTreeSet<usize> = of(name)
+        .iter()
+        .chain(of_group)
+        .chain(of("everywhere"))
+        .copied()
+        .collect();
     let mut read = Prefixes::default();
-    let names = |countries: &str, name: &str| countries.split(' ').any(|one| one == name);
-    for (role, countries, prefixes) in lines() {
-        let has_own = lines().any(|(other, countries, _)| other == role && names(countries, name));
-        if names(countries, if has_own { name } else { group }) || names(countries, "everywhere") {
-            let prefixes = prefixes.split(' ').map(|prefix| Prefix(prefix.trim_matches('-')));
-            read.of_role(role).extend(prefixes);
-        }
+    for Line { role, prefixes } in lines.into_iter().map(|line| &LINES.all[line]) {
+        let prefixes = prefixes.split(' ').map(|prefix| Prefix(prefix.trim_matches('-')));
+        read.of_role(role).extend(prefixes);
     }
     read
 }

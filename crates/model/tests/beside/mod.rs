@@ -8,7 +8,7 @@ mod rig;
 
 use std::{collections::VecDeque, time::Duration};
 
-use call::{Call, Silence, Timer};
+use call::{Call, Silence, Stray, Timer};
 use model::{Input, Machine, Output, Phase, Phone, Record, Save};
 use rig::{Rig, T1, TRANSACTION, placement, surroundings};
 use sip::{Method, Moment, Tag};
@@ -156,8 +156,8 @@ impl Beside {
     fn end_stray(&mut self, input: Input) {
         let Input::Answer(phone) = input else { return };
         let answer = self.rig.answer_of(tag(phone));
-        let stray = Call::stray(&answer, "pbx".to_owned(), surroundings());
-        self.rig.replace(stray.expect("the branch is ours"));
+        let stray = Stray::of(&answer, &surroundings().key).expect("the branch is ours");
+        self.rig.replace(Call::stray(stray, "pbx".to_owned(), surroundings()));
         let (machine, outputs) = Machine::stray(phone, None);
         self.machine = Some(machine);
         let said = self.rig.drain();

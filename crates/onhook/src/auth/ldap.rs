@@ -27,7 +27,7 @@ use super::AuthError;
 use super::credentials::Credentials;
 use super::domains::Domains;
 use super::throttle::{Attempt, EntryThrottle};
-use super::turns::Turns;
+use super::turns::LoginTurns;
 use super::verified::Verified;
 use crate::config::{self, Secret};
 use crate::pem::{self, PemError};
@@ -95,7 +95,7 @@ pub(super) struct Directory {
     domains: Arc<Domains>,
     timeout: Duration,
     connections: Arc<Semaphore>,
-    turns: Turns,
+    turns: LoginTurns,
     verified: Verified,
 }
 
@@ -138,7 +138,7 @@ impl Directory {
             domains,
             timeout: config.timeout.0,
             connections: Arc::new(Semaphore::new(config.max_connections as usize)),
-            turns: Turns::default(),
+            turns: LoginTurns::default(),
             verified,
         }))
     }

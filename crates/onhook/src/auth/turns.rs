@@ -11,12 +11,12 @@ use crate::store::UserName;
 const TURNS: usize = 64;
 
 #[derive(Debug)]
-pub(super) struct Turns {
+pub(super) struct LoginTurns {
     locks: [Arc<Mutex<()>>; TURNS],
     lock_of: RandomState,
 }
 
-impl Default for Turns {
+impl Default for LoginTurns {
     fn default() -> Self {
         Self {
             locks: std::array::from_fn(|_| Arc::default()),
@@ -25,7 +25,7 @@ impl Default for Turns {
     }
 }
 
-impl Turns {
+impl LoginTurns {
     /// Waits for the user's turn, which lasts as long as the guard.
     pub(super) async fn of(&self, name: &UserName) -> OwnedMutexGuard<()> {
         let lock = &self.locks[self.lock_of.hash_one(name) as usize % TURNS];

@@ -9,13 +9,13 @@ use tokio::time::Instant;
 
 use super::credentials::Credentials;
 use super::throttle::Attempt;
-use super::turns::Turns;
+use super::turns::LoginTurns;
 use super::verified::Verified;
 use super::{AuthError, password};
 use crate::store::{KnownUsers, StoreError, UserCache, UserName};
 
-/// A user's hash and version.
-type Known = (String, i64);
+/// The hash of a user's password, and the version of the user that has it.
+type HashAndVersion = (String, i64);
 
 /// How many passwords are hashed at once: 19 MiB and a core each.
 const HASHING: usize = 2;
@@ -27,7 +27,7 @@ pub(super) struct Users {
     users: UserCache,
     verified: Verified,
     hashing: Arc<Semaphore>,
-    turns: Turns,
+    turns: LoginTurns,
     /// Verified against when there is no such user, so that the answer takes as long.
     nobody: String,
 }
@@ -39,13 +39,13 @@ impl Users {
             users,
             verified: Verified::new(realm, REMEMBERED)?,
             hashing: Arc::new(Semaphore::new(HASHING)),
-            turns: Turns::default(),
+            turns: LoginTurns::default(),
             nobody,
         })
     }
 
     /// The first of the names that is a user's who has a password here.
-    pub(super) async fn find(&self, names: &[UserName]) -> Result<Option<(UserName, Known)>, StoreError> {
+    pub(super) async fn find(&self, names: &[UserName]) -> Result<Option<(UserName, HashAndVersion)>, StoreError> {
         let users = self.users.now().await?;
         Ok(names
             .iter()
@@ -56,7 +56,7 @@ impl Users {
     pub(super) async fn login(
         &self,
         given: &Credentials,
-        found: Option<(UserName, Known)>,
+        found: Option<(UserName, HashAndVersion)>,
         attempt: &mut Attempt<'_>,
     ) -> Result<UserName, AuthError> {
         let (name, known) = match found {
@@ -102,7 +102,7 @@ impl Users {
     }
 }
 
-fn hash_of(users: &KnownUsers, name: &UserName) -> Option<Known> {
+fn hash_of(users: &KnownUsers, name: &UserName) -> Option<HashAndVersion> {
     let user = users.get(name)?;
     Some((user.password.clone()?, user.version))
 }

@@ -11,6 +11,15 @@ use nix::sys::statvfs::statvfs;
 /// What is written at a time.
 const BLOCK: usize = 1024 * 1024;
 
+/// How many bytes are free on the disk that this file is on, or would be; none when that cannot be told.
+pub(super) fn room_beside(file: &Path) -> u64 {
+    let folder = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    statvfs(folder).map_or(0, |disk| disk.blocks_available().saturating_mul(disk.fragment_size()))
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Ballast {
     path: PathBuf,
@@ -42,14 +51,7 @@ impl Ballast {
 
     /// Whether it fits, and as much again: else it would soon be given up once more.
     pub(super) fn has_room(&self) -> bool {
-        let folder = match self.path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        statvfs(folder).is_ok_and(|disk| {
-            let free = disk.blocks_available().saturating_mul(disk.fragment_size());
-            free / 2 >= self.size
-        })
+        room_beside(&self.path) / 2 >= self.size
     }
 
     /// Makes it, unless it is there; removes it, if none is wanted.

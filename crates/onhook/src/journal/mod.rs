@@ -13,6 +13,7 @@
 //! writer     the thread, its transactions, the close     history    the calls that have ended
 //! rows       what an entry is in the tables              upkeep     checkpoints, sweeps, a ballast anew
 //! status     whether new calls may be written            full_disk  what is refused then, and the ballast given up
+//! log_length what the write-ahead log is given at the start
 //! ```
 
 mod ballast;
@@ -21,6 +22,7 @@ mod checkpoint;
 mod failure;
 mod full_disk;
 mod history;
+mod log_length;
 mod queue;
 mod recover;
 mod rows;

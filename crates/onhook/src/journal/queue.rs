@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use call::Save;
-use switch::journal::{CallKey, Entry, Write};
+use switch::journal::{CallKey, Entry};
 use tokio::sync::oneshot;
 
 use super::WriteError;
@@ -81,7 +81,7 @@ impl Batch {
     }
 }
 
-/// Whether it is about a new call.
+/// Whether it is about a new call. The row of one that has ended is begun anew when another of its phones answers: that is none.
 pub(super) fn is_intent(entry: &Entry) -> bool {
-    matches!(entry.write, Write::Intent { .. })
+    entry.save == Save::Intent
 }

@@ -17,6 +17,10 @@ pub(super) fn write(transaction: &Connection, entry: &Entry) -> rusqlite::Result
     let k = entry.key.0;
     match &entry.write {
         Write::Intent { id_hash, intent } => {
+            // A row that is begun anew, after an end that was refused, says what the new record says.
+            transaction
+                .prepare_cached("DELETE FROM call_state WHERE k = ?1")?
+                .execute(params![k])?;
             transaction
                 .prepare_cached("INSERT OR REPLACE INTO call (k, id_hash, intent) VALUES (?1, ?2, ?3)")?
                 .execute(params![k, id_hash.0, intent])?;

@@ -9,12 +9,13 @@ use std::time::Duration;
 use rusqlite::{Connection, TransactionBehavior, params};
 use switch::journal::{Entry, Write};
 use tokio::sync::mpsc;
-use tracing::error;
+use tracing::{debug, error};
 
-use super::ballast::Ballast;
+use super::ballast::{Ballast, room_beside};
 use super::checkpoint::checkpoint;
 use super::failure::{classify, fail};
 use super::full_disk::FullDisk;
+use super::log_length;
 use super::queue::{Batch, Command, is_intent};
 use super::rows;
 use super::status::Status;
@@ -25,9 +26,9 @@ use crate::panics::Vital;
 /// How many entries one transaction takes at most, unless a single batch has more.
 const TRANSACTION: usize = 2_048;
 /// Entries after which the upkeep moves the write-ahead log into the file. Not before: when all is moved the log begins anew, and whoever
-/// writes next waits for two flushes, of its new head and of the entry. Nor much later: where the log has been before, its blocks are
-/// there already, and a flush is several times as fast.
-const MOVED_AFTER: usize = 64;
+/// writes next waits for two flushes, of its new head and of the entry. Nor much later: what comes one by one fits into the length that
+/// the log has from the start ([`log_length`]).
+const MOVED_AFTER: usize = 256;
 /// Bytes in the log from which on the writer itself moves them, should the upkeep not keep up.
 const LONG_LOG: u32 = 16 * 1024 * 1024;
 
@@ -87,6 +88,11 @@ impl Writer {
     }
 
     fn run(mut self, mut commands: mpsc::Receiver<Command>, upkeep: Upkeep, lock: File) {
+        if room_beside(&self.log) >= log_length::ROOM
+            && let Err(error) = log_length::lengthen(&mut self.connection)
+        {
+            debug!(%error, "the log is not lengthened: the first entries take longer to flush");
+        }
         let mut waiting = Vec::new();
         let mut closing = Vec::new();
         while commands.blocking_recv_many(&mut waiting, TRANSACTION) > 0 {

@@ -5,7 +5,7 @@ use std::{net::IpAddr, time::Duration};
 use call::Limits;
 use dial::{CapsSettings, CountedNumbers, Plan, Reach};
 use sip::{BranchKey, Destination, Timers, Transport, digest::Credentials, sdp};
-use switch::{Identity, Registration, Srtp, TrunkSettings, journal::CallKey};
+use switch::{Identity, Registration, Sabotage, Srtp, TrunkSettings, journal::CallKey};
 
 use crate::{
     calls::SocketSettings,
@@ -17,6 +17,10 @@ use crate::{
 const CONNECT_LIMIT: Duration = Duration::from_secs(4);
 /// A peer with a small socket buffer loses what comes too fast.
 const INVITES_PER_HOP: usize = 24;
+/// And what it drops of many BYEs is lost time.
+const LEFTOVERS_AT_ONCE: usize = 128;
+/// What the simulation puts in to be found takes no room in a server: with its feature this does not compile (docs/decisions/0022).
+const _: () = assert!(size_of::<Sabotage>() == 0);
 /// The wait after the first REGISTER that failed.
 const REGISTER_AGAIN: Duration = Duration::from_secs(2);
 
@@ -118,6 +122,8 @@ pub(super) fn switch(
         user_agent: sip.user_agent.clone(),
         connect_limit: CONNECT_LIMIT,
         invites_per_hop: INVITES_PER_HOP,
+        leftovers_at_once: LEFTOVERS_AT_ONCE,
+        sabotage: Sabotage::default(),
     })
 }
 

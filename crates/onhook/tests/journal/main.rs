@@ -5,6 +5,7 @@
 mod power_loss;
 mod rig;
 
+use std::fs;
 use std::path::Path;
 use std::sync::mpsc::channel;
 use std::time::{Duration, SystemTime};
@@ -368,12 +369,12 @@ async fn a_leftover_says_how_often_the_process_died_of_it() {
     for deaths in 0..3 {
         let copy = tempfile::tempdir().unwrap();
         for name in ["onhook.db", "onhook.db-wal", "onhook.db-taking-up"] {
-            let _ = std::fs::copy(path.with_file_name(name), copy.path().join(name));
+            let _ = fs::copy(path.with_file_name(name), copy.path().join(name));
         }
         let (_, mut recovered) = open(&copy.path().join("onhook.db"));
         assert_eq!(recovered.leftovers[0].deaths, deaths);
         recovered.taking_up.begin(&[key]);
-        std::fs::copy(recovered.taking_up.path(), path.with_file_name("onhook.db-taking-up")).unwrap();
+        fs::copy(recovered.taking_up.path(), path.with_file_name("onhook.db-taking-up")).unwrap();
     }
 }
 
@@ -390,7 +391,7 @@ async fn what_was_told_survives_without_an_orderly_close() {
     // What a killed server leaves: the files as they are at this moment, copied from under the running writer.
     let copy = tempfile::tempdir().unwrap();
     for name in ["onhook.db", "onhook.db-wal"] {
-        std::fs::copy(path.with_file_name(name), copy.path().join(name)).unwrap();
+        fs::copy(path.with_file_name(name), copy.path().join(name)).unwrap();
     }
     let (_, recovered) = open(&copy.path().join("onhook.db"));
     let found: Vec<_> = recovered.leftovers.iter().map(|call| call.key).collect();
@@ -409,11 +410,11 @@ async fn a_closed_journal_leaves_everything_in_the_one_file() {
         Ok(())
     );
     journal.close().await.unwrap();
-    let log = std::fs::metadata(path.with_file_name("onhook.db-wal")).unwrap();
+    let log = fs::metadata(path.with_file_name("onhook.db-wal")).unwrap();
     assert_eq!(log.len(), 0);
 
     let copy = tempfile::tempdir().unwrap();
-    std::fs::copy(&path, copy.path().join("onhook.db")).unwrap();
+    fs::copy(&path, copy.path().join("onhook.db")).unwrap();
     assert_eq!(open(&copy.path().join("onhook.db")).1.leftovers[0].key, key);
 }
 
@@ -486,4 +487,18 @@ async fn an_opened_journal_sweeps() {
         .query_row("SELECT count(*) FROM cdr", [], |row| row.get(0))
         .unwrap();
     assert_eq!(records, 0);
+}
+
+#[tokio::test]
+async fn the_first_entry_is_written_over_what_the_log_has_from_the_start() {
+    let (folder, path) = store_path();
+    let (journal, _) = open(&path);
+    let mut submitter = Submitter::of(&journal);
+    let log = || fs::metadata(folder.path().join("onhook.db-wal")).unwrap().len();
+    let key = nth_key(&journal, 1);
+    assert_eq!(submitter.write(key, intent("first", b"intent".to_vec())), Ok(()));
+    let after_the_first = log();
+    assert_eq!(submitter.write(key, Write::State(state(1, false))), Ok(()));
+    assert!(log() == after_the_first && after_the_first > 8 * 1024 * 1024);
+    journal.close().await.unwrap();
 }

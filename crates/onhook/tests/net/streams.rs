@@ -130,6 +130,40 @@ async fn a_peer_that_stops_reading_loses_its_connection_and_keeps_nobody_waiting
     soon("the end", deaf.read_to_end(&mut Vec::new())).await.ok();
 }
 
+/// One peer's connections, or those of many, must not make the server grow by what each may have waiting (promise 9).
+#[tokio::test]
+async fn what_waits_on_all_connections_is_bounded_and_who_has_most_waiting_loses_its_own() {
+    let mut rig = Rig::tcp();
+    let mut deaf = Vec::new();
+    for _ in 0..20 {
+        deaf.push(rig.peer().await);
+    }
+    let (mut other, beside) = rig.peer().await;
+    let piece = vec![b'x'; LONGEST_MESSAGE];
+    // Less than one connection may have waiting, of 64 MiB for all of them.
+    let each = (3 << 20) + (1 << 19);
+    let mut sent = 0;
+    for (_, path) in &deaf {
+        for _ in 0..each / piece.len() {
+            sent += rig.streams.send(path, piece.clone()).map_or(0, |()| piece.len());
+        }
+    }
+    assert_eq!(sent, 20 * each, "there is room for who has little waiting");
+    rig.streams.send(&beside, b"still here".to_vec()).unwrap();
+    for _ in 0..2 {
+        let (ended, why) = rig.closed().await;
+        assert!(deaf.iter().any(|(_, path)| *path == ended));
+        assert!(why.contains("does not take"), "{why}");
+    }
+    assert_eq!(receive(&mut other, 10).await, "still here");
+    assert_eq!(rig.streams.open(), 19, "no more than had to");
+    // What was given back can be had again.
+    for (_, path) in &deaf {
+        let _ = rig.streams.send(path, b"one more".to_vec());
+    }
+    assert_eq!(rig.streams.open(), 19);
+}
+
 #[tokio::test]
 async fn a_peer_that_takes_nothing_is_given_up_after_a_while() {
     let mut rig = Rig::tcp();

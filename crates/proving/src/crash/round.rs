@@ -12,7 +12,7 @@ use super::{CrashRun, POINTS, Tally};
 use crate::{
     ProvingError,
     client::{Access, Client},
-    phones::{FORKING, Habits, NUMBERS, Phones, Quality, RECEIVE_BUFFER},
+    phones::{FORKING, Habits, NUMBERS, Phones, Quality, RECEIVE_BUFFER, Transport},
     random::Random,
     server::{Serving, Setting, Site},
 };
@@ -63,6 +63,8 @@ impl Lane {
             max_live: 1000,
             rtp_ports: Setting::rtp_ports(number, run.side_by_side),
             disconnect_wait: Setting::DISCONNECT_WAIT,
+            transport: Transport::Udp,
+            certificates: None,
         };
         let unused = Site::furnish(setting, phones.address()).await?;
         Ok(Self {

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Habits, message::Message};
+use super::{Habits, message::Message, way::Home};
 use crate::random::Random;
 
 /// The numbers that are dialled start here. Of the next hundred thousand none may be read as one that is never called; from 10 000 000
@@ -106,7 +106,7 @@ pub(super) struct PhoneCall {
     state: State,
     legs: Vec<Leg>,
     t1: Duration,
-    contact: String,
+    home: Home,
     sdp: String,
 }
 
@@ -115,7 +115,7 @@ impl PhoneCall {
         invite: Message,
         number: String,
         habits: &Habits,
-        contact: String,
+        home: Home,
         sdp: String,
         doings: &mut Doings,
     ) -> Self {
@@ -126,7 +126,7 @@ impl PhoneCall {
             state: State::Ringing,
             legs: Vec::new(),
             t1: habits.t1,
-            contact,
+            home,
             sdp,
             script,
         };
@@ -168,13 +168,13 @@ impl PhoneCall {
                 if self.state == State::Ringing && line.starts_with("200") {
                     self.state = State::Refused { acked: false };
                     doings.send.push(self.refusal());
-                    doings.later.push((
-                        self.t1,
+                    self.repeat(
                         Alarm::RepeatRefusal {
                             pause: self.t1,
                             since: now,
                         },
-                    ));
+                        doings,
+                    );
                 }
             }
             Some("ACK") => match &mut self.state {
@@ -306,10 +306,10 @@ impl PhoneCall {
         at.off_hook = false;
         let header = |name| self.invite.header(name).unwrap_or("");
         let target = header("Contact").split(['<', '>']).nth(1).unwrap_or("");
-        let own_address = self.contact.rsplit('@').next().unwrap_or("");
         let bye = format!(
-            "BYE {target} SIP/2.0\r\nVia: SIP/2.0/UDP {own_address};rport;branch=z9hG4bK{}{leg}\r\nMax-Forwards: 70\r\n\
+            "BYE {target} SIP/2.0\r\nVia: {};rport;branch=z9hG4bK{}{leg}\r\nMax-Forwards: 70\r\n\
              From: {};tag={}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: 1 BYE\r\nContent-Length: 0\r\n\r\n",
+            self.home.via(),
             header("Call-ID"),
             header("To"),
             at.tag,
@@ -318,14 +318,21 @@ impl PhoneCall {
         );
         at.bye = Some(bye.clone());
         doings.send.push(bye);
-        doings.later.push((
-            self.t1,
+        self.repeat(
             Alarm::RepeatBye {
                 leg,
                 pause: self.t1,
                 since: now,
             },
-        ));
+            doings,
+        );
+    }
+
+    /// What a transaction repeats, it does where packets may be lost (RFC 3261 §17); a 2xx is repeated anywhere.
+    fn repeat(&self, alarm: Alarm, doings: &mut Doings) {
+        if !self.home.transport.is_stream() {
+            doings.later.push((self.t1, alarm));
+        }
     }
 
     fn tag(&self, leg: usize) -> String {
@@ -333,7 +340,7 @@ impl PhoneCall {
     }
 
     fn ringing(&self) -> String {
-        let contact = format!("Contact: <{}>\r\n", self.contact);
+        let contact = format!("Contact: <{}>\r\n", self.home.contact(&self.number));
         self.invite.response("180 Ringing", &self.tag(0), &contact, "")
     }
 
@@ -342,7 +349,10 @@ impl PhoneCall {
     }
 
     fn ok(&self, tag: &str) -> String {
-        let extra = format!("Contact: <{}>\r\nContent-Type: application/sdp\r\n", self.contact);
+        let extra = format!(
+            "Contact: <{}>\r\nContent-Type: application/sdp\r\n",
+            self.home.contact(&self.number)
+        );
         let direction = if self.script.takes_no_sound {
             "a=sendonly\r\n"
         } else {
@@ -356,6 +366,7 @@ impl PhoneCall {
 impl fmt::Debug for PhoneCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PhoneCall")
+            .field("number", &self.number)
             .field("state", &self.state)
             .field("legs", &self.legs)
             .finish_non_exhaustive()
@@ -365,6 +376,7 @@ impl fmt::Debug for PhoneCall {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::phones::Transport;
 
     fn request(line: &str, to: &str, branch: &str) -> Message {
         let text = format!(
@@ -388,12 +400,15 @@ mod tests {
             receive_buffer: super::super::RECEIVE_BUFFER,
         };
         let invite = request("INVITE sip:4711@127.0.0.1", "<sip:4711@h>", "z9hG4bKi");
-        let contact = "sip:4711@127.0.0.1:2".to_owned();
+        let home = Home {
+            transport: Transport::Udp,
+            address: "127.0.0.1:2".parse().unwrap(),
+        };
         PhoneCall::ring(
             invite,
             "4711".to_owned(),
             &habits,
-            contact,
+            home,
             String::new(),
             &mut Doings::default(),
         )

@@ -1,16 +1,25 @@
-//! Every phone of a run, behind one UDP socket and one bad line.
+//! Every phone of a run: behind one UDP socket and one bad line, or at the far end of connections.
 //!
 //! They keep to RFC 3261 and count themselves: which ring, which are off-hook. They hear each other's packets no more than
 //! real ones do: a call is known by its `Call-ID`.
+//!
+//! ```text
+//! call      one phone                          way      transports, and where a phone says it is
+//! exchange  all of them, and what is due       line     packets that are lost
+//! message   as much of SIP as a phone needs    streams  the phones' ends of connections
+//! witness   what must not be seen              passage  what is known of a connection in its middle
+//! ```
 
 mod call;
+mod exchange;
 mod line;
 mod message;
+mod passage;
+mod streams;
+mod way;
 mod witness;
 
 use std::{
-    cmp::{Ordering, Reverse},
-    collections::{BinaryHeap, HashMap},
     future::pending,
     io,
     net::SocketAddr,
@@ -21,18 +30,24 @@ use std::{
 use socket2::SockRef;
 use tokio::{
     net::UdpSocket,
-    task::JoinHandle,
+    sync::mpsc,
+    task::JoinSet,
     time::{sleep, sleep_until},
 };
 
 use crate::{ProvingError, random::Random};
-use call::{Alarm, Doings, PhoneCall};
+use call::PhoneCall;
+use exchange::Exchange;
 use line::Line;
-use message::Message;
-use witness::Witness;
+use streams::{Coming, Connections};
+use way::{Home, Way};
+use witness::Seen;
 
 pub use call::{FORKING, NUMBERS};
 pub use line::Quality;
+pub use passage::{Passage, Passages};
+pub use streams::StreamSetup;
+pub use way::Transport;
 pub use witness::Facts;
 
 const POLL: Duration = Duration::from_millis(5);
@@ -96,7 +111,7 @@ pub(crate) async fn wait(until: impl Fn() -> bool, otherwise: &'static str) -> R
 pub struct Phones {
     address: SocketAddr,
     exchange: Arc<Mutex<Exchange>>,
-    task: JoinHandle<()>,
+    tasks: JoinSet<()>,
 }
 
 fn lock(exchange: &Mutex<Exchange>) -> MutexGuard<'_, Exchange> {
@@ -109,36 +124,58 @@ impl Phones {
     pub async fn switch_on(habits: Habits, quality: Quality) -> io::Result<Self> {
         let socket = UdpSocket::bind("127.0.0.1:0").await?;
         let _ = SockRef::from(&socket).set_recv_buffer_size(habits.receive_buffer);
+        let address = socket.local_addr()?;
+        let home = Home {
+            transport: Transport::Udp,
+            address,
+        };
+        let mut phones = Self::at(address, vec![home], habits, quality).await?;
+        let exchange = Arc::clone(&phones.exchange);
+        phones.tasks.spawn(async move { run(&exchange, &socket).await });
+        Ok(phones)
+    }
+
+    /// Phones that speak over connections.
+    ///
+    /// # Errors
+    /// When no socket can be had.
+    pub async fn on_streams(habits: Habits, setup: StreamSetup) -> io::Result<Self> {
+        let transport = if setup.certificates.is_some() {
+            Transport::Tls
+        } else {
+            Transport::Tcp
+        };
+        let homes = setup.homes.iter().map(|&address| Home { transport, address });
+        let address = setup.listener.local_addr()?;
+        let mut phones = Self::at(address, homes.collect(), habits, Quality::default()).await?;
+        let (connections, comes) = Connections::new(setup.server, setup.certificates);
+        phones.tasks.spawn(connections.clone().accept(setup.listener));
+        let exchange = Arc::clone(&phones.exchange);
+        phones
+            .tasks
+            .spawn(async move { run_on_streams(&exchange, &connections, comes, &setup.passages).await });
+        Ok(phones)
+    }
+
+    async fn at(address: SocketAddr, homes: Vec<Home>, habits: Habits, quality: Quality) -> io::Result<Self> {
         // Sound goes to a socket that nobody reads: refused packets would say that the phone has gone.
         let sound = UdpSocket::bind("127.0.0.1:0").await?;
-        let address = socket.local_addr()?;
         let line = Line {
             quality,
             random: Random::part(habits.seed, u64::MAX),
             packets: 0,
             lost: 0,
         };
-        let exchange = Exchange {
-            address,
-            sound: sound.local_addr()?,
-            habits,
-            line,
-            calls: HashMap::new(),
-            by_number: HashMap::new(),
-            agenda: BinaryHeap::new(),
-            entries: 0,
-            witness: Witness::default(),
-        };
-        let exchange = Arc::new(Mutex::new(exchange));
-        let theirs = Arc::clone(&exchange);
-        let task = tokio::spawn(async move {
+        let exchange = Exchange::new(homes, sound.local_addr()?, habits, line);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
             let _sound = sound;
-            run(&theirs, &socket).await;
+            pending().await
         });
         Ok(Self {
             address,
-            exchange,
-            task,
+            exchange: Arc::new(Mutex::new(exchange)),
+            tasks,
         })
     }
 
@@ -195,7 +232,7 @@ impl Phones {
 
     /// DisconnectPhoneCall for this number has just been answered with success.
     pub fn hung_up(&self, number: &str) {
-        lock(&self.exchange).witness.hung_up(number);
+        lock(&self.exchange).witness.hung_up(number, Instant::now());
     }
 
     /// A server is about to be started; it is asked nothing until [`Phones::server_is_asked`].
@@ -222,178 +259,60 @@ impl Phones {
     }
 }
 
-impl Drop for Phones {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-struct Exchange {
-    address: SocketAddr,
-    sound: SocketAddr,
-    habits: Habits,
-    line: Line,
-    calls: HashMap<Arc<str>, PhoneCall>,
-    by_number: HashMap<String, Vec<Arc<str>>>,
-    agenda: BinaryHeap<Reverse<Entry>>,
-    entries: u64,
-    witness: Witness,
-}
-
-struct Entry {
-    due: Instant,
-    /// What was entered first is done first.
-    number: u64,
-    todo: Todo,
-}
-
-enum Todo {
-    /// A packet reaches the phones.
-    Deliver(Vec<u8>, SocketAddr),
-    /// A packet leaves the line at the server's end.
-    Send(Vec<u8>, SocketAddr),
-    Wake(Arc<str>, SocketAddr, Alarm),
-}
-
-impl Exchange {
-    fn enter(&mut self, due: Instant, todo: Todo) {
-        self.entries += 1;
-        let number = self.entries;
-        self.agenda.push(Reverse(Entry { due, number, todo }));
-    }
-
-    fn arrive(&mut self, packet: &[u8], from: SocketAddr, now: Instant) {
-        if let Some(message) = Message::parse(packet) {
-            self.witness.see(&message, self.habits.t1 * 64, now);
-        }
-        for delay in self.line.fates().into_iter().flatten() {
-            self.enter(now + delay, Todo::Deliver(packet.to_owned(), from));
-        }
-    }
-
-    /// Does what is due; returns what is to be sent, and when to come again.
-    fn catch_up(&mut self, now: Instant) -> (Vec<(Vec<u8>, SocketAddr)>, Option<Instant>) {
-        let mut out = Vec::new();
-        while self.agenda.peek().is_some_and(|Reverse(entry)| entry.due <= now) {
-            let Some(Reverse(entry)) = self.agenda.pop() else { break };
-            match entry.todo {
-                Todo::Send(packet, to) => out.push((packet, to)),
-                Todo::Deliver(packet, from) => self.deliver(&packet, from, now),
-                Todo::Wake(call_id, server, Alarm::Forget) => self.forget(&call_id, server, now),
-                Todo::Wake(call_id, server, alarm) => {
-                    let mut doings = Doings::default();
-                    if let Some(call) = self.calls.get_mut(&call_id) {
-                        call.wake(alarm, now, &mut doings);
-                    }
-                    self.carry_out(doings, &call_id, server, now);
-                }
-            }
-        }
-        (out, self.agenda.peek().map(|Reverse(entry)| entry.due))
-    }
-
-    fn deliver(&mut self, packet: &[u8], server: SocketAddr, now: Instant) {
-        let Some(message) = Message::parse(packet) else { return };
-        let Some(call_id) = message.header("Call-ID").map(Arc::<str>::from) else {
-            return;
-        };
-        let mut doings = Doings::default();
-        if let Some(call) = self.calls.get_mut(&call_id) {
-            call.take(&message, now, &mut doings);
-        } else {
-            match message.method() {
-                Some("INVITE") => self.invited(message, &call_id, &mut doings),
-                Some("ACK") | None => {}
-                Some(_) => doings
-                    .send
-                    .push(message.response("481 Call Does Not Exist", "", "", "")),
-            }
-        }
-        self.carry_out(doings, &call_id, server, now);
-    }
-
-    fn invited(&mut self, invite: Message, call_id: &Arc<str>, doings: &mut Doings) {
-        let Some(number) = invite.number().map(str::to_owned) else {
-            return;
-        };
-        let contact = format!("sip:{number}@{}", self.address);
-        let sdp = format!(
-            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {} RTP/AVP 0\r\n",
-            self.sound.port()
-        );
-        let call = PhoneCall::ring(invite, number.clone(), &self.habits, contact, sdp, doings);
-        self.by_number.entry(number).or_default().push(Arc::clone(call_id));
-        self.calls.insert(Arc::clone(call_id), call);
-        doings.later.push((self.habits.t1 * 600, Alarm::Forget));
-    }
-
-    /// Whatever was asked about this call has been, long ago.
-    fn forget(&mut self, call_id: &Arc<str>, server: SocketAddr, now: Instant) {
-        let Some(call) = self.calls.get(call_id) else { return };
-        if call.up() > 0 {
-            let again = Todo::Wake(Arc::clone(call_id), server, Alarm::Forget);
-            self.enter(now + self.habits.t1 * 600, again);
-        } else {
-            self.by_number.remove(&call.number);
-            self.calls.remove(call_id);
-        }
-    }
-
-    fn carry_out(&mut self, doings: Doings, call_id: &Arc<str>, server: SocketAddr, now: Instant) {
-        for text in doings.send {
-            for delay in self.line.fates().into_iter().flatten() {
-                self.enter(now + delay, Todo::Send(text.clone().into_bytes(), server));
-            }
-        }
-        for (after, alarm) in doings.later {
-            self.enter(now + after, Todo::Wake(Arc::clone(call_id), server, alarm));
-        }
-    }
-}
-
 async fn run(exchange: &Mutex<Exchange>, socket: &UdpSocket) {
     let mut buffer = vec![0; 65_536];
     loop {
         let (out, due) = lock(exchange).catch_up(Instant::now());
         for (packet, to) in out {
             // A server that was killed refuses packets. That is what the phones are to live through.
-            let _ = socket.send_to(&packet, to).await;
-        }
-        let sleep = async {
-            match due {
-                Some(due) => sleep_until(due.into()).await,
-                None => pending().await,
+            if let Way::Datagrams(to) = to {
+                let _ = socket.send_to(&packet, to).await;
             }
-        };
+        }
         tokio::select! {
             received = socket.recv_from(&mut buffer) => {
                 let mut received = received;
                 while let Ok((length, from)) = received {
-                    lock(exchange).arrive(&buffer[..length], from, Instant::now());
+                    let now = Instant::now();
+                    lock(exchange).arrive(&buffer[..length], Way::Datagrams(from), &Seen::at_once(now), now);
                     received = socket.try_recv_from(&mut buffer);
                 }
             }
-            () = sleep => {}
+            () = until(due) => {}
         }
     }
 }
 
-impl PartialEq for Entry {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
+async fn run_on_streams(
+    exchange: &Mutex<Exchange>,
+    connections: &Connections,
+    mut comes: mpsc::Receiver<Coming>,
+    passages: &Passages,
+) {
+    loop {
+        let (out, due) = lock(exchange).catch_up(Instant::now());
+        for (bytes, way) in out {
+            connections.send(bytes, way);
+        }
+        tokio::select! {
+            coming = comes.recv() => {
+                let mut coming = coming;
+                while let Some(Coming { bytes, way, from }) = coming {
+                    let now = Instant::now();
+                    let passage = from.and_then(|from| passages.of(from));
+                    let seen = passage.map_or_else(|| Seen::at_once(now), Seen::through);
+                    lock(exchange).arrive(&bytes, way, &seen, now);
+                    coming = comes.try_recv().ok();
+                }
+            }
+            () = until(due) => {}
+        }
     }
 }
 
-impl Eq for Entry {}
-
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Entry {
-    fn cmp(&self, other: &Self) -> Ordering {
-        (self.due, self.number).cmp(&(other.due, other.number))
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due.into()).await,
+        None => pending().await,
     }
 }

@@ -1,11 +1,37 @@
 //! What the server has put on the wire, seen before the line can lose it.
 
 use std::{
-    collections::{HashMap, HashSet, hash_map::Entry},
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use super::message::Message;
+use super::{message::Message, passage::Passage};
+
+/// How a message came.
+pub(super) struct Seen {
+    /// It was written after this.
+    pub(super) after: Instant,
+    /// The connection that it came by.
+    pub(super) passage: Option<Arc<Passage>>,
+}
+
+impl Seen {
+    /// As a datagram.
+    pub(super) const fn at_once(now: Instant) -> Self {
+        Self {
+            after: now,
+            passage: None,
+        }
+    }
+
+    pub(super) fn through(passage: Arc<Passage>) -> Self {
+        Self {
+            after: passage.written_after(),
+            passage: Some(passage),
+        }
+    }
+}
 
 /// What must be none, and when something was first and last seen.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,6 +47,8 @@ pub struct Facts {
     pub first_bye: Option<Instant>,
     /// The last BYE of a new transaction.
     pub last_bye: Option<Instant>,
+    /// Calls that rang a phone: the others ended before their INVITE had arrived.
+    pub rang: u64,
     pub packets: u64,
     pub lost: u64,
 }
@@ -32,7 +60,7 @@ pub(super) struct Witness {
     pub(super) unasked: bool,
     /// How often a server was started: one does not know which BYE of its predecessor was answered.
     pub(super) life: u32,
-    hung_up: HashSet<String>,
+    hung_up: HashMap<String, Instant>,
     invites: HashMap<String, String>,
     byes: HashMap<(String, String), Byes>,
     byed_at: HashMap<String, Instant>,
@@ -41,21 +69,33 @@ pub(super) struct Witness {
 /// The transactions in which a dialog was BYEd.
 struct Byes {
     branches: Vec<String>,
-    /// When the last of them began, and in which life of the server.
+    /// When the last of them began, or not much later, and in which life of the server.
     began: Instant,
     life: u32,
+    /// The connection that it came by.
+    passage: Option<Arc<Passage>>,
+}
+
+impl Byes {
+    /// Whether the last one can still be answered.
+    fn may_be_answered(&self, life: u32, transaction: Duration, now: Instant) -> bool {
+        // A new one is due when the last has timed out; the sender's clock may have run a little before ours.
+        self.life == life
+            && now.duration_since(self.began) < transaction * 9 / 10
+            && !self.passage.as_ref().is_some_and(|passage| passage.is_over())
+    }
 }
 
 impl Witness {
-    pub(super) fn hung_up(&mut self, number: &str) {
-        self.hung_up.insert(number.to_owned());
+    pub(super) fn hung_up(&mut self, number: &str, now: Instant) {
+        self.hung_up.insert(number.to_owned(), now);
     }
 
     pub(super) fn byed_at(&self, number: &str) -> Option<Instant> {
         self.byed_at.get(number).copied()
     }
 
-    pub(super) fn see(&mut self, message: &Message, transaction: Duration, now: Instant) {
+    pub(super) fn see(&mut self, message: &Message, seen: &Seen, transaction: Duration, now: Instant) {
         let Some(call_id) = message.header("Call-ID") else {
             return;
         };
@@ -65,8 +105,15 @@ impl Witness {
                 let before = self.invites.insert(call_id.to_owned(), message.branch().to_owned());
                 let is_new = before.is_none_or(|before| before != message.branch());
                 self.facts.repeated_invites += u64::from(!is_new);
-                if is_new && message.number().is_some_and(|number| self.hung_up.contains(number)) {
+                let hung_up = message.number().and_then(|number| self.hung_up.get(number));
+                if is_new
+                    && let Some(hung_up) = hung_up
+                    && *hung_up <= seen.after
+                {
                     self.facts.invites_after_hang_up += 1;
+                    let [written, came] = [seen.after, now].map(|at| at.duration_since(*hung_up).as_millis());
+                    eprintln!("an INVITE came {came} ms after the hang-up, written {written} ms after it at least:");
+                    eprintln!("    Call-ID {call_id}");
                 }
             }
             Some("BYE") => {
@@ -77,23 +124,24 @@ impl Witness {
                 let (branch, life) = (message.branch().to_owned(), self.life);
                 let answers_challenge =
                     message.header("Authorization").is_some() || message.header("Proxy-Authorization").is_some();
+                let passage = seen.passage.clone();
                 match self.byes.entry(dialog) {
                     Entry::Vacant(none) => {
                         let branches = vec![branch];
                         none.insert(Byes {
                             branches,
-                            began: now,
+                            began: seen.after,
                             life,
+                            passage,
                         });
                     }
                     Entry::Occupied(byes) if byes.get().branches.contains(&branch) => return,
                     Entry::Occupied(mut byes) => {
                         let byes = byes.get_mut();
-                        // A new one is due when the last has timed out; the sender's clock may have run a little before ours.
-                        let too_early = byes.life == life && now.duration_since(byes.began) < transaction * 9 / 10;
+                        let too_early = byes.may_be_answered(life, transaction, now);
                         self.facts.double_byes += u64::from(too_early && !answers_challenge);
                         byes.branches.push(branch);
-                        (byes.began, byes.life) = (now, life);
+                        (byes.began, byes.life, byes.passage) = (seen.after, life, passage);
                     }
                 }
                 self.facts.first_bye.get_or_insert(now);

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     ProvingError,
     client::Client,
-    phones::{Habits, NUMBERS, Phones, Quality, wait},
+    phones::{Habits, NUMBERS, Phones, Quality, Transport, wait},
     random::Random,
     server::{Serving, Setting, Site},
 };
@@ -61,6 +61,8 @@ impl Alone {
             max_live: 100,
             rtp_ports: Setting::rtp_ports(nth, all),
             disconnect_wait,
+            transport: Transport::Udp,
+            certificates: None,
         }
     }
 

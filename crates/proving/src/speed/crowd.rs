@@ -19,7 +19,7 @@ use super::{
 use crate::{
     ProvingError,
     client::{Access, Client},
-    phones::{Habits, NUMBERS, Phones, Quality, RECEIVE_BUFFER, wait},
+    phones::{Habits, NUMBERS, Phones, Quality, RECEIVE_BUFFER, Transport, wait},
     server::{Serving, Setting, Site},
 };
 
@@ -145,6 +145,8 @@ impl SpeedRun {
             max_live: FIRST + self.calls,
             rtp_ports: Setting::rtp_ports(0, 1),
             disconnect_wait: Setting::DISCONNECT_WAIT,
+            transport: Transport::Udp,
+            certificates: None,
         };
         let site = Site::furnish(setting, phones.address()).await?;
         let serving = site.serve(None).await?;

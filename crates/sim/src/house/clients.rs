@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use dial::Caller;
-use sip::{CallIdHeader, Tag, Transmit, sdp::SrtpKey};
+use sip::{CallIdHeader, Tag, sdp::SrtpKey};
 use switch::{Answer, Known, Order, Output, Patience, Switch, journal::IdHash};
 
 use super::{
@@ -12,7 +12,6 @@ use super::{
 };
 use crate::{
     message::HOUSE,
-    sabotage::Sabotage,
     scenario::Millis,
     watch::Heard,
     wire,
@@ -37,6 +36,8 @@ pub(crate) enum What {
         is_gone: bool,
     },
     HangUp,
+    /// Somebody else asks for the end of the call.
+    HangUpForeign,
     /// The process is to end, and registrars are to let go of it.
     Leave,
 }
@@ -147,48 +148,25 @@ impl World {
     pub(super) fn hand_in_hang_up(&mut self, switch: &mut Switch, call: usize, steps: &mut Vec<Step>) {
         self.ladder
             .note(self.now, || format!("DisconnectPhoneCall {}", call + 1));
+        let name = self.scenario.calls[call].name;
+        let request = self.ask(call, What::HangUpForeign);
+        switch.disconnect(request, [0xFF; 32], id_of(name), self.patience());
+        steps.extend(std::iter::from_fn(|| switch.poll_output()).map(Step::Output));
         let request = self.ask(call, What::HangUp);
         steps.push(Step::Heard(Heard::HungUp(call)));
-        match self.settings.sabotage {
-            Sabotage::WishForgotten => {
-                self.house.asked.remove(&request);
-                return;
-            }
-            Sabotage::AnotherInvite => {
-                let another = self
-                    .house
-                    .invites
-                    .remove(&call)
-                    .map(|Transmit { path, bytes }| Transmit {
-                        path,
-                        bytes: String::from_utf8_lossy(&bytes)
-                            .replace("branch=z9hG4bK", "branch=z9hG4bK-another")
-                            .into_bytes(),
-                    });
-                steps.extend(another.map(|invite| Step::Output(Output::Transmit(invite))));
-            }
-            Sabotage::EarlyPromise => steps.push(Step::Output(Output::Answer(request, Answer::Disconnected))),
-            _ => {}
-        }
-        let name = self.scenario.calls[call].name;
         switch.disconnect(request, owner_of(name), id_of(name), self.patience());
     }
 
     pub(super) fn answer(&mut self, request: u64, answer: Answer) {
-        if self.settings.sabotage == Sabotage::AnswerNever {
-            return;
-        }
         let now = self.now;
         let Some(asked) = self.house.asked.remove(&request) else {
-            if self.settings.sabotage != Sabotage::EarlyPromise {
-                self.watch.fail("each request is answered once", || {
-                    format!("{answer:?} to nobody at {now} ms")
-                });
-            }
-            return;
+            return self.watch.fail("each request is answered once", || {
+                format!("{answer:?} to nobody at {now} ms")
+            });
         };
         if asked.what == What::Leave {
             self.has_left = true;
+            self.check_left();
             if !matches!(answer, Answer::Left) {
                 self.watch.fail("a request has an answer of its kind", || {
                     format!("{answer:?} at {now} ms")
@@ -204,9 +182,6 @@ impl World {
         if let (What::Place { is_gone: true }, Answer::Placed(key)) = (asked.what, &answer) {
             self.hand_over_later(Input::NeverDelivered(*key));
         }
-        if self.settings.sabotage == Sabotage::AnswerTwice {
-            self.answer(request, answer);
-        }
     }
 
     /// In a turn of its own.
@@ -221,6 +196,11 @@ impl World {
         if let Some(call) = call {
             self.check_told(call, known);
         }
+    }
+
+    /// Whether somebody waits for an answer to this.
+    pub(crate) fn is_asked(&self, what: What) -> bool {
+        self.house.asked.values().any(|asked| asked.what == what)
     }
 
     /// Whether somebody still waits for an answer.

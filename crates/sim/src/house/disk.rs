@@ -8,8 +8,10 @@ use switch::journal::{CallKey, CallState, Counted, Ended, Entry, IdHash, Leftove
 use super::{Input, holds_ack};
 use crate::{
     lanes::{Lane, LaneName},
-    sabotage::Sabotage,
-    scenario::Millis,
+    parts::Family,
+    sabotage::ShellFault,
+    scenario::{LOCK_PATIENCE, Millis},
+    watch::Situation,
     world::{Event, World},
 };
 
@@ -22,11 +24,24 @@ pub(crate) struct Disk {
     taking_up: BTreeSet<CallKey>,
     deaths: BTreeMap<CallKey, u32>,
     /// Batches under way, in order, each entry with what becomes of it.
-    open: VecDeque<Vec<(Entry, bool)>>,
+    open: VecDeque<Vec<(Entry, Fate)>>,
+    /// A flush has failed in this run, and in this process: what was written before it may be on the disk or not.
+    has_failed_once: bool,
+    is_shut: bool,
+    doubtful: Vec<Entry>,
     /// When the last of them will be done.
     busy_until: Millis,
     /// Entries whose word the switch has not been told, by their numbers: those that it holds an ACK for, and whose.
     holding_acks: BTreeMap<u64, CallKey>,
+}
+
+/// What becomes of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Durable,
+    Refused,
+    /// It is refused, and a crash may find it all the same.
+    Doubtful,
 }
 
 struct Row {
@@ -106,13 +121,17 @@ impl Disk {
         contains(record, words)
     }
 
+    /// Whether anything of this call is durable.
+    pub(crate) fn knows(&self, key: CallKey) -> bool {
+        self.rows.contains_key(&key) || self.ended.contains_key(&key)
+    }
+
     /// Whether the wish to end, or the end, is durable.
     pub(crate) fn is_to_end(&self, key: CallKey) -> bool {
-        match self.rows.get(&key) {
-            // One that has ended stands there as long as phones of other forks are up.
-            Some(Row { state: Some(state), .. }) => state.wish || contains(&state.dialog, r#""phase":{"Ended""#),
-            Some(Row { state: None, .. }) | None => self.ended.contains_key(&key),
-        }
+        let wishes = |row: &Row| row.state.as_ref().is_some_and(|state| state.wish);
+        // One that has ended stands there as long as phones of other forks are up.
+        let has_ended = || self.ended.contains_key(&key) || self.says(key, r#""phase":{"Ended""#);
+        self.rows.get(&key).is_some_and(wishes) || has_ended()
     }
 
     /// Whether its record says that the far end has not confirmed its end.
@@ -163,24 +182,69 @@ impl World {
     }
 
     fn begin_batch(&mut self, entries: Vec<Entry>) {
-        let mut disk = self.scenario.disk;
-        if self.scenario.is_calm(self.now) {
-            (disk.delay, disk.fails) = (1, 0);
-        }
-        let delay = if self.settings.share_nothing {
-            disk.delay
-        } else {
-            1 + self.lanes.lane(LaneName::run("disk")).below(disk.delay)
+        let scenario = self.scenario.clone();
+        let (delay, fails) = match self.scenario.is_calm(self.now) {
+            true => (1, 0),
+            false => (scenario.disk.delay, scenario.disk.fails),
         };
-        let done = (self.now + delay).max(self.house.disk.busy_until);
+        let delay = if self.settings.share_nothing {
+            delay
+        } else {
+            1 + self.lanes.lane(LaneName::run("disk")).below(delay)
+        };
+        let turn = self.now.max(self.house.disk.busy_until);
+        let (begun, is_locked, is_full) = self.meet_trouble(turn);
+        let (is_shut, fails_now) = self.meet_failure(turn);
+        let done = (self.now + delay).max(begun);
         self.house.disk.busy_until = done;
         let fates = entries.into_iter().map(|entry| {
-            let fails = disk.fails > 0 && self.lane_of("refused", entry.key).chance(disk.fails);
-            (entry, !fails)
+            let fails = fails > 0 && self.lane_of("refused", entry.key).chance(fails);
+            let has_no_room = is_full && entry.save == Save::Intent;
+            if has_no_room {
+                self.watch.tally.fault(Family::FullDisk);
+            }
+            let fate = if fails || is_locked || is_shut || has_no_room {
+                Fate::Refused
+            } else if fails_now {
+                Fate::Doubtful
+            } else {
+                Fate::Durable
+            };
+            (entry, fate)
         });
         let batch = fates.collect();
         self.house.disk.open.push_back(batch);
         self.after(done - self.now, Event::Journal(self.house.incarnation));
+    }
+
+    /// A batch whose turn comes then: until when it waits at least, whether another program keeps the store for too long, and whether there is room for what
+    /// exists already alone, which the ballast was kept for.
+    fn meet_trouble(&mut self, mut turn: Millis) -> (Millis, bool, bool) {
+        let scenario = self.scenario.clone();
+        let mut is_locked = false;
+        if let Some(until) = scenario.disk.until(Family::LockedDisk, turn) {
+            self.watch.tally.fault(Family::LockedDisk);
+            is_locked = until > turn + LOCK_PATIENCE;
+            turn = until.min(turn + LOCK_PATIENCE);
+        }
+        if let Some(until) = scenario.disk.until(Family::Stalls, turn).filter(|_| !is_locked) {
+            self.watch.tally.fault(Family::Stalls);
+            turn = until;
+        }
+        (turn, is_locked, scenario.disk.until(Family::FullDisk, turn).is_some())
+    }
+
+    /// A batch whose turn comes then: whether nothing is written any more, and whether it is the one that is not flushed.
+    fn meet_failure(&mut self, turn: Millis) -> (bool, bool) {
+        let is_due = self.scenario.disk.flush_fails.is_some_and(|at| at <= turn);
+        let disk = &mut self.house.disk;
+        let was_shut = disk.is_shut;
+        let fails = is_due && !std::mem::replace(&mut disk.has_failed_once, is_due);
+        disk.is_shut |= fails;
+        if fails {
+            self.watch.tally.fault(Family::FailedFlush);
+        }
+        (was_shut, fails)
     }
 
     fn lane_of(&mut self, what: &'static str, key: CallKey) -> &mut Lane {
@@ -190,15 +254,9 @@ impl World {
     }
 
     fn tell_early(&mut self, entries: &[Entry]) {
-        let early = entries.iter().filter(|entry| match self.settings.sabotage {
-            Sabotage::EarlyInvite => entry.save == Save::Intent,
-            Sabotage::EarlyAck => entry.save == Save::Answer,
-            Sabotage::EarlyForkAck => matches!(entry.save, Save::Fork(_)),
-            _ => false,
-        });
-        let words: Vec<_> = early.map(|entry| (entry.clone(), true)).collect();
-        if !words.is_empty() {
-            self.house.inbox.push(Input::Written(words));
+        if self.settings.sabotage.is_in_shell(ShellFault::SaidDurable) {
+            let words = entries.iter().map(|entry| (entry.clone(), true));
+            self.house.inbox.push(Input::Written(words.collect()));
             self.after(0, Event::Turn);
         }
     }
@@ -210,34 +268,48 @@ impl World {
         let Some(batch) = self.house.disk.open.pop_front() else {
             return;
         };
-        for (entry, durable) in &batch {
+        for (entry, fate) in &batch {
             self.ladder.note(self.now, || {
-                let fate = if *durable { "is durable" } else { "is refused" };
+                let fate = match fate {
+                    Fate::Durable => "is durable",
+                    Fate::Refused => "is refused",
+                    Fate::Doubtful => "is refused, and may be found",
+                };
                 format!("{:?} of {} {fate}", entry.save, entry.key)
             });
-            if *durable {
-                self.house.disk.take(entry);
-            } else {
-                self.refused(entry);
+            match fate {
+                Fate::Durable => self.house.disk.take(entry),
+                Fate::Refused | Fate::Doubtful => self.refused(entry),
+            }
+            if *fate == Fate::Doubtful {
+                self.house.disk.doubtful.push(entry.clone());
             }
         }
-        self.hand_over(Input::Written(batch));
+        let words = batch.into_iter().map(|(entry, fate)| (entry, fate == Fate::Durable));
+        self.hand_over(Input::Written(words.collect()));
     }
 
     /// Of what was under way some may have reached the disk, though nobody was told: of each call so many entries, in order.
     pub(super) fn lose_open_entries(&mut self) {
-        let open = std::mem::take(&mut self.house.disk.open);
+        let disk = &mut self.house.disk;
+        let doubtful = std::mem::take(&mut disk.doubtful);
+        let open = std::mem::take(&mut disk.open).into_iter().flatten();
+        let open = open.filter(|(_, fate)| *fate != Fate::Refused).map(|(entry, _)| entry);
         let mut of_calls: BTreeMap<CallKey, Vec<Entry>> = BTreeMap::new();
-        for (entry, _) in open.into_iter().flatten().filter(|(_, durable)| *durable) {
+        for entry in doubtful.into_iter().chain(open) {
             of_calls.entry(entry.key).or_default().push(entry);
         }
         for (key, entries) in of_calls {
             let reached = self.lane_of("reached", key).below(entries.len() as u64 + 1) as usize;
+            if reached > 0 {
+                self.watch.meet(Situation::SavedThoughNobodyKnows);
+            }
             for entry in &entries[..reached] {
                 self.house.disk.take(entry);
             }
         }
         let disk = &mut self.house.disk;
+        disk.is_shut = false;
         disk.busy_until = 0;
         disk.holding_acks.clear();
         for key in std::mem::take(&mut disk.taking_up) {

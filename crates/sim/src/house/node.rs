@@ -9,8 +9,8 @@ use switch::{Identity, Listener, Registration, Settings, Srtp, TrunkSettings, jo
 
 use crate::{
     message::{HOUSE, trunk_address},
-    sabotage::Sabotage,
     scenario::{T1, TrunkScript},
+    strangers::A_SECOND,
     world::World,
 };
 
@@ -72,10 +72,12 @@ impl World {
                     .parse()
                     .unwrap_or_else(|_| unreachable!("it is a network")),
             ],
-            requests_per_second: None,
+            requests_per_second: (!self.scenario.floods.is_empty()).then_some(A_SECOND),
             user_agent: "onhook".to_owned(),
             connect_limit: Duration::from_secs(4),
             invites_per_hop: bounds.window,
+            leftovers_at_once: bounds.leftovers,
+            sabotage: self.settings.sabotage.of_switch(),
         }
     }
 
@@ -88,7 +90,6 @@ impl World {
             Transport::Udp => format!("sip:{next_hop}"),
             transport => format!("sip:{next_hop}:{};transport={transport}", transport.default_port()),
         };
-        let has_credentials = self.settings.sabotage != Sabotage::NoCredentials;
         TrunkSettings {
             name: host_of(trunk),
             first_hop: Destination::parse(&next_hop).unwrap_or_else(|_| unreachable!("it is a SIP URI")),
@@ -96,7 +97,7 @@ impl World {
             domain: host_of(trunk),
             from: "<sip:onhook@example.org>".to_owned(),
             outbound_proxy: None,
-            credentials: has_credentials.then(|| Credentials {
+            credentials: Some(Credentials {
                 username: "onhook".to_owned(),
                 password: "secret".to_owned(),
             }),

@@ -8,7 +8,7 @@ use super::{Act, Hook, half};
 use crate::{
     message::{Asks, At, HOUSE, Message, Node},
     network::Purpose,
-    scenario::Script,
+    parts::Family,
     world::{Event, World},
 };
 
@@ -26,10 +26,11 @@ impl World {
         let script = self.script(at);
         let Some(session) = script.session else { return };
         if self.leg(at, leg).acked {
-            let says = script.says(Some(SessionExpires {
+            let asked = SessionExpires {
                 refresher: Some(Refresher::Uac),
                 ..session
-            }));
+            };
+            let says = script.says(Some(script.quarrel.map_or(asked, |quarrel| quarrel.asks(asked))));
             let method = if script.updates { Method::Update } else { Method::Invite };
             self.phone_requests(at, leg, method, false, says);
         }
@@ -38,6 +39,24 @@ impl World {
     }
 
     pub(super) fn phone_requests(&mut self, at: At, leg: usize, method: Method, sdp: bool, session: SessionHeaders) {
+        let request = self.phone_request(at, leg, method, sdp, session);
+        self.send_request(at, leg, request);
+    }
+
+    pub(super) fn send_request(&mut self, at: At, leg: usize, request: Message) {
+        let purpose = Purpose::PhoneClient { at, leg };
+        self.send_repeatedly(Node::Phone(at), Node::House, Rc::new(request), purpose);
+    }
+
+    /// The next request of the phone in this dialog.
+    pub(super) fn phone_request(
+        &mut self,
+        at: At,
+        leg: usize,
+        method: Method,
+        sdp: bool,
+        session: SessionHeaders,
+    ) -> Message {
         let transport = self.leg(at, leg).transport();
         let contact = self.contact(at, transport);
         let path = Path {
@@ -47,7 +66,7 @@ impl World {
         };
         let this = self.leg(at, leg);
         this.number += 1;
-        let request = Rc::new(Message {
+        Message {
             name: this.invite.name,
             status: 0,
             via: "".into(),
@@ -62,8 +81,10 @@ impl World {
             asks: Asks::Nothing,
             sdp,
             session,
-        });
-        self.send_repeatedly(Node::Phone(at), Node::House, request, Purpose::PhoneClient { at, leg });
+            uri: None,
+            route: None,
+            more: None,
+        }
     }
 
     pub(super) fn phone_hears_response(&mut self, at: At, from: Node, response: &Rc<Message>) {
@@ -115,7 +136,10 @@ impl World {
         let this = self.leg(at, leg);
         if let Some((_, response)) = this.served.iter().find(|(branch, _)| *branch == request.branch) {
             let response = response.clone();
-            return self.send(Node::Phone(at), from, &response);
+            if response.status > 0 {
+                self.send(Node::Phone(at), from, &response);
+            }
+            return;
         }
         let mut response = request.answered(200, None);
         if this.hook != Hook::Up {
@@ -123,28 +147,39 @@ impl World {
         } else if request.number <= this.remote_number {
             response.status = 500; // RFC 3261 §12.2.2
         } else if !request.satisfies(script.asks_bye) {
-            response.status = 401;
+            response.status = script.asks_bye.status(401, request.number);
             response.asks = script.asks_bye;
         } else if request.method == Method::Bye && refused < script.refuses_byes {
             response.status = 503;
         }
         this.remote_number = this.remote_number.max(request.number);
+        if response.status > 400 {
+            self.asks(response.asks);
+        } else {
+            self.quarrel_about_session(at, request, &mut response);
+        }
         match (&request.method, response.status) {
             (Method::Bye, _) => {}
             (Method::Invite, 200) => {
                 response.contact = Some(contact);
                 response.sdp = true;
-                response.session = script.says(request.session.expires);
+                response.session = script.says(script.refreshed(request));
             }
             (Method::Update, 200) if !script.updates => response.status = 405,
-            (_, 200) => response.session = script.says(request.session.expires),
+            (_, 200) => response.session = script.says(script.refreshed(request)),
             _ => {}
         }
+        let is_taken = response.status == 200;
+        if let (Method::Bye, 200, Some(status)) = (&request.method, response.status, script.liberties.bye) {
+            response.status = status;
+            self.watch.tally.fault(Family::Liberties);
+        }
         let response = Rc::new(response);
+        let this = self.leg(at, leg);
         this.served.push((request.branch.clone(), response.clone()));
         let repeats = [this.repeat, this.reinvited.map(|(_, repeat)| repeat)];
         match (&request.method, response.status) {
-            (Method::Bye, 200) => {
+            (Method::Bye, _) if is_taken => {
                 for repeat in repeats {
                     self.stop_repeat(at.call, repeat);
                 }
@@ -159,17 +194,8 @@ impl World {
             }
             _ => {}
         }
-        self.send(Node::Phone(at), from, &response);
-    }
-}
-
-impl Script {
-    pub(super) fn says(&self, expires: Option<SessionExpires>) -> SessionHeaders {
-        SessionHeaders {
-            expires,
-            min_se: None,
-            timer: expires.is_some(),
-            update: self.updates,
+        if response.status > 0 {
+            self.send(Node::Phone(at), from, &response);
         }
     }
 }

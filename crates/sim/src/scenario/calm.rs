@@ -1,6 +1,6 @@
 //! Liveness: at a drawn moment the faults stop, but for a part of the world that stays broken for ever. What is sound has to come to rest.
 
-use super::{Crash, CrashAt, Millis, Network, Odds, Scenario, TRANSACTION, TrunkScript};
+use super::{Crash, CrashAt, Millis, Network, Odds, Scenario, T1, TRANSACTION, TrunkScript};
 use crate::{
     lanes::{LaneName, Lanes},
     parts::Family,
@@ -64,13 +64,18 @@ impl Scenario {
         }
     }
 
+    /// How long leftovers wait to be taken up when only so many are taken up within a T1.
+    pub(crate) fn recovery(&self) -> Millis {
+        T1 * self.calls.len() as Millis / self.bounds.leftovers as Millis
+    }
+
     /// By when every call has ended and every answer is given, though one trunk is away: a call may ring and be up as long as may be, one
     /// that a crash left is taken up within a minute and a half of it, and each end takes three transactions at most, twice when it is
     /// answered after all.
     pub(crate) fn rests_by(&self) -> Option<Millis> {
         let calm = self.calm?;
         let placed = self.calls.iter().map(|call| call.placed_at).max().unwrap_or(0);
-        let begun = calm.at.max(placed) + 90_000;
+        let begun = calm.at.max(placed) + 90_000 + self.recovery();
         Some(begun + self.ring_limit + self.max_duration + 6 * TRANSACTION + 60_000)
     }
 }

@@ -44,6 +44,8 @@ pub(crate) struct RegistrarScript {
     pub(crate) least: u32,
     /// REGISTERs that it refuses before it takes one.
     pub(crate) refuses: u64,
+    /// REGISTERs of a thousand that it has a whim about.
+    pub(crate) whims: u64,
 }
 
 impl TrunkScript {
@@ -78,8 +80,9 @@ impl TrunkScript {
         let registrar = registrar.map(|lane| RegistrarScript {
             challenges: lane.chance(500),
             grants: lane.pick(&[3600, 60, 120]),
-            least: lane.pick(&[0, 0, 600]),
+            least: lane.pick(&[0, 0, 900]),
             refuses: if lane.chance(200) { lane.between(1, 3) } else { 0 },
+            whims: odds.permille(Family::FickleRegistrars, 700),
         });
         let mut outages = Vec::new();
         let mut refuses = false;

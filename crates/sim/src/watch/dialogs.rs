@@ -1,4 +1,4 @@
-//! Rules about messages: what may leave, when, and which way.
+//! Rules about messages: what may leave, and when.
 
 use call::End;
 use sip::{Method, Path};
@@ -7,38 +7,49 @@ use switch::journal::CallKey;
 use super::{CallWatch, Watch};
 use crate::{
     message::{At, Message},
-    scenario::{Millis, TRANSACTION},
-    streams::Peer,
+    scenario::{Bounds, Millis, T1, TRANSACTION},
     world::World,
 };
 
 /// Its patience begins when a BYE is to leave: one that waits for two connections, to its phone and then to its trunk, leaves as late.
 const LATE_WAY: Millis = 8000;
 
+/// INVITEs of one call that refusals may ask for: four realms that call four nonces stale each, four intervals.
+const MOST_INVITES: u32 = 32;
+/// BYEs in one dialog of one process: one every 4 s for three transactions, and as many as challenges ask for.
+const MOST_BYES: u64 = 64;
+
 /// One dialog, known by its remote tag.
 #[derive(Default)]
 pub(super) struct Dialog {
     /// A 2xx came, and its ACK has not left yet.
-    awaits_ack: bool,
+    pub(super) awaits_ack: bool,
     /// This process has heard of it.
     is_known: bool,
     pub(super) acks: u64,
+    acked_at: Millis,
     pub(super) byes: u64,
+    /// When the last one was said for the first time.
+    pub(super) bye_at: Millis,
     /// The BYE under way: its branch, and since when. Of this process.
-    bye: Option<(String, Millis)>,
+    pub(super) bye: Option<(String, Millis)>,
     /// The far end has confirmed our BYE, or said its own. To this process.
     over: bool,
+    /// It has said its own to this process, though ours may have been on its way by then.
+    has_hung_up: bool,
 }
 
 impl CallWatch {
     pub(super) fn forget_dialogs(&mut self) {
         // The next process may say the same where it then has to go: only an INVITE's way stands in the record.
         self.requests.retain(|(_, method), _| *method == Method::Invite);
+        self.heard_byes.clear();
         for dialog in self.dialogs.values_mut() {
             dialog.awaits_ack = false;
             dialog.is_known = false;
             dialog.bye = None;
             dialog.over = false;
+            dialog.has_hung_up = false;
         }
     }
 
@@ -46,6 +57,7 @@ impl CallWatch {
         for dialog in self.dialogs.values_mut() {
             dialog.bye = None;
             dialog.over = false;
+            dialog.has_hung_up = false;
         }
     }
 
@@ -53,21 +65,18 @@ impl CallWatch {
         self.dialogs.get(tag).map_or(0, |dialog| dialog.acks)
     }
 
-    /// Whether a BYE other than this one has left.
-    pub(crate) fn has_other_bye(&self, tag: &str, branch: &str) -> bool {
-        let byes = self.dialogs.get(tag).map_or(0, |dialog| dialog.byes);
-        byes > 0
-            && !self
-                .requests
-                .keys()
-                .any(|(of, method)| **of == *branch && *method == Method::Bye)
-    }
-
     /// Whether this is the branch of an INVITE: then an ACK with it is a refusal's.
     pub(crate) fn is_invite(&self, branch: &str) -> bool {
         self.requests
             .keys()
             .any(|(of, method)| **of == *branch && *method == Method::Invite)
+    }
+
+    /// Whether its last word on an INVITE of ours is that it rings, or is tried.
+    pub(super) fn rings(&self) -> bool {
+        self.sent_requests
+            .iter()
+            .any(|((_, method), sent)| *method == Method::Invite && sent.is_proceeding())
     }
 
     fn dialog(&mut self, tag: &str) -> &mut Dialog {
@@ -82,30 +91,58 @@ impl World {
     /// A peer's message is handed in. One for a call that an earlier process has left and this one has not taken up is passed over,
     /// and so is one about no call while nobody knows where its trunk is: the peer says it again.
     pub(super) fn heard_message(&mut self, call: usize, message: &Message) {
-        let Watch { calls, left, .. } = &self.watch;
-        let is_left = calls[call].keys.iter().any(|key| left.contains(key));
+        let of_invite = !message.is_request() && message.method == Method::Invite;
+        self.watch.calls[call].was_answered |= message.is_answer();
+        self.watch.calls[call].heard_target(message);
+        // A 199 says that somebody rings no more (RFC 6228 §4).
+        self.watch.calls[call].was_ringing |= of_invite && (101..199).contains(&message.status);
         let is_known = message.path.is_none_or(|path| self.knows(&path));
-        let is_unknown = !is_known && (calls[call].known.is_none() || calls[call].has_ended());
+        let Watch {
+            calls, left, hurried, ..
+        } = &mut self.watch;
+        let left = calls[call].keys.iter().filter(|key| left.contains(key));
+        let is_left = left.clone().next().is_some();
+        hurried.extend(left);
+        // As long as a BYE is out to one of its phones, those that the call went by are listened to, wherever its trunk is now.
+        let is_drained = calls[call].dialogs.values().all(|dialog| dialog.bye.is_none());
+        let is_unknown = !is_known && (calls[call].known.is_none() || calls[call].has_ended()) && is_drained;
+        if is_left && message.method == Method::Bye && message.status >= 200 {
+            self.watch.calls[call].answered_early.insert(message.branch.clone());
+        }
+        if !message.is_request() {
+            self.heard_response(call, message, is_known);
+            self.leaves_window(call, message);
+        }
         if is_left || is_unknown {
             return;
         }
+        self.duties_of_heard(call, message);
         let now = self.now;
         // A BYE that waits for its way does not know yet that the phone has hung up itself.
-        let is_waiting = self.is_dialling_for(call);
+        let (is_waiting, is_nowhere) = (self.is_dialling_for(call), self.has_no_trunk(call));
         let watched = &mut self.watch.calls[call];
+        watched.is_called_again |= message.method == Method::Invite && matches!(message.status, 401 | 407 | 422);
         if message.is_answer() {
             let tag = message.to_tag().unwrap_or_default();
             let dialog = watched.dialog(tag);
             dialog.awaits_ack = true;
             dialog.is_known = true;
-            watched.first.get_or_insert_with(|| tag.to_owned());
             self.watch.tally.answers += 1;
             self.watch.unacked.insert(call);
         } else if message.is_request() && message.method == Method::Bye {
+            // One that comes again is answered as it was, and tells nobody anything: not of a dialog that has become known since (RFC 3261 §17.2.2).
+            let is_repeated = watched.heard_byes.contains(&message.branch);
             let dialog = watched.dialog(message.sender_tag().unwrap_or_default());
-            if dialog.is_known {
+            let is_known = dialog.is_known;
+            if is_known && !is_repeated {
                 dialog.over = !is_waiting;
+                dialog.has_hung_up = true;
                 dialog.bye = None;
+                // What finds no way is not said later either: a phone that has hung up does not ask for it again.
+                dialog.awaits_ack &= !is_nowhere;
+            }
+            if !(is_known && is_waiting) {
+                watched.heard_byes.insert(message.branch.clone());
             }
         } else if message.method == Method::Bye && message.status >= 200 {
             let dialog = watched.dialog(message.to_tag().unwrap_or_default());
@@ -113,80 +150,92 @@ impl World {
                 |(branch, since): &mut (String, Millis)| **branch == *message.branch && now < *since + TRANSACTION;
             if dialog.bye.take_if(of_this).is_some() {
                 dialog.over |= matches!(message.status, 200..300 | 408 | 481);
+                // It says its 2xx no more (RFC 3261 §15.1.2).
+                dialog.awaits_ack &= !dialog.over;
             }
         }
     }
 
     /// What was out on a connection that is gone will not be answered.
     pub(super) fn forget_what_was_out_on(&mut self, path: &Path) {
-        for watched in &mut self.watch.calls {
+        let now = self.now;
+        self.watch.unanswered.retain(|_, (way, _)| way != path);
+        let mut lost: Vec<(usize, String)> = Vec::new();
+        for (call, watched) in self.watch.calls.iter_mut().enumerate() {
+            watched.forget_sent_on(path);
             let CallWatch { dialogs, requests, .. } = watched;
-            for dialog in dialogs.values_mut() {
-                dialog.bye.take_if(|(branch, _)| {
+            for (tag, dialog) in dialogs {
+                let bye = dialog.bye.take_if(|(branch, _)| {
                     let bye = (branch.as_str().into(), Method::Bye);
                     requests.get(&bye) == Some(path)
                 });
+                // One that nobody has answered in its time was given up, or has another behind it; nor is one owed to who has hung up.
+                let is_owed = watched.ended.is_none() && !dialog.has_hung_up;
+                let is_out = |(_, since): &(String, Millis)| is_owed && now < *since + TRANSACTION;
+                lost.extend(bye.filter(is_out).map(|_| (call, tag.clone())));
             }
+        }
+        for (call, tag) in lost {
+            self.bye_is_lost(call, &tag);
         }
     }
 
     /// This leaves us.
     pub(crate) fn check_transmit(&mut self, call: usize, message: &Message, path: &Path, bytes: &[u8]) {
         let now = self.now;
+        self.meet_leaving(call, message, path);
+        self.check_reach(path.remote);
         let sent = &mut self.watch.calls[call].sent;
         sent.number(now);
         sent.number(u64::from(path.remote.port()));
         sent.bytes(bytes);
         if !message.is_request() {
-            return;
+            return self.check_reply(call, message);
         }
+        self.check_via(message, path);
+        self.check_target(call, message);
         let is_first = self.check_way(call, message, path);
+        let of_answer = message.method == Method::Ack && !self.watch.calls[call].is_invite(&message.branch);
+        if !of_answer {
+            self.check_repeat(call, message, path);
+        }
+        if is_first {
+            self.duties_of_sent(call, message);
+        }
         match message.method {
-            Method::Ack if !self.watch.calls[call].is_invite(&message.branch) => return self.check_ack(call, message),
+            Method::Invite if is_first && message.to_tag().is_none() => self.check_window(call, message, path),
+            Method::Cancel if is_first => self.check_cancel(call, message),
+            _ => {}
+        }
+        match message.method {
+            Method::Ack if of_answer => return self.check_ack(call, message),
             Method::Invite if is_first => self.check_invite(call, message),
             Method::Bye if is_first => self.check_bye(call, message),
             _ => {}
         }
-        // What still waits for its way when its call ends leaves all the same: harmless, and not cured yet.
-        let has_waited = self.watch.calls[call].ended_waiting;
-        if is_first
-            && !has_waited
-            && self.watch.calls[call].ended.is_some()
-            && !matches!(message.method, Method::Ack | Method::Bye)
-        {
+        // What waits for its way when its call is given up leaves all the same: a phone that nothing is heard of may still ring.
+        let watched = &self.watch.calls[call];
+        let is_over = watched
+            .ended
+            .as_ref()
+            .is_some_and(|(end, _)| end.confirmed || !watched.ended_waiting);
+        if is_first && is_over && !matches!(message.method, Method::Ack | Method::Bye) {
             self.watch.fail("nothing leaves after the end", || {
                 format!("{} at {now} ms", message.label())
             });
         }
     }
 
-    /// What belongs to one INVITE goes one way: its repeats, its CANCEL, the ACK of its refusal (RFC 3261 §9.1, §17.1.1.3). So do
-    /// the repeats of everything else. True the first time.
-    fn check_way(&mut self, call: usize, message: &Message, path: &Path) -> bool {
-        let now = self.now;
-        let requests = &mut self.watch.calls[call].requests;
-        let own = (message.branch.clone(), message.method.clone());
-        let before = requests.get(&own).copied();
-        let of_invite = requests.get(&(message.branch.clone(), Method::Invite)).copied();
-        // The ACK of a 2xx is a request of its own each time, and goes where the phone can be reached.
-        let before = before.filter(|_| message.method != Method::Ack);
-        if let Some(way) = of_invite.or(before).filter(|way| !is_same(way, path)) {
-            self.watch.fail("what belongs to an INVITE goes its way", || {
-                format!(
-                    "{} to {} and not {} at {now} ms",
-                    message.label(),
-                    path.remote,
-                    way.remote
-                )
-            });
-        } else if before.is_none() {
-            requests.insert(own, *path);
-        }
-        before.is_none()
-    }
-
     fn check_invite(&mut self, call: usize, request: &Message) {
         let (now, number) = (self.now, request.number);
+        let watched = &mut self.watch.calls[call];
+        watched.invites += u32::from(request.to_tag().is_none());
+        if watched.invites > MOST_INVITES {
+            self.watch.fail("an INVITE is not repeated for ever", || {
+                format!("INVITE {number} at {now} ms")
+            });
+            return;
+        }
         let watched = &self.watch.calls[call];
         if watched.asked {
             self.watch
@@ -236,39 +285,52 @@ impl World {
         dialog.awaits_ack = false;
         dialog.is_known = true;
         dialog.acks += 1;
+        if is_first {
+            dialog.acked_at = now;
+        }
+        if is_first {
+            // Nor is one up that has had its BYE before an ACK could leave.
+            if !has_hung_up && !has_had_bye {
+                self.duties_of_dialog(call, tag);
+            }
+            self.check_answer_told(call, ack);
+        }
     }
 
     fn check_bye(&mut self, call: usize, request: &Message) {
         let now = self.now;
-        let dialog = self.watch.calls[call].dialog(request.to_tag().unwrap_or_default());
+        let answered_early = self.watch.calls[call].answered_early.clone();
+        let is_answered = |branch: &str| answered_early.contains(branch);
+        let tag = request.to_tag().unwrap_or_default();
+        // It is tried 8·T1 after its trunk is found at the latest, waits as long for its connection, and the ACK of the next 2xx behind it.
+        let is_ahead = self
+            .has_trunk_since(call)
+            .is_some_and(|found_at| now <= found_at + LATE_WAY + T1);
+        let has_trunk_again = self.has_trunk_again(call, tag) || is_ahead;
+        let dialog = self.watch.calls[call].dialog(tag);
         dialog.byes += 1;
+        dialog.bye_at = now;
+        let byes = dialog.byes;
         let before = dialog.bye.replace((request.branch.to_string(), now));
-        let over = dialog.over;
-        if over {
+        let (over, is_acked) = (dialog.over, dialog.acks > 0);
+        if byes > MOST_BYES * u64::from(self.house.incarnation + 1) {
+            self.watch.fail("a BYE is not repeated for ever", || {
+                format!("{} at {now} ms", request.label())
+            });
+        } else if !is_acked && byes == 1 && self.broken(call) == 0 && !self.has_no_trunk(call) && !has_trunk_again {
+            self.watch
+                .fail("no BYE before its ACK", || format!("{} at {now} ms", request.label()));
+        } else if over {
             self.watch.fail("one BYE ends a dialog", || {
                 format!("{} at {now} ms, after the end", request.label())
             });
-        } else if let Some((_, since)) = before.filter(|(_, since)| now - since < TRANSACTION - LATE_WAY) {
+        } else if let Some((_, since)) =
+            before.filter(|(branch, since)| !is_answered(branch) && now - since < TRANSACTION - LATE_WAY)
+        {
             self.watch.fail("one BYE at a time", || {
                 format!("{} at {now} ms beside that of {since} ms", request.label())
             });
         }
-    }
-
-    /// Whether its trunk is nowhere now, so that nothing can go there instead of to a phone that is not found.
-    fn has_no_trunk(&self, call: usize) -> bool {
-        let trunk = self.watch.calls[call].trunk;
-        trunk.is_some_and(|trunk| self.watch.trunks[trunk].at.is_none())
-    }
-
-    /// Whether requests of this call may wait for a name or a connection.
-    fn is_dialling_for(&self, call: usize) -> bool {
-        let trunk = self.watch.calls[call].trunk;
-        let is_dialling = self.streams.is_dialling(|peer| match peer {
-            Peer::Trunk(of) => trunk == Some(of),
-            Peer::Phone(at) => at.call == call,
-        });
-        is_dialling || self.is_looking_for(call)
     }
 
     /// Every 2xx is ACKed, at once or when the disk has it.
@@ -282,9 +344,19 @@ impl World {
             let unacked = watched.dialogs.iter().find(|(_, dialog)| dialog.awaits_ack);
             let Some((tag, _)) = unacked else { continue };
             let waits = watched.keys.iter().any(|key| self.house.disk.holds_ack_of(*key));
+            // One of a call that is over, and may be forgotten, waits while many leftovers are taken up: its phone says it again.
+            if (watched.known.is_none() || watched.has_ended())
+                && self.scenario.bounds.leftovers < Bounds::WIDE.leftovers
+            {
+                continue;
+            }
             if waits || self.is_dialling_for(call) {
                 self.watch.unacked.insert(call);
-            } else if self.broken(call) == 0 && !self.has_no_trunk(call) {
+            } else if self.has_no_trunk(call) || self.has_trunk_again(call, tag) {
+                // Whoever is up says it again.
+                let dialogs = self.watch.calls[call].dialogs.values_mut();
+                dialogs.for_each(|dialog| dialog.awaits_ack = false);
+            } else if self.broken(call) == 0 {
                 let tag = tag.clone();
                 self.watch.fail("every 2xx is ACKed", || format!("{tag} at {now} ms"));
             }
@@ -296,16 +368,22 @@ impl World {
         let (now, slack) = (self.now, self.scenario.gathers.unwrap_or(0));
         for call in self.watch.vanished.clone() {
             let watched = &self.watch.calls[call];
+            if watched.ended.is_some() || watched.had_ended {
+                continue;
+            }
             for (phone, (interval, since)) in &watched.sessions {
-                let Some(since) = since.filter(|since| now > since + interval + slack) else {
-                    continue;
-                };
+                let Some(since) = *since else { continue };
                 let at = At { call, phone: *phone };
                 let legs = self.parties[call].phones[*phone].legs.iter();
+                // The session begins with the ACK, which a slow disk holds.
+                let is_over = |dialog: &Dialog| now > dialog.acked_at.max(since) + interval + slack;
                 let is_up = legs.filter_map(|leg| watched.dialogs.get(&leg.tag)).any(|dialog| {
-                    dialog.is_known && dialog.acks > 0 && dialog.byes == 0 && !dialog.over && watched.ended.is_none()
+                    dialog.is_known && dialog.acks > 0 && dialog.byes == 0 && !dialog.over && is_over(dialog)
                 });
-                if is_up {
+                // The BYE may have no way to leave by.
+                let trunk = watched.trunk.map(|trunk| &self.scenario.trunks[trunk]);
+                let is_away = trunk.is_some_and(|trunk| trunk.is_away(now).is_some());
+                if is_up && !is_away && !self.is_dialling_for(call) {
                     return self.watch.fail("a phone that has vanished is noticed", || {
                         format!("{at} is gone since {since} ms, and the call is up at {now} ms")
                     });
@@ -324,17 +402,20 @@ impl World {
         };
         let turn = self.watch.turns;
         self.watch.calls[call].ended_waiting = self.is_dialling_for(call);
-        if let Some((before, _)) = self.watch.calls[call].ended.replace((end, turn)) {
+        self.watch.lately.remove(&key);
+        self.watch.unanswered.retain(|(of, _), _| *of != call);
+        self.all_is_done(call);
+        // What nobody remembers cannot be asked about.
+        if self.watch.calls[call].keys.first() == Some(&key) {
+            self.check_end_told(call, &end);
+        }
+        self.watch.calls[call].ended_at = self.now;
+        let is_first = self.watch.calls[call].ended_keys.insert(key);
+        let before = self.watch.calls[call].ended.replace((end, turn));
+        if let Some((before, _)) = before.filter(|_| !is_first) {
             self.watch.fail("an end stays", || {
                 format!("{before:?} is followed by another at {now} ms")
             });
         }
     }
-}
-
-/// Of a stream, whichever connection it is.
-fn is_same(one: &Path, other: &Path) -> bool {
-    one.transport == other.transport
-        && one.remote == other.remote
-        && (one.transport.is_stream() || one.local == other.local)
 }

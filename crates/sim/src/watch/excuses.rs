@@ -1,9 +1,9 @@
 //! Why a phone may ring or be up after the bound: each reason is proven by what happened in the world, and counted.
 
 use crate::{
-    message::{Asks, At},
+    message::At,
     phone::Hook,
-    scenario::{BOUND, Millis},
+    scenario::{BOUND, Millis, T1, TRANSACTION},
     world::World,
 };
 
@@ -18,20 +18,23 @@ pub enum Excuse {
     NotCancelled,
     /// Three processes died of its call.
     LeftAlone,
+    /// The disk refused to take down that it was up, or where it then was, and the process that knew was killed.
+    Unrecorded,
     /// Its connection failed, broke or hung; the bound runs from then.
     BrokenWay,
     /// Nobody was at its trunk; the bound runs from the trunk's return, or the phone's answer after it.
     AwayTrunk,
-    /// The name of its trunk was not found; the bound runs from when it was.
+    /// The name of its trunk was not found; the bound runs from when it was, if its call had not been given up by then.
     NoName,
 }
 
 impl Excuse {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Vanished,
         Self::Unanswerable,
         Self::NotCancelled,
         Self::LeftAlone,
+        Self::Unrecorded,
         Self::BrokenWay,
         Self::AwayTrunk,
         Self::NoName,
@@ -54,26 +57,31 @@ impl World {
         if phone.gone {
             return Some(Due::Never(Excuse::Vanished));
         }
-        if self.script(at).asks_bye == Asks::Unknown {
+        if self.script(at).asks_bye.is_unanswerable() {
             return Some(Due::Never(Excuse::Unanswerable));
         }
         if watched.is_left_alone {
             return Some(Due::Never(Excuse::LeftAlone));
         }
+        if watched.is_unrecorded {
+            return Some(Due::Never(Excuse::Unrecorded));
+        }
         let trunk = watched
             .trunk
-            .map(|trunk| (&self.scenario.trunks[trunk], self.watch.trunks[trunk]));
+            .map(|trunk| (&self.scenario.trunks[trunk], &self.watch.trunks[trunk]));
         if trunk.is_some_and(|(_, known)| known.at.is_none()) {
             return Some(Due::Never(Excuse::NoName));
         }
-        // It may have been given up meanwhile, unconfirmed, and promised since.
-        let is_unconfirmed = watched.keys.iter().any(|key| self.house.disk.is_unconfirmed(*key));
-        let since = if is_unconfirmed {
+        // It may have been given up meanwhile, and promised since.
+        let since = if self.is_unconfirmed(at.call) {
             self.scenario.calls[at.call].placed_at
         } else {
             promised
         };
-        if trunk.is_some_and(|(script, _)| script.is_away(self.now).is_some()) {
+        if self.is_found_too_late(at) {
+            return Some(Due::Never(Excuse::NoName));
+        }
+        if trunk.is_some_and(|(script, _)| script.is_away(self.now).is_some()) || self.is_away_too_long(at) {
             return Some(Due::Never(Excuse::AwayTrunk));
         }
         let away = trunk.and_then(|(script, _)| {
@@ -85,8 +93,10 @@ impl World {
                 .rfind(|until| *until > since)
         });
         let away = away.filter(|until| *until <= self.now + BOUND);
-        let uncancelled = if party.proxy.abandoned.contains(leg.branch()) {
+        let uncancelled = if self.is_abandoned(at.call, leg.branch()) {
             Some(Excuse::NotCancelled)
+        } else if self.is_unconfirmed(at.call) && self.broken(at.call) > promised {
+            Some(Excuse::BrokenWay)
         } else {
             away.map(|_| Excuse::AwayTrunk)
         };
@@ -105,6 +115,50 @@ impl World {
             .max_by_key(|(from, _)| *from)
             .unwrap_or((promised, None));
         Some(Due::From(from, excuse))
+    }
+
+    /// Whether a call was given up without the far end's word. The disk may have refused to take that it was.
+    pub(super) fn is_unconfirmed(&self, call: usize) -> bool {
+        let watched = &self.watch.calls[call];
+        let is_told = watched.ended.as_ref().is_some_and(|(end, _)| !end.confirmed);
+        is_told || watched.keys.iter().any(|key| self.house.disk.is_unconfirmed(*key))
+    }
+
+    /// Whether a call was given up when its trunk had been nowhere for long, and is still or had just come back: a BYE that has no way is said again
+    /// 8·T1 after, and so is each that the phone refuses.
+    pub(super) fn is_found_too_late(&self, at: At) -> bool {
+        let watched = &self.watch.calls[at.call];
+        let Some(trunk) = watched.trunk.map(|trunk| &self.watch.trunks[trunk]) else {
+            return false;
+        };
+        let (ended_at, byes) = (watched.ended_at, 1 + self.script(at).refuses_byes);
+        let is_before_the_last = trunk.at.is_none() || ended_at < trunk.found_at + 8 * T1 * byes;
+        trunk.lost_at + TRANSACTION <= ended_at && is_before_the_last && self.is_unconfirmed(at.call)
+    }
+
+    /// Whether a call was given up while nobody was at its trunk, or before what was said next could be heard there: two outages in a
+    /// row last longer than all that is said to end a call.
+    pub(super) fn is_away_too_long(&self, at: At) -> bool {
+        let watched = &self.watch.calls[at.call];
+        let (ended_at, byes) = (watched.ended_at, 1 + self.script(at).refuses_byes);
+        let said_last = ended_at.saturating_sub(8 * T1 * byes);
+        let was_away = |at| {
+            watched
+                .trunk
+                .is_some_and(|trunk| self.scenario.trunks[trunk].is_away(at).is_some())
+        };
+        (was_away(ended_at) || was_away(said_last)) && self.is_unconfirmed(at.call)
+    }
+
+    /// Whether the last BYE of this dialog was said when nobody was at its trunk, to a phone that refuses some: no other one follows.
+    pub(super) fn is_back_too_late(&self, at: At, tag: &str) -> bool {
+        let watched = &self.watch.calls[at.call];
+        let bye_at = watched.dialogs.get(tag).map(|dialog| dialog.bye_at);
+        let script = watched.trunk.map(|trunk| &self.scenario.trunks[trunk]);
+        let was_away = script
+            .zip(bye_at)
+            .is_some_and(|(trunk, bye_at)| trunk.is_away(bye_at).is_some());
+        was_away && self.script(at).refuses_byes > 0
     }
 
     /// When the way to the phones of this call was broken last.

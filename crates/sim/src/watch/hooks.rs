@@ -3,9 +3,8 @@
 use super::excuses::Due;
 use crate::{
     house::What,
-    message::{Asks, At},
-    phone::Hook,
-    sabotage::Sabotage,
+    message::At,
+    phone::{Hook, Leg},
     scenario::BOUND,
     streams::Peer,
     world::{Event, World},
@@ -125,16 +124,23 @@ impl World {
                 let at = At { call, phone };
                 let trunk = self.watch.calls[call].trunk;
                 let is_away = trunk.is_some_and(|trunk| self.scenario.trunks[trunk].is_away(self.now).is_some());
-                let is_excused =
-                    self.watch.calls[call].is_left_alone || is_away || self.script(at).asks_bye == Asks::Unknown;
-                let this = self.phone(at);
-                if this.legs.iter().any(|leg| leg.hook != Hook::Down) && !this.gone && !is_excused {
+                let watched = &self.watch.calls[call];
+                let is_nobodys = watched.is_left_alone || watched.is_unrecorded;
+                let is_late = self.is_found_too_late(at) || self.is_away_too_long(at);
+                let is_excused = is_nobodys || is_away || is_late || self.script(at).asks_bye.is_unanswerable();
+                let this = &self.parties[call].phones[phone];
+                let is_up = |leg: &Leg| leg.hook != Hook::Down && !self.is_back_too_late(at, &leg.tag);
+                if this.legs.iter().any(is_up) && !this.gone && !is_excused {
                     self.watch
                         .fail("nobody is left off-hook", || format!("{at} is, for ever"));
                 }
             }
             self.check_ends(call);
         }
+        if let Some(load) = self.house.load().filter(|_| self.watch.holding.is_empty()) {
+            self.check_places(load);
+        }
+        self.check_load_at_rest();
         let pending = self.pending();
         if !self.watch.holding.is_empty() {
             self.watch.fail("a grant is returned once", || pending);
@@ -144,9 +150,7 @@ impl World {
                 .fail("each request is answered once", || format!("{asked:?} is not answered"));
         }
         let left = self.house.disk.left_now();
-        let is_excused = self.scenario.disk.fails > 0
-            || self.watch.tally.left_alone > 0
-            || self.settings.sabotage == Sabotage::NoTakeUp;
+        let is_excused = self.scenario.disk.refuses() || self.watch.tally.left_alone > 0;
         if !left.is_empty() && !is_excused {
             self.watch
                 .fail("nothing is left to the next process", || format!("{left:?}"));
@@ -156,7 +160,8 @@ impl World {
     /// Every dialog that was ACKed has seen a BYE, ours or the phone's.
     fn check_ends(&mut self, call: usize) {
         let watched = &self.watch.calls[call];
-        let is_excused = watched.is_left_alone || watched.keys.iter().any(|key| self.house.disk.is_unconfirmed(*key));
+        let is_nobodys = watched.is_left_alone || watched.is_unrecorded;
+        let is_excused = is_nobodys || self.is_unconfirmed(call);
         for phone in &self.parties[call].phones {
             for leg in &phone.legs {
                 let Some(dialog) = watched.dialogs.get(&leg.tag) else {

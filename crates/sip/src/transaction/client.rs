@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use sabotage::Fault;
+
 use super::{
     ForClient, Shared, TransactionEvent, ack,
     key::Key,
@@ -105,13 +107,18 @@ impl Clients {
         let timers = shared.timers;
         let (stream, invite) = (path.transport.is_stream(), tx.method == Method::Invite);
         let keeps = !stream || invite;
+        let lasts = match timers.t1x64() {
+            lasts if invite && shared.is_sabotaged(Fault::TimerBLong) => lasts * 2,
+            lasts if !invite && shared.is_sabotaged(Fault::TimerFShort) => lasts / 2,
+            lasts => lasts,
+        };
         let waiting = Waiting {
             tx,
             path,
             bytes: if keeps { bytes.as_slice().into() } else { Box::default() },
             proceeding: false,
-            repeat: (!stream).then(|| Repeat::new(now, timers.t1)),
-            end: Some(now + timers.t1x64()),
+            repeat: (!stream && !shared.is_sabotaged(Fault::NeverRepeated)).then(|| Repeat::new(now, timers.t1)),
+            end: Some(now + lasts),
         };
         if self.begin(waiting, shared) {
             shared.transmit(path, bytes);
@@ -224,11 +231,17 @@ impl Clients {
         let before = waiting.next();
         if let Some(repeat) = waiting.repeat {
             waiting.repeat = Some(match (waiting.is_invite(), waiting.proceeding) {
+                (false, _) if shared.is_sabotaged(Fault::PausesStandStill) => Repeat::new(at, shared.timers.t1),
+                (false, _) if shared.is_sabotaged(Fault::PausesWithoutEnd) => repeat.next(Duration::MAX),
                 (true, _) => repeat.next(Duration::MAX),
                 (false, false) => repeat.next(shared.timers.t2),
                 (false, true) => Repeat::new(at, shared.timers.t2),
             });
-            shared.transmit(waiting.path, waiting.bytes.to_vec());
+            let mut path = waiting.path;
+            if shared.is_sabotaged(Fault::RepeatElsewhere) {
+                path.remote.set_port(path.remote.port() + 2);
+            }
+            shared.transmit(path, waiting.bytes.to_vec());
         }
         shared.wheel.turn(Whose::Client(id), before, waiting.next());
     }
@@ -258,6 +271,7 @@ impl Clients {
         if let Some(finished) = self.finished.get(&id)
             && let Absorbs::Refused(refused) = &finished.state
             && let Some(ack) = ack::print(&refused.ack, &to)
+            && !shared.is_sabotaged(Fault::NoSecondRefusalAck)
         {
             shared.transmit(refused.path, ack);
         }
@@ -314,7 +328,9 @@ fn refuse(invite: &Waiting, message: &Message<'_>, shared: &mut Shared) -> Refus
     let (path, to) = (invite.path, message.header("To").unwrap_or_default());
     let ack = ack::print(&invite.bytes, &to);
     let kept = ack.as_deref().unwrap_or_default().into();
-    if let Some(ack) = ack {
+    if let Some(ack) = ack
+        && !shared.is_sabotaged(Fault::NoRefusalAck)
+    {
         shared.transmit(path, ack);
     }
     Refused { path, ack: kept }

@@ -135,23 +135,31 @@ fn a_flood_is_answered_up_to_the_allowance_and_calls_go_on() {
         requests_per_second: Some(10),
         ..settings()
     };
-    let mut rig = Rig::with(settings);
-    let invite = rig.up(1);
-    let sent = rig.sent.len();
-    for number in 0..500 {
-        rig.trunk_says(&stranger("OPTIONS", number));
+    for method in ["OPTIONS", "INVITE", "CANCEL"] {
+        let mut rig = Rig::with(settings.clone());
+        let invite = rig.up(1);
+        let sent = rig.sent.len();
+        for number in 0..500 {
+            rig.trunk_says(&stranger(method, number));
+        }
+        assert_eq!(rig.sent.len() - sent, 20, "two seconds' worth of {method}");
+        assert!(
+            rig.trunk_says(&from_phone(&invite, "BYE", 1))
+                .contains(&"Disconnected".to_owned())
+        );
+        rig.pass(Duration::from_secs(1));
+        let sent = rig.sent.len();
+        for number in 1000..1500 {
+            rig.trunk_says(&stranger(method, number));
+        }
+        assert_eq!(rig.sent.len() - sent, 10, "{method}");
+        rig.pass(Duration::from_secs(1));
+        let sent = rig.sent.len();
+        for _ in 0..500 {
+            rig.trunk_says(&stranger(method, 1499));
+        }
+        assert_eq!(rig.sent.len() - sent, 10, "one {method} again and again");
     }
-    assert_eq!(rig.sent.len() - sent, 20, "two seconds' worth");
-    assert!(
-        rig.trunk_says(&from_phone(&invite, "BYE", 1))
-            .contains(&"Disconnected".to_owned())
-    );
-    rig.pass(Duration::from_secs(1));
-    let sent = rig.sent.len();
-    for number in 1000..1500 {
-        rig.trunk_says(&stranger("OPTIONS", number));
-    }
-    assert_eq!(rig.sent.len() - sent, 10);
 }
 
 #[test]

@@ -76,6 +76,28 @@ fn a_call_holds_its_place_until_the_phones_of_all_forks_are_down() {
 }
 
 #[test]
+fn a_call_is_remembered_for_a_transaction_after_its_last_phone_is_down() {
+    let mut rig = Rig::new();
+    let invite = rig.up(1);
+    rig.trunk_says(&from_phone(&invite, "BYE", 1));
+    rig.durable();
+    rig.pass(T1 * 63);
+    let second = answer_with(&invite, 200, "second", &["Contact: <sip:second@192.0.2.5>"]);
+    rig.trunk_says(&second);
+    assert_eq!(rig.durable(), ["ACK", "BYE"]);
+    rig.pass(T1 * 2);
+    let bye = rig.last("BYE");
+    rig.trunk_says(&answer(&bye, 200));
+    rig.durable();
+    assert_eq!(rig.trunk_says(&second), ["ACK"], "one that the network had kept");
+    rig.pass(T1 * 63);
+    assert_eq!(rig.trunk_says(&second), ["ACK"]);
+    rig.pass(T1 * 2);
+    let nobodys = ["Connected", "journal answer"];
+    assert_eq!(rig.trunk_says(&second), nobodys, "nobody remembers it");
+}
+
+#[test]
 fn silence_is_no_response_and_a_peers_408_is_one() {
     let mut rig = Rig::new();
     let invite = rig.invited(1);
@@ -127,6 +149,22 @@ fn a_response_to_what_is_over_or_never_was_is_passed_over() {
     );
     rig.trunk_says(&answer(&invite, 486));
     assert_eq!(rig.trunk_says(&answer(&invite, 180)), [""; 0]);
+}
+
+/// Neither the call whose branch it has nor the one whose Call-ID it has hears it.
+#[test]
+fn a_response_to_one_call_that_names_another_is_nobodys() {
+    let mut rig = Rig::new();
+    let (one, other) = (rig.invited(1), rig.invited(2));
+    for status in [180, 486, 200] {
+        for call_id in [other.header("Call-ID"), "nobody"] {
+            let mixed_up = answer(&one, status).replace(one.header("Call-ID"), call_id);
+            assert_eq!(rig.trunk_says(&mixed_up), [""; 0], "{status} {call_id}");
+        }
+    }
+    assert_eq!(rig.trunk_says(&answer(&other, 180)), ["Alerted"]);
+    rig.trunk_says(&answer(&one, 486));
+    assert_eq!((causes(&rig), rig.switch.live()), (vec!["rejected"], 1));
 }
 
 #[test]
@@ -217,4 +255,22 @@ fn a_call_whose_id_nobody_got_is_hung_up() {
         ["sound stops", "BYE", "journal wish"]
     );
     assert!(rig.has(|event| matches!(event, Event::NeverDelivered(_))));
+}
+
+/// The disk has refused its end, and the far end has said nothing: nobody knows that it is over (promise 3).
+#[test]
+fn an_end_that_is_neither_durable_nor_confirmed_is_not_promised() {
+    let mut rig = Rig::new();
+    let invite = rig.invited(1);
+    rig.trunk_says(&answer(&invite, 180));
+    rig.disconnect(8, 1);
+    rig.not_durable();
+    rig.pass(T1 * 80);
+    rig.not_durable();
+    for (request, wait) in [(9, 0), (10, 60)] {
+        rig.pass(T1 * wait);
+        rig.disconnect(request, 1);
+        let answer = rig.answer_to(request);
+        assert_eq!(answer, Some("NotJournaled"), "{:?}", rig.events);
+    }
 }

@@ -3,6 +3,7 @@
 
 mod admission;
 mod answers;
+mod clock;
 mod connections;
 mod events;
 mod families;

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use sip::{Transport, digest::Credentials};
-use switch::{Event, NoWay, Settings};
+use switch::{Event, Listener, NoWay, Settings};
 
 use crate::rig::{
-    CONNECT_LIMIT, PHONE, Rig, T1, TRUNK, answer, answer_with, connection_from, found, from_phone, path, settings,
-    settings_tcp, tcp, trunk, udp,
+    CONNECT_LIMIT, OURS, PHONE, Rig, Sent, T1, TRUNK, answer, answer_with, connection_from, found, from_phone, path,
+    settings, settings_tcp, tcp, trunk, udp,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -269,4 +269,100 @@ fn what_waits_when_its_call_ends_is_not_sent_and_not_waited_for() {
     rig.pass(CONNECT_LIMIT * 2);
     rig.rest(Duration::from_secs(300));
     assert_eq!((rig.count("UPDATE"), rig.switch.load().live), (0, 0));
+}
+
+/// RFC 3261 §18.1.1.
+#[test]
+fn a_request_says_in_its_via_what_it_leaves_by() {
+    let both = |trunk_by: &str| {
+        let listener = |transport| Listener {
+            transport,
+            address: OURS.parse().unwrap(),
+        };
+        Settings {
+            trunks: vec![trunk("pbx", &format!("sip:192.0.2.5:5060;transport={trunk_by}"))],
+            listeners: [Transport::Udp, Transport::Tcp].map(listener).into(),
+            ..settings()
+        }
+    };
+    let mut rig = Rig::with(both("udp"));
+    let words = up_with(&mut rig, &["Contact: <sip:phone@192.0.2.9;transport=tcp>"]);
+    assert_eq!(words, ["connect 192.0.2.9:5060", "sound starts"]);
+    let way = path(Transport::Tcp, "192.0.2.1:40000", PHONE);
+    rig.turn(|switch| switch.connected(1, way));
+    rig.disconnect(2, 1);
+    for request in [rig.last("ACK"), rig.last("BYE")] {
+        assert_eq!(request.path, way);
+        assert!(
+            request
+                .header("Via")
+                .starts_with("SIP/2.0/TCP 192.0.2.1:5060;branch=z9hG4bK"),
+            "{}",
+            request.text
+        );
+    }
+    let bye = rig.last("BYE");
+    rig.hear(way, &answer(&bye, 200));
+    rig.rest(Duration::from_secs(300));
+    assert_eq!(rig.switch.load().live, 0);
+
+    let mut rig = Rig::with(both("tcp"));
+    rig.invited_not(1);
+    rig.turn(|switch| switch.connected(1, tcp()));
+    let invite = rig.last("INVITE");
+    rig.hear(
+        tcp(),
+        &answer_with(&invite, 200, "phone", &["Contact: <sip:phone@192.0.2.9;transport=udp>"]),
+    );
+    rig.durable();
+    assert_eq!(rig.last("ACK").path, udp(PHONE));
+    assert!(
+        rig.last("ACK")
+            .header("Via")
+            .starts_with("SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK")
+    );
+}
+
+fn rings_and_its_connection_is_lost() -> (Rig, Sent) {
+    let mut rig = Rig::with(settings_tcp());
+    rig.invited_not(1);
+    rig.turn(|switch| switch.connected(1, tcp()));
+    let invite = rig.last("INVITE");
+    rig.hear(tcp(), &answer(&invite, 180));
+    rig.turn(|switch| switch.closed(tcp()));
+    (rig, invite)
+}
+
+/// The phone has answered and hung up by another connection while a CANCEL waited for one.
+#[test]
+fn a_cancel_that_waits_does_not_leave_when_its_call_has_ended() {
+    let (mut rig, invite) = rings_and_its_connection_is_lost();
+    let way = connection_from("192.0.2.5:44444");
+    rig.hear(way, &answer(&invite, 200));
+    rig.durable();
+    rig.hear(way, &from_phone(&invite, "BYE", 1));
+    assert_eq!(rig.switch.load().waiting, 1, "what the phone needs still waits");
+    rig.turn(|switch| switch.connected(2, path(Transport::Tcp, "192.0.2.1:40001", TRUNK)));
+    rig.rest(Duration::from_secs(300));
+    assert_eq!((rig.count("CANCEL"), rig.count("ACK")), (0, 1));
+    assert_eq!((rig.switch.load().live, rig.switch.load().waiting), (0, 0));
+}
+
+/// The phone has answered by another connection while what comes back to its INVITE was to be listened to again.
+#[test]
+fn nothing_is_kept_of_an_invite_that_is_answered_while_its_way_is_waited_for() {
+    let (mut rig, invite) = rings_and_its_connection_is_lost();
+    rig.hear(connection_from("192.0.2.5:44444"), &answer(&invite, 200));
+    rig.durable();
+    let again = path(Transport::Tcp, "192.0.2.1:40001", TRUNK);
+    assert_eq!(
+        rig.turn(|switch| switch.connected(2, again)),
+        ["ACK", "BYE"],
+        "and no CANCEL"
+    );
+    let bye = rig.last("BYE");
+    rig.hear(again, &answer(&bye, 200));
+    rig.rest(Duration::from_secs(300));
+    let load = rig.switch.load();
+    assert_eq!((load.live, load.requests, load.transactions.waiting), (0, 0, 0));
 }

@@ -38,6 +38,14 @@ fn begin(leftovers: &[Leftover]) -> Rig {
     rig
 }
 
+/// These went by the trunk `other`, and not by `pbx`.
+fn went_by_other(leftovers: &mut [Leftover]) {
+    for state in leftovers.iter_mut().filter_map(|leftover| leftover.state.as_mut()) {
+        let record = String::from_utf8(state.dialog.clone()).unwrap();
+        state.dialog = record.replace("\"trunk\":\"pbx\"", "\"trunk\":\"other\"").into_bytes();
+    }
+}
+
 fn cancelled(rig: &Rig) -> Vec<String> {
     let of = |sent: &Sent| sent.header("Call-ID").to_owned();
     let mut seen = Vec::new();
@@ -181,13 +189,7 @@ fn one_without_a_way_is_tried_again_holds_up_nobody_and_its_hang_up_is_answered_
     };
     let (mut leftovers, _) = crashed(200, 200);
     // Half of them went by another trunk, which is an address.
-    for leftover in leftovers.iter_mut().skip(100) {
-        let record = leftover.state.as_mut().unwrap();
-        record.dialog = String::from_utf8(record.dialog.clone())
-            .unwrap()
-            .replace("\"trunk\":\"pbx\"", "\"trunk\":\"other\"")
-            .into_bytes();
-    }
+    went_by_other(&mut leftovers[100..]);
     let mut rig = Rig::with(next_process(lost));
     rig.turn(|switch| switch.end_leftovers(leftovers));
     rig.disconnect(7, 1);
@@ -198,6 +200,28 @@ fn one_without_a_way_is_tried_again_holds_up_nobody_and_its_hang_up_is_answered_
     rig.turn(|switch| switch.found("pbx.example", &[found("192.0.2.5")]));
     rig.pass(SECOND * 3);
     assert_eq!(cancelled(&rig).len(), 200);
+}
+
+#[test]
+fn those_without_a_way_are_nobodys_predecessors_and_are_not_said_to_be_taken_up() {
+    let lost = Settings {
+        trunks: vec![trunk("pbx", "sip:192.0.2.5"), trunk("other", "sip:other.example")],
+        leftovers_at_once: 1,
+        ..settings()
+    };
+    let (mut leftovers, _) = crashed(4, 4);
+    // The first three went by a trunk that is nowhere.
+    went_by_other(&mut leftovers[..3]);
+    let mut rig = Rig::with(next_process(lost));
+    let words = rig.turn(|switch| switch.end_leftovers(leftovers));
+    assert!(words.contains(&"taking up 1".to_owned()), "{words:?}");
+    rig.turn(|_| {});
+    assert_eq!(cancelled(&rig), ["call-4@onhook"]);
+    let words = rig.pass(SECOND * 10);
+    assert!(!words.iter().any(|word| word.starts_with("taking up")), "{words:?}");
+    rig.turn(|switch| switch.found("other.example", &[found("192.0.2.6")]));
+    rig.pass(SECOND + T1 * 3);
+    assert_eq!(cancelled(&rig).len(), 4);
 }
 
 #[test]
@@ -319,6 +343,64 @@ fn and_it_is_hung_up_by_the_trunk_that_it_came_by() {
     let answer = answer_with(&invite, 200, "phone", &["Contact: <sip:phone@10.0.0.9>"]);
     rig.hear(udp("10.0.0.5:5060"), &answer);
     assert_eq!(rig.durable()[..2], ["ACK > 10.0.0.9:5060", "BYE > 10.0.0.9:5060"]);
+}
+
+/// A call whose end the disk has refused, and another phone of it, which answered when it was forgotten: each hears what is said to its own BYE.
+#[test]
+fn two_leftovers_may_have_one_call_id() {
+    let mut before = Rig::new();
+    let invite = before.up(1);
+    let mut left = before.leftovers();
+    before.disconnect(9, 1);
+    let bye = before.last("BYE");
+    before.trunk_says(&answer(&bye, 200));
+    before.not_durable();
+    before.pass(T1 * 128);
+    let other = answer_with(&invite, 200, "other", &["Contact: <sip:other@192.0.2.5:5060>"]);
+    before.trunk_says(&other);
+    before.durable();
+    left.extend(before.leftovers());
+    assert_eq!(left.len(), 2);
+
+    let mut next = Rig::with(next_process(settings()));
+    next.turn(|switch| switch.end_leftovers(left));
+    next.pass(Duration::ZERO);
+    next.durable();
+    let byes: Vec<Sent> = next
+        .sent
+        .iter()
+        .filter(|sent| sent.text.starts_with("BYE"))
+        .cloned()
+        .collect();
+    assert_eq!(byes.len(), 2);
+    for bye in &byes {
+        next.trunk_says(&answer(bye, 481));
+    }
+    let confirmed = |event: &&Event| matches!(event, Event::Ended { end, .. } if end.confirmed);
+    assert_eq!(next.events.iter().filter(confirmed).count(), 2);
+}
+
+/// One by TCP cannot send it where one by UDP could, and knows nothing of it.
+#[test]
+fn a_stray_whose_trunk_is_nowhere_now_waits_for_it_and_not_for_another_of_another_transport() {
+    let invite = Rig::new().invited(1);
+    let both = Settings {
+        trunks: vec![
+            trunk("other", "sip:192.0.2.7:5060;transport=tcp"),
+            trunk("pbx", "sip:pbx.example"),
+        ],
+        listeners: [settings_tcp().listeners, settings().listeners].concat(),
+        peers: vec!["192.0.2.5/32".parse().unwrap()],
+        ..next_process(settings())
+    };
+    let mut rig = Rig::with(both);
+    rig.turn(|switch| switch.found("192.0.2.7", &[found("192.0.2.7")]));
+    rig.turn(|switch| switch.found("pbx.example", &[found("2001:db8::1")]));
+    assert_eq!(rig.trunk_says(&answer(&invite, 200)), ["resolve pbx.example"]);
+    assert!(rig.connects.is_empty() && rig.switch.live() == 0);
+    rig.turn(|switch| switch.found("pbx.example", &[found("192.0.2.5")]));
+    rig.trunk_says(&answer(&invite, 200));
+    assert_eq!(rig.durable()[..2], ["ACK", "BYE"]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sip::digest::Credentials;
-use switch::{Event, Registration, Settings};
+use switch::{Event, Registration, Settings, TrunkSettings};
 
 use crate::rig::{Rig, Sent, answer, answer_with, found, settings, settings_tcp, tcp, trunk, udp};
 
@@ -185,6 +185,30 @@ fn leaving_withdraws_the_binding_and_waits_for_its_confirmation() {
     assert_eq!(rig.last("REGISTER"), last, "and nothing is registered again");
 }
 
+/// What asked for the binding and is not answered must not come after what gives it up.
+#[test]
+fn a_register_that_is_not_answered_is_not_said_again_when_the_switch_leaves() {
+    let mut rig = rig();
+    assert_eq!(rig.turn(|switch| switch.leave(1)), ["REGISTER"]);
+    assert_eq!(rig.last("REGISTER").header("Expires"), "0");
+    rig.pass(SECOND);
+    let binding = rig
+        .sent
+        .iter()
+        .filter(|sent| sent.text.contains("\r\nExpires: 600\r\n"));
+    assert_eq!((binding.count(), rig.count("REGISTER")), (1, 3));
+}
+
+/// One that finds no time too short: whoever leaves does not stay for it.
+#[test]
+fn no_longer_time_is_asked_for_when_the_switch_leaves() {
+    let mut rig = bound();
+    rig.turn(|switch| switch.leave(1));
+    let farewell = rig.last("REGISTER");
+    rig.trunk_says(&answer_with(&farewell, 423, "pbx", &["Min-Expires: 60"]));
+    assert_eq!(rig.last("REGISTER"), farewell);
+}
+
 #[test]
 fn leaving_waits_no_longer_than_two_seconds_and_whoever_asks_is_answered() {
     let mut rig = bound();
@@ -212,14 +236,19 @@ fn a_registrar_that_cannot_be_reached_is_tried_again() {
     assert_eq!(rig.turn(|switch| switch.connected(2, tcp())), ["REGISTER"]);
 }
 
-#[test]
-fn a_registrar_whose_name_is_found_later_is_asked_then() {
+/// With a registrar that is a name.
+fn registering_by_name() -> Settings {
     let mut settings = registering(settings());
-    settings.trunks[0] = switch::TrunkSettings {
+    settings.trunks[0] = TrunkSettings {
         register: settings.trunks[0].register.clone(),
         ..trunk("pbx", "sip:pbx.example")
     };
-    let mut rig = Rig::with(settings);
+    settings
+}
+
+#[test]
+fn a_registrar_whose_name_is_found_later_is_asked_then() {
+    let mut rig = Rig::with(registering_by_name());
     for _ in 0..5 {
         rig.turn(|switch| switch.found("pbx.example", &[]));
         rig.pass(SECOND);
@@ -231,6 +260,35 @@ fn a_registrar_whose_name_is_found_later_is_asked_then() {
         rig.turn(|switch| switch.found("pbx.example", &[found("192.0.2.5")]));
     }
     assert_eq!(rig.last("REGISTER").path, udp("192.0.2.5:5060"));
+}
+
+#[test]
+fn a_registrar_that_was_nowhere_is_asked_as_soon_as_it_is_found() {
+    let mut rig = Rig::with(registering_by_name());
+    rig.turn(|switch| switch.not_found("pbx.example", "no such name"));
+    for _ in 0..60 {
+        rig.pass(SECOND);
+        rig.turn(|switch| switch.not_found("pbx.example", "no such name"));
+    }
+    assert_eq!(rig.count("REGISTER"), 0);
+    let words = rig.turn(|switch| switch.found("pbx.example", &[found("192.0.2.5")]));
+    assert_eq!(words, ["REGISTER"]);
+}
+
+#[test]
+fn what_was_granted_counts_also_when_the_registrar_is_nowhere_by_then() {
+    let mut rig = Rig::with(registering_by_name());
+    rig.turn(|switch| switch.found("pbx.example", &[found("192.0.2.5")]));
+    let register = rig.last("REGISTER");
+    let granted = "Contact: <sip:onhook@192.0.2.1:5060>;expires=60";
+    let answer = answer_with(&register, 200, "pbx", &[granted]);
+    // It is listened to as long as a call goes by it.
+    rig.invited(1);
+    rig.turn(|switch| switch.found("pbx.example", &[found("2001:db8::1")]));
+    rig.hear(register.path, &answer);
+    rig.turn(|switch| switch.found("pbx.example", &[found("192.0.2.5")]));
+    let wait = next(&mut rig).0;
+    assert!((40..60).contains(&wait), "after {wait} s {:?}", rig.events);
 }
 
 #[test]

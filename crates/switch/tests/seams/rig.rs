@@ -30,10 +30,15 @@ pub(crate) use settings::{
 };
 use words::{answer_word, word};
 
+/// What the clock on the wall says at the start.
+const WALL: Duration = Duration::from_secs(1_800_000_000);
+
 pub(crate) struct Rig {
     pub(crate) switch: Switch,
     /// Since the start.
     pub(crate) now: Duration,
+    /// What the clock on the wall would say at the start, as it is set now.
+    pub(crate) wall: Duration,
     pub(crate) sent: Vec<Sent>,
     pub(crate) events: Vec<Event>,
     pub(crate) answers: Vec<(u64, String)>,
@@ -64,8 +69,9 @@ impl Rig {
 
     pub(crate) fn with(settings: Settings) -> Self {
         let mut rig = Self {
-            switch: Switch::new(settings, Moment::default(), wall(Duration::ZERO)),
+            switch: Switch::new(settings, Moment::default(), WallTime::after_epoch(WALL)),
             now: Duration::ZERO,
+            wall: WALL,
             sent: Vec::new(),
             events: Vec::new(),
             answers: Vec::new(),
@@ -87,7 +93,8 @@ impl Rig {
 
     /// One turn at this time, and all that it wants done, but for events and who may connect.
     pub(crate) fn turn(&mut self, input: impl FnOnce(&mut Switch)) -> Vec<String> {
-        self.switch.begin_turn(self.moment(), wall(self.now));
+        self.switch
+            .begin_turn(self.moment(), WallTime::after_epoch(self.wall + self.now));
         input(&mut self.switch);
         self.switch.end_turn();
         self.drain()
@@ -274,8 +281,4 @@ impl Rig {
     pub(crate) fn has(&self, wanted: impl Fn(&Event) -> bool) -> bool {
         self.events.iter().any(wanted)
     }
-}
-
-fn wall(now: Duration) -> WallTime {
-    WallTime::after_epoch(Duration::from_secs(1_800_000_000) + now)
 }

@@ -1,8 +1,8 @@
-//! So many INVITEs wait for a first answer of one next hop; the others wait their turn, and not for long.
+//! So many INVITEs wait for a first answer of one next hop; the others wait for a place, and not for long.
 
 use std::time::Duration;
 
-use crate::rig::{Rig, Sent, T1, answer, tcp, udp};
+use crate::rig::{Rig, Sent, T1, answer, answer_with, settings, tcp, udp};
 
 const WINDOW: u64 = 24;
 const MS: Duration = Duration::from_millis(1);
@@ -50,9 +50,34 @@ fn so_many_invites_are_out_and_the_next_leave_in_order_as_something_comes_back()
     assert_eq!(rig.last("INVITE").header("Call-ID"), "call-27@onhook");
 }
 
+/// RFC 4028 §10: the far end would hang up.
+#[test]
+fn a_session_is_refreshed_though_new_calls_wait_for_their_first_answers() {
+    let mut settings = settings();
+    settings.limits.session_expires = Some(Duration::from_secs(90));
+    let mut rig = Rig::with(settings);
+    let invite = rig.invited(1);
+    let headers = [
+        "Contact: <sip:phone@192.0.2.5>",
+        "Allow: INVITE, BYE",
+        "Session-Expires: 90;refresher=uac",
+    ];
+    rig.trunk_says(&answer_with(&invite, 200, "phone", &headers));
+    rig.durable();
+    rig.pass(Duration::from_secs(45) - MS);
+    for number in 2..WINDOW + 4 {
+        rig.place(number);
+    }
+    rig.durable();
+    assert_eq!(rig.count("INVITE"), 1 + WINDOW as usize);
+    rig.pass(MS);
+    rig.durable();
+    assert_eq!(rig.last("INVITE").header("Call-ID"), "call-1@onhook");
+}
+
 #[test]
 fn another_next_hop_has_its_own_window() {
-    let mut settings = crate::rig::settings();
+    let mut settings = settings();
     settings.trunks.push(crate::rig::trunk("other", "sip:192.0.2.6"));
     settings.caps.live_per_trunk = 30;
     let mut rig = Rig::with(settings);
@@ -89,7 +114,7 @@ fn an_invite_that_waits_too_long_ends_its_call() {
 }
 
 #[test]
-fn a_hang_up_while_the_invite_waits_its_turn_is_confirmed_at_once_and_nobody_is_held_up() {
+fn a_hang_up_while_the_invite_waits_for_a_place_is_confirmed_at_once_and_nobody_is_held_up() {
     let mut rig = Rig::new();
     let invites = placed(&mut rig, WINDOW + 2);
     assert_eq!(
@@ -113,9 +138,9 @@ fn a_hang_up_of_one_that_is_out_gives_its_place_back_when_it_is_over() {
     assert_eq!(rig.last("CANCEL").header("Call-ID"), "call-1@onhook");
 }
 
-/// One that cannot go hands its turn on, and not by calling itself.
+/// One that cannot go leaves its place to the next, and not by calling itself.
 #[test]
-fn thousands_that_wait_their_turn_end_when_their_connection_goes() {
+fn thousands_that_wait_for_a_place_end_when_their_connection_goes() {
     let mut rig = Rig::tcp();
     let words = rig.turn(|switch| {
         for number in 1..=3000 {
@@ -161,7 +186,7 @@ fn who_waits_behind_a_younger_call_leaves_after_it_when_both_may() {
     // The first one is asked for a password, and its second INVITE waits behind the last call.
     let first = rig.sent[0].clone();
     let challenge = "WWW-Authenticate: Digest realm=\"pbx\", nonce=\"1\"";
-    rig.hear(tcp(), &crate::rig::answer_with(&first, 401, "pbx", &[challenge]));
+    rig.hear(tcp(), &answer_with(&first, 401, "pbx", &[challenge]));
     assert_eq!(rig.last("INVITE").header("Call-ID"), "call-25@onhook");
     rig.durable();
     rig.turn(|switch| switch.closed(tcp()));

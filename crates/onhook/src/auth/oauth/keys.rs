@@ -57,13 +57,13 @@ type Fetch = dyn Fn() -> Result<Arc<[Key]>, KeysError> + Send + Sync;
 
 pub(super) struct Keys {
     fetch: Arc<Fetch>,
-    known: Arc<RwLock<Option<Known>>>,
+    known: Arc<RwLock<Option<Fetched>>>,
     /// When they were last fetched, or that was tried. Who holds it fetches; the others wait for it or do without.
     last_fetch: Arc<Mutex<Option<Instant>>>,
 }
 
 #[derive(Clone, Debug)]
-struct Known {
+struct Fetched {
     keys: Arc<[Key]>,
     since: Instant,
 }
@@ -123,7 +123,7 @@ impl Keys {
         }
     }
 
-    fn usable(&self) -> Option<Known> {
+    fn usable(&self) -> Option<Fetched> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner).clone();
         known.filter(|known| known.since.elapsed() < USABLE)
     }
@@ -140,7 +140,7 @@ impl Keys {
         let fetching = tokio::task::spawn_blocking(move || {
             let keys = fetch()?;
             tracing::info!(keys = keys.len(), "fetched the keys of the issuer");
-            *known.write().unwrap_or_else(PoisonError::into_inner) = Some(Known {
+            *known.write().unwrap_or_else(PoisonError::into_inner) = Some(Fetched {
                 keys,
                 since: Instant::now(),
             });

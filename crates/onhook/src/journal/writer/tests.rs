@@ -62,14 +62,25 @@ fn state(k: i64) -> (CallKey, Write) {
 
 /// A batch as it comes out of the queue, and who is told of it.
 fn batch(entries: impl IntoIterator<Item = (CallKey, Write)>) -> (Batch, Receiver<Vec<Written>>) {
+    batch_of(entries.into_iter().map(|(key, write)| {
+        let save = match write {
+            Write::Intent { .. } => Save::Intent,
+            Write::State(_) => Save::Wish,
+            Write::Ended(_) => Save::End,
+        };
+        (key, save, write)
+    }))
+}
+
+fn batch_of(entries: impl IntoIterator<Item = (CallKey, Save, Write)>) -> (Batch, Receiver<Vec<Written>>) {
     let (queue, mut commands) = mpsc::channel(1);
     let (told, words) = channel();
     let done = move |written| told.send(written).unwrap();
     let mut batches = Batches::new(queue, Status::default(), Arc::new(done));
-    let entries = (0..).zip(entries).map(|(number, (key, write))| Entry {
+    let entries = (0..).zip(entries).map(|(number, (key, save, write))| Entry {
         number,
         key,
-        save: Save::Wish,
+        save,
         write,
     });
     assert!(batches.submit(entries.collect()).is_empty());
@@ -141,6 +152,27 @@ fn the_ballast_goes_first_and_new_calls_wait_until_it_is_back() {
     ballast.keep().unwrap();
     writer.status.disk_has_room();
     assert_eq!(write(&mut writer, [intent(5)]), [Ok(())]);
+}
+
+/// The disk had refused its end, and another of its phones has answered since.
+#[test]
+fn the_row_of_a_call_that_is_begun_anew_is_no_new_call_and_holds_nothing_of_before() {
+    let (_folder, ballast, mut writer) = writer_with_ballast(100_000);
+    assert_eq!(write(&mut writer, [intent(1), state(1)]), [Ok(()), Ok(())]);
+    leave_room(&writer, 2);
+    assert_eq!(write(&mut writer, [intent(2)]), [Err(WriteError::DiskFull)]);
+    assert!(!ballast.path().exists());
+
+    leave_room(&writer, 1000);
+    let (key, anew) = intent(1);
+    let (late_fork, words) = batch_of([(key, Save::Fork(0), anew)]);
+    writer.write(vec![late_fork], false);
+    assert_eq!(
+        words.try_recv().unwrap()[0].outcome,
+        Ok(()),
+        "the room of the ballast is for it"
+    );
+    assert_eq!((rows(&writer, "call"), rows(&writer, "call_state")), (1, 0));
 }
 
 /// Transactions in the write-ahead log: each ends with a frame that says how long the file is after it, and is flushed.

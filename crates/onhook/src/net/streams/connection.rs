@@ -10,7 +10,7 @@ use tokio::{
 
 use super::{
     STALLED, Shared,
-    open::{Outgoing, Waiting},
+    open::{Ends, Waiting},
 };
 use crate::{
     net::{LONGEST_MESSAGE, events::NetEvent},
@@ -67,7 +67,7 @@ pub(super) async fn run<S>(shared: &Shared, path: Path, mut stream: S, id: Optio
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let Some((outgoing, waiting)) = shared.open.add(path, &shared.closing) else {
+    let Some((ends, waiting)) = shared.open.add(path, &shared.closing) else {
         let why = format!("{path} is still being closed");
         if let Some(id) = id {
             shared.events.send(NetEvent::ConnectFailed { id, why }).await;
@@ -79,7 +79,7 @@ where
         return;
     }
     // A panic ends the connection, which nobody would read or write any more.
-    let lived = panics::caught(live(shared, path, &mut stream, outgoing, waiting)).await;
+    let lived = panics::caught(live(shared, path, &mut stream, ends, waiting)).await;
     let why = lived.unwrap_or_else(|panicked| {
         shared.open.remove(&path);
         panicked.into()
@@ -92,11 +92,10 @@ where
     drop(stream);
 }
 
-async fn live<S>(shared: &Shared, path: Path, stream: &mut S, outgoing: Outgoing, mut waiting: Waiting) -> End
+async fn live<S>(shared: &Shared, path: Path, stream: &mut S, ends: Ends, mut waiting: Waiting) -> End
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let ends = outgoing.ends();
     let (mut incoming, mut written) = tokio::io::split(stream);
     let mut writing = pin!(write(&mut written, &mut waiting));
     let mut is_written = false;
@@ -108,9 +107,9 @@ where
             is_written = true;
             why
         }
-        why = read(shared, path, &mut incoming, outgoing) => why,
+        why = read(shared, path, &mut incoming) => why,
     };
-    // With its last sender gone the writing ends when all is written.
+    // With its sender gone the writing ends when all is written.
     shared.open.remove(&path);
     if !is_written && why.leaves_room_for_last_words() {
         let _ = timeout(LAST_WORDS, writing).await;
@@ -118,8 +117,8 @@ where
     why
 }
 
-async fn read(shared: &Shared, path: Path, incoming: &mut (impl AsyncRead + Unpin), outgoing: Outgoing) -> End {
-    match messages(shared, path, incoming, outgoing).await {
+async fn read(shared: &Shared, path: Path, incoming: &mut (impl AsyncRead + Unpin)) -> End {
+    match messages(shared, path, incoming).await {
         Ok(never) => match never {},
         Err(why) => why,
     }
@@ -129,7 +128,6 @@ async fn messages(
     shared: &Shared,
     path: Path,
     incoming: &mut (impl AsyncRead + Unpin),
-    outgoing: Outgoing,
 ) -> Result<std::convert::Infallible, End> {
     let mut framing = Framing::new(StreamBounds {
         message: LONGEST_MESSAGE,
@@ -140,7 +138,7 @@ async fn messages(
     loop {
         while let Some(frame) = framing.poll()? {
             match frame {
-                Frame::Ping => outgoing.send(PONG.to_vec()).map_err(|_| End::Full)?,
+                Frame::Ping => shared.open.send(&path, PONG.to_vec()).map_err(|_| End::Full)?,
                 Frame::Message(bytes) => {
                     if !shared.events.send(NetEvent::Message { path, bytes }).await {
                         return Err(End::NobodyReads);

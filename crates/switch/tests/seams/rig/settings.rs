@@ -9,7 +9,7 @@ use sip::{
     sdp::{Codec, SrtpKey},
 };
 use switch::{
-    Found, Identity, Listener, Order, Patience, Settings, Srtp, TrunkSettings,
+    Found, Identity, Listener, Order, Patience, Sabotage, Settings, Srtp, TrunkSettings,
     journal::{CallKey, IdHash},
 };
 
@@ -113,6 +113,8 @@ pub(crate) fn settings() -> Settings {
         user_agent: "onhook".to_owned(),
         connect_limit: CONNECT_LIMIT,
         invites_per_hop: 24,
+        leftovers_at_once: 128,
+        sabotage: Sabotage::default(),
     }
 }
 
