@@ -148,7 +148,7 @@ fuzz: ## Feed junk to every parser that peers reach (SECONDS_EACH=20)
 		echo "fuzz: $$target for $(SECONDS_EACH) s"; mkdir -p fuzz/corpus/$$target; \
 		cargo fuzz run --sanitizer none --codegen-units 16 $$target fuzz/corpus/$$target $$(ls -d fuzz/seeds/$$target 2>/dev/null) -- \
 			-max_total_time=$(SECONDS_EACH) -max_len=8192 -print_final_stats=1 >build/fuzz/$$target.log 2>&1 \
-			|| { tail -40 build/fuzz/$$target.log; exit 1; }; \
+			|| { grep -m1 -A3 panicked build/fuzz/$$target.log; tail -20 build/fuzz/$$target.log; exit 1; }; \
 		sed -n 's/^stat::number_of_executed_units: */      inputs: /p' build/fuzz/$$target.log; \
 	done
 

@@ -92,9 +92,13 @@ impl World {
         self.drain(1);
     }
 
-    /// A request of ours: the message that a peer might have sent.
+    /// A request of ours: the message that a peer might have sent. An ACK is none: those of refusals are the transactions' own, and that of
+    /// a 2xx is no transaction.
     fn send(&mut self, on: Path, bytes: &[u8]) {
         let Ok(message) = Message::parse(bytes) else { return };
+        if message.status().is_some() || *message.method() == Method::Ack {
+            return;
+        }
         let tx = Tx {
             branch: sip::Branch::new(message.branch()),
             method: message.method().clone(),
