@@ -9,16 +9,21 @@
 //! runs do, with their site, their client and their phones, and a measured call that is not over afterwards is a broken promise here, too.
 //!
 //! ```text
-//! crowd    many at a time                       figures  medians, and ratios of pairs
-//! alone    one at a time, programs by turns     process  what a process has used
+//! crowd       many at a time                       figures  medians, and ratios of pairs
+//! one_client  one after the other, many held       process  what a process has used
+//! alone       one at a time, programs by turns
 //! ```
 
 mod alone;
 mod crowd;
 mod figures;
+mod one_client;
 mod process;
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use crate::{ProvingError, report::Report, server::Setting};
 use alone::{Alone, Times};
@@ -42,13 +47,15 @@ impl SpeedRun {
     /// # Errors
     /// When the run could not be made; what it measured is in the report.
     pub async fn run(&self) -> Result<Report, ProvingError> {
-        let programs: Vec<&PathBuf> = [&self.onhook].into_iter().chain(&self.against).collect();
+        let programs = [&self.onhook].into_iter().chain(&self.against);
+        let programs: Vec<&Path> = programs.map(PathBuf::as_path).collect();
         let mut figures = Figures::new(programs.len());
         for _ in 0..self.rounds {
             if self.calls > 0 {
                 for (nth, program) in programs.iter().enumerate() {
                     self.crowd(program, nth, &mut figures).await?;
                 }
+                self.one_client(&programs, &mut figures).await?;
             }
             self.alone(&programs, Setting::DISCONNECT_WAIT, &mut figures).await?;
             self.alone(&programs, Duration::ZERO, &mut figures).await?;
@@ -71,7 +78,7 @@ impl SpeedRun {
     /// One at a time, at all programs by turns: what slows one of them down slows the other, too.
     async fn alone(
         &self,
-        programs: &[&PathBuf],
+        programs: &[&Path],
         disconnect_wait: Duration,
         figures: &mut Figures,
     ) -> Result<(), ProvingError> {

@@ -177,7 +177,10 @@ impl World {
             switch, inbox, asked, ..
         } = &self.house;
         let load = switch.as_ref().map(Switch::load);
-        let is_empty = load.is_some_and(|load| load.live + load.leftovers + load.writing + load.early == 0);
+        // A CANCEL may be out, or on its way, for a call that was given up.
+        let is_empty = load.is_some_and(|load| {
+            load.live + load.leftovers + load.writing + load.early + load.requests + load.waiting == 0
+        });
         is_empty && inbox.is_empty() && asked.is_empty()
     }
 

@@ -38,7 +38,7 @@ struct Arguments {
     /// Do not simplify the run that fails.
     #[arg(long)]
     no_shrink: bool,
-    /// Go on after a failure; count the failures by rule, each with its first seed.
+    /// Go on after a failure; tell the first seeds of each rule, and count the failures by rule.
     #[arg(long)]
     keep_going: bool,
     /// Write the run that fails there, as simple as it could be made.
@@ -67,6 +67,8 @@ impl Arguments {
     }
 }
 
+/// How many seeds of runs that broke the same rule are told.
+const SEEDS_OF_A_RULE: u64 = 20;
 /// Runs that a thread takes at a time.
 const BATCH: u64 = 256;
 
@@ -160,10 +162,10 @@ fn run_all(arguments: &Arguments, started: Instant) -> (Tally, Option<u64>) {
                         let Some(violation) = outcome.violation else { continue };
                         if arguments.keep_going {
                             let mut broken = broken.lock().unwrap_or_else(PoisonError::into_inner);
-                            let entry = broken.entry(violation.rule).or_insert_with(|| {
-                                eprintln!("sim: SEED={seed} breaks a rule: {}", violation.rule);
-                                (0, u64::MAX)
-                            });
+                            let entry = broken.entry(violation.rule).or_insert((0, u64::MAX));
+                            if entry.0 < SEEDS_OF_A_RULE {
+                                eprintln!("sim: SEED={seed} breaks a rule: {violation}");
+                            }
                             *entry = (entry.0 + 1, entry.1.min(number));
                             failed.fetch_min(number, Ordering::Relaxed);
                         } else {

@@ -167,6 +167,8 @@ pub(crate) struct CallWatch {
     ended_at: Millis,
     /// One was told before the call was forgotten and answered once more.
     had_ended: bool,
+    /// When a CANCEL of it last left.
+    cancelled_at: Millis,
     /// A connection was wanted for it at its end.
     ended_waiting: bool,
     known: Option<Known>,

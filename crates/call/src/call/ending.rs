@@ -193,6 +193,10 @@ impl Call {
             // Only now: until its own transaction is over over there, a CANCEL would be answered 481 again.
             State::Cancelling(Cancel::Overtaken) => self.send_cancel(Cancel::SentAgain, now),
             State::Calling { .. } | State::Early | State::Cancelling(Cancel::Sent | Cancel::SentAgain) => {
+                // Its phone may have heard none of them: the last one has its chance, though nothing is waited for.
+                if self.timers.due(Timer::AnotherCancel).is_some() {
+                    self.cancel_again();
+                }
                 let tx = self.invite_tx();
                 self.outputs.push_back(Output::Stop(tx));
                 // Every CANCEL has a wish behind it, which is the cause that `finish` names.

@@ -1,7 +1,7 @@
 //! Many at a time: what a second brings, and what one of many costs.
 
 use std::{
-    ops::Range,
+    ops::{Range, RangeInclusive},
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -27,20 +27,20 @@ const T1: Duration = Duration::from_millis(500);
 /// How long calls are held and nothing is asked.
 const HOLD: Duration = Duration::from_secs(2);
 /// Calls that are up before anything counts: what the first ones bring with them is none of theirs.
-const FIRST: usize = 8;
+pub(super) const FIRST: usize = 8;
 /// Clients that place calls.
 const CALLERS: usize = 8;
 /// Clients that ask, and how often for each call that is up.
 const ASKING: [(usize, usize); 2] = [(1, 1), (8, 3)];
 /// Clients that hang up, and how many of a hundred calls.
-const HANGING_UP: [(usize, usize); 3] = [(1, 20), (8, 40), (32, 40)];
+const HANGING_UP: [(usize, usize); 2] = [(8, 50), (32, 50)];
 /// What a small phone lets wait, in bytes.
 const SMALL: usize = 64 * 1024;
 
 /// A call that is up.
-struct Held {
-    number: String,
-    id: PhoneCallId,
+pub(super) struct Held {
+    pub(super) number: String,
+    pub(super) id: PhoneCallId,
 }
 
 /// A hang-up that was answered.
@@ -53,7 +53,8 @@ struct HungUp {
 impl SpeedRun {
     /// Sets calls up, holds them, asks about them, hangs them up.
     pub(super) async fn crowd(&self, onhook: &Path, program: usize, figures: &mut Figures) -> Result<(), ProvingError> {
-        let (phones, _site, serving) = self.furnish(onhook, RECEIVE_BUFFER).await?;
+        let ports = Setting::rtp_ports(0, 1);
+        let (phones, _site, serving) = self.furnish(onhook, ports, RECEIVE_BUFFER).await?;
         let (pid, access) = (serving.pid(), &serving.access);
         let mut add = |what: String, unit, value| figures.add(program, what, unit, value);
 
@@ -125,7 +126,7 @@ impl SpeedRun {
 
     /// How many INVITEs of a hundred are repeated towards phones that let little wait.
     async fn repeated_invites(&self, onhook: &Path) -> Result<f64, ProvingError> {
-        let (phones, _site, serving) = self.furnish(onhook, SMALL).await?;
+        let (phones, _site, serving) = self.furnish(onhook, Setting::rtp_ports(0, 1), SMALL).await?;
         place(&serving.access, 0..self.calls).await?;
         wait(|| phones.all_acked() == self.calls, "not every phone was ACKed").await?;
         let repeated = phones.facts().repeated_invites;
@@ -133,7 +134,12 @@ impl SpeedRun {
         Ok(repeated as f64 * 100.0 / self.calls as f64)
     }
 
-    async fn furnish(&self, onhook: &Path, receive_buffer: usize) -> Result<(Phones, Site, Serving), ProvingError> {
+    pub(super) async fn furnish(
+        &self,
+        onhook: &Path,
+        rtp_ports: RangeInclusive<u16>,
+        receive_buffer: usize,
+    ) -> Result<(Phones, Site, Serving), ProvingError> {
         let habits = Habits {
             receive_buffer,
             ..Habits::answering_at_once(self.seed, T1)
@@ -143,7 +149,7 @@ impl SpeedRun {
             onhook: onhook.to_owned(),
             t1: T1,
             max_live: FIRST + self.calls,
-            rtp_ports: Setting::rtp_ports(0, 1),
+            rtp_ports,
             disconnect_wait: Setting::DISCONNECT_WAIT,
             transport: Transport::Udp,
             certificates: None,
@@ -161,7 +167,7 @@ fn of(clients: usize) -> String {
     }
 }
 
-async fn place(access: &Access, calls: Range<usize>) -> Result<Vec<Held>, ProvingError> {
+pub(super) async fn place(access: &Access, calls: Range<usize>) -> Result<Vec<Held>, ProvingError> {
     let numbers = calls.map(|nth| (NUMBERS + nth as u64).to_string()).collect();
     each(access, CALLERS, numbers, |mut client, number| async move {
         let id = client.play(&number).await?;

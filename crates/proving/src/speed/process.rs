@@ -36,7 +36,7 @@ impl Begun {
 }
 
 /// Seconds of CPU that a process has used.
-fn cpu(pid: u32) -> Result<f64, ProvingError> {
+pub(super) fn cpu(pid: u32) -> Result<f64, ProvingError> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     let after_name = stat.rsplit(')').next().unwrap_or_default();
     let ticks: Vec<f64> = after_name

@@ -207,6 +207,9 @@ impl World {
             Method::Cancel if is_first => self.check_cancel(call, message),
             _ => {}
         }
+        if message.method == Method::Cancel {
+            self.watch.calls[call].cancelled_at = now;
+        }
         match message.method {
             Method::Ack if of_answer => return self.check_ack(call, message),
             Method::Invite if is_first => self.check_invite(call, message),
@@ -302,11 +305,8 @@ impl World {
         let answered_early = self.watch.calls[call].answered_early.clone();
         let is_answered = |branch: &str| answered_early.contains(branch);
         let tag = request.to_tag().unwrap_or_default();
-        // It is tried 8·T1 after its trunk is found at the latest, waits as long for its connection, and the ACK of the next 2xx behind it.
-        let is_ahead = self
-            .has_trunk_since(call)
-            .is_some_and(|found_at| now <= found_at + LATE_WAY + T1);
-        let has_trunk_again = self.has_trunk_again(call, tag) || is_ahead;
+        // The ACK of the next 2xx is behind it.
+        let has_trunk_again = self.has_trunk_again(call, tag) || self.has_trunk_lately(call);
         let dialog = self.watch.calls[call].dialog(tag);
         dialog.byes += 1;
         dialog.bye_at = now;
@@ -363,6 +363,13 @@ impl World {
         }
     }
 
+    /// Whether its trunk was found so lately that a BYE which had no way before may not have left: it is tried 8·T1 after that at the
+    /// latest, and waits as long for its connection.
+    fn has_trunk_lately(&self, call: usize) -> bool {
+        self.has_trunk_since(call)
+            .is_some_and(|found_at| self.now <= found_at + LATE_WAY + T1)
+    }
+
     /// Before every turn: a session that a vanished phone no longer refreshes was over in time.
     pub(crate) fn check_sessions(&mut self) {
         let (now, slack) = (self.now, self.scenario.gathers.unwrap_or(0));
@@ -383,7 +390,8 @@ impl World {
                 // The BYE may have no way to leave by.
                 let trunk = watched.trunk.map(|trunk| &self.scenario.trunks[trunk]);
                 let is_away = trunk.is_some_and(|trunk| trunk.is_away(now).is_some());
-                if is_up && !is_away && !self.is_dialling_for(call) {
+                let has_no_way = is_away || self.has_no_trunk(call) || self.has_trunk_lately(call);
+                if is_up && !has_no_way && !self.is_dialling_for(call) {
                     return self.watch.fail("a phone that has vanished is noticed", || {
                         format!("{at} is gone since {since} ms, and the call is up at {now} ms")
                     });
