@@ -44,15 +44,27 @@ fn a_lost_bye_is_sent_again_and_at_last_given_up() {
 #[test]
 fn a_bye_that_cannot_be_sent_is_tried_until_the_end_of_the_wait() {
     let mut rig = Rig::terminating();
-    let mut byes = 1;
+    let (mut byes, mut last) = (1, Vec::new());
     while rig.call.end().is_none() {
         rig.silence("BYE", Silence::Unreachable);
         rig.drain();
         rig.pass(T1 * 8);
-        rig.drain();
+        last = rig.drain();
         byes += 1;
         assert!(byes < 40, "BYE is sent for ever");
     }
+    // It has its chance, though nothing is waited for.
+    assert_eq!(last, [format!("BYE {} phone", byes + 1), "save End".to_owned()]);
+    rig.ends(EndCause::Wished(Wish::Hangup), false);
+}
+
+#[test]
+fn one_whose_connection_is_lost_when_it_is_given_up_is_sent_once_more() {
+    let mut rig = Rig::terminating();
+    rig.pass(TRANSACTION * 2 + T1 * 16).drain();
+    rig.now = rig.now + TRANSACTION;
+    rig.silence("BYE", Silence::ConnectionLost)
+        .gives(["BYE 5 phone", "save End"]);
     rig.ends(EndCause::Wished(Wish::Hangup), false);
 }
 

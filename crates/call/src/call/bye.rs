@@ -9,7 +9,7 @@ use sip::{
     digest::{Authenticator, Subject},
 };
 
-use super::{Call, state::State};
+use super::{Call, ending::Silence, state::State};
 use crate::{
     dialog::{Dialog, Header},
     output::Save,
@@ -37,6 +37,8 @@ pub(super) struct Bye {
     again: Moment,
     /// When to stop trying.
     until: Moment,
+    /// It could not be sent, or its connection is gone.
+    is_lost: bool,
 }
 
 /// Which phone a BYE is for.
@@ -64,6 +66,7 @@ impl Bye {
             sent: now,
             again: now + limits.patience(),
             until: now + limits.transaction() * BYE_TRANSACTIONS,
+            is_lost: false,
         }
     }
 
@@ -71,6 +74,7 @@ impl Bye {
         self.tx = tx;
         self.sent = now;
         self.again = now + limits.patience();
+        self.is_lost = false;
     }
 
     /// Whether it was tried for as long as it is. A process that was stopped has tried nothing meanwhile: what should have been over long ago is tried
@@ -184,12 +188,21 @@ impl Call {
         self.follow_bye(&response.tx(), fate, now);
     }
 
-    pub(super) fn handle_bye_silence(&mut self, tx: &Tx, now: Moment) {
+    pub(super) fn handle_bye_silence(&mut self, tx: &Tx, silence: Silence, now: Moment) {
+        if let Some(phone) = self.phone_of_bye(tx)
+            && let Some((bye, ..)) = self.bye_mut(phone)
+        {
+            bye.is_lost = matches!(silence, Silence::Unreachable | Silence::ConnectionLost);
+        }
         self.follow_bye(tx, Fate::Missed, now);
     }
 
+    fn phone_of_bye(&self, tx: &Tx) -> Option<Phone> {
+        self.byes().find(|(_, bye)| bye.tx == *tx).map(|(phone, _)| phone)
+    }
+
     fn follow_bye(&mut self, tx: &Tx, fate: Fate<'_>, now: Moment) {
-        let Some(phone) = self.byes().find(|(_, bye)| bye.tx == *tx).map(|(phone, _)| phone) else {
+        let Some(phone) = self.phone_of_bye(tx) else {
             return;
         };
         let Some((bye, dialog, around)) = self.bye_mut(phone) else {
@@ -205,7 +218,7 @@ impl Call {
                 None => self.bye_over(phone, false),
             },
             Fate::Missed if bye.is_tried_enough(&around.limits, now) || around.sabotage.is(Fault::OneByeOnly) => {
-                self.bye_over(phone, false);
+                self.give_up_bye(phone);
             }
             Fate::Missed => bye.again = now + around.limits.t1 * PAUSE,
         }
@@ -235,9 +248,20 @@ impl Call {
         }
         // The call's own stands first, and ends with those of its forks that end at the same time.
         for phone in given_up.into_iter().rev() {
-            self.bye_over(phone, false);
+            self.give_up_bye(phone);
         }
         self.schedule_byes();
+    }
+
+    /// The last one may have been lost with its connection, as those before it: one more has its chance, though nothing is waited for.
+    fn give_up_bye(&mut self, phone: Phone) {
+        if let Some((bye, dialog, around)) = self.bye_mut(phone)
+            && bye.is_lost
+        {
+            let last = next_bye(dialog, &[], around);
+            self.send(last);
+        }
+        self.bye_over(phone, false);
     }
 
     /// The far end has confirmed a BYE, or never will.

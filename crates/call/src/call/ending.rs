@@ -233,7 +233,7 @@ impl Call {
         match tx.method {
             Method::Invite if *tx == self.invite_tx() => self.handle_invite_silence(silence, now),
             Method::Invite | Method::Update => self.handle_refresh_silence(tx, silence, now),
-            Method::Bye => self.handle_bye_silence(tx, now),
+            Method::Bye => self.handle_bye_silence(tx, silence, now),
             Method::Cancel => self.handle_cancel_silence(silence, now),
             Method::Ack | Method::Options | Method::Register | Method::Info | Method::Notify | Method::Other(_) => {}
         }

@@ -345,14 +345,11 @@ impl World {
             let Some((tag, _)) = unacked else { continue };
             let waits = watched.keys.iter().any(|key| self.house.disk.holds_ack_of(*key));
             // One of a call that is over, and may be forgotten, waits while many leftovers are taken up: its phone says it again.
-            if (watched.known.is_none() || watched.has_ended())
-                && self.scenario.bounds.leftovers < Bounds::WIDE.leftovers
-            {
-                continue;
-            }
-            if waits || self.is_dialling_for(call) {
+            let waits_for_place = (watched.known.is_none() || watched.has_ended())
+                && self.scenario.bounds.leftovers < Bounds::WIDE.leftovers;
+            if !waits_for_place && (waits || self.is_dialling_for(call)) {
                 self.watch.unacked.insert(call);
-            } else if self.has_no_trunk(call) || self.has_trunk_again(call, tag) {
+            } else if waits_for_place || self.has_no_trunk(call) || self.has_trunk_again(call, tag) {
                 // Whoever is up says it again.
                 let dialogs = self.watch.calls[call].dialogs.values_mut();
                 dialogs.for_each(|dialog| dialog.awaits_ack = false);
