@@ -166,6 +166,10 @@ faults! {
     EndToldTwice,
     /// Nobody knows how a call has ended that a crash left with another fork up.
     LeftEndUntold,
+    /// An end that nobody waits for is never handed to the journal.
+    EndWaitsForEver,
+    /// An end that waits overtakes what begins its call anew.
+    EndOvertakes,
     /// A BYE of the phone is answered before what follows from it is said.
     EarlyReply,
     /// A window never gives a place back.

@@ -330,7 +330,8 @@ impl World {
             self.watch
                 .fail("no timer lies in the past", || format!("{why} at {now} ms"));
         }
-        let (live, holding) = (switch.live(), self.watch.holding.len());
+        // The end of one whose place is free already may wait to be handed over.
+        let (live, holding) = (switch.live() + switch.load().ends, self.watch.holding.len());
         if live != holding {
             self.watch.fail("a grant is returned once", || {
                 format!("{live} places are held by {holding} calls at {now} ms")

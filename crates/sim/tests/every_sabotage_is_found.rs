@@ -120,7 +120,8 @@ fn rules(sabotage: Sabotage) -> &'static [&'static str] {
             }
             Fault::AbandonedIsPlaced => &["no INVITE for a client that is gone"],
             Fault::OwnerIgnored => &["a call of someone else is unknown"],
-            Fault::GrantTwice | Fault::GrantNever | Fault::GrantEarly => GRANT,
+            Fault::GrantTwice | Fault::GrantNever | Fault::GrantEarly | Fault::EndOvertakes => GRANT,
+            Fault::EndWaitsForEver => &["comes to rest", "what is sound comes to rest"],
             Fault::CapOffByOne => &["no more calls go by a trunk than may"],
             Fault::AnswerUntold | Fault::EndUntold | Fault::EarlyReply => FOLLOWS,
             Fault::EndToldEarly | Fault::LeftEndUntold => &["what is told is true"],

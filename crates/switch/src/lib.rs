@@ -5,7 +5,7 @@
 //! answered. Whoever drives it only moves bytes; so what a simulation drives is what ships (promise 12).
 //!
 //! A [`Switch`] decides whose message something is (`messages`), which way a request takes (`ways`, `addresses`), what waits for one (`outbox`,
-//! `window`), who we are to a peer (`own_address`), who is listened to (`admission`), whether a trunk is there (`trunk`, `registration`), what the journal gets and what waits for it (`act`), and how the
+//! `window`), who we are to a peer (`own_address`), who is listened to (`admission`), whether a trunk is there (`trunk`, `registration`), what the journal gets and what waits for it (`act`, `batch`), and how the
 //! calls that a crash left are ended (`recovery`, `leftover_queue`), and those that nobody remembers (`stray`). What a call does is the `call` crate's; what a message says and how it is
 //! repeated, the `sip` crate's; who may call whom and how often, the `dial` crate's.
 //!
@@ -53,6 +53,7 @@
 //!         connect_limit: Duration::from_secs(4),
 //!         invites_per_hop: 24,
 //!         leftovers_at_once: 128,
+//!         ends_wait: Duration::from_millis(20),
 //!         sabotage: Sabotage::default(),
 //!     },
 //!     Moment::default(),
@@ -77,6 +78,7 @@
 mod act;
 mod addresses;
 mod admission;
+mod batch;
 mod identity;
 mod information;
 pub mod journal;

@@ -33,6 +33,8 @@ pub struct Load {
     pub hosts: usize,
     /// Entries that the journal has said nothing about: what its queue takes.
     pub writing: usize,
+    /// Those of them that have not been handed over, since they wait for others: 256, and what one turn adds.
+    pub ends: usize,
     /// Times to wake: one for each call, past call, trunk and connection.
     pub wakes: usize,
     /// Has bounds of its own ([`sip::Bounds`]).
@@ -58,6 +60,7 @@ impl Switch {
             names: self.ways.names.len(),
             hosts: self.admission.hosts(),
             writing: self.writing(),
+            ends: self.batch.ends(),
             wakes: self.schedule.len(),
             transactions: self.transactions.load(),
         }

@@ -96,6 +96,9 @@ impl Switch {
                 live.call.disconnect(now);
             }
         });
+        if self.batch.holds(key) {
+            self.batch.hurry();
+        }
         if !known {
             let answer = match self.past.get(&key).map(|past| past.is_certain) {
                 Some(true) => Answer::Disconnected,

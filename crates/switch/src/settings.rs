@@ -39,6 +39,8 @@ pub struct Settings {
     pub invites_per_hop: usize,
     /// Calls that a crash left and whose ending begins within a T1. At least 1.
     pub leftovers_at_once: usize,
+    /// How long the end of a call waits for others to be written with, where nobody waits for it. Zero for not at all.
+    pub ends_wait: Duration,
     /// Nothing, but in the simulation.
     pub sabotage: Sabotage,
 }

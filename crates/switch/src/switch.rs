@@ -1,6 +1,9 @@
 //! The switch itself: one turn, what goes in and what comes out.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use call::Save;
 use dial::{Caps, WallTime};
@@ -9,6 +12,7 @@ use sip::{CallIdHeader, Moment, ServerId, Transactions};
 
 use crate::{
     admission::Admission,
+    batch::Batch,
     identity::Names,
     journal::{CallKey, Entry, IdHash, Write},
     live::Live,
@@ -24,6 +28,8 @@ use crate::{
 
 /// Ended calls that are remembered at most; beyond it the oldest is forgotten early.
 const MOST_PAST: usize = 100_000;
+/// Longer than a simulation lasts.
+const A_DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// All calls of one node.
 ///
@@ -60,7 +66,7 @@ pub struct Switch {
     /// What the journal has not said a word about.
     writing: BTreeMap<u64, (CallKey, Save)>,
     entries: u64,
-    batch: Vec<Entry>,
+    pub(crate) batch: Batch,
     pub(crate) draining: bool,
     /// Who waits for the last call to end.
     pub(crate) ending: Vec<u64>,
@@ -107,7 +113,7 @@ impl Switch {
             schedule: Schedule::default(),
             writing: BTreeMap::new(),
             entries: 0,
-            batch: Vec::new(),
+            batch: Batch::default(),
             draining: false,
             ending: Vec::new(),
             leaving: None,
@@ -147,8 +153,11 @@ impl Switch {
         self.take_up_leftovers();
         self.answer_when_all_ended();
         self.answer_when_all_have_left();
-        if !self.batch.is_empty() {
-            let batch = std::mem::take(&mut self.batch);
+        if self.draining {
+            self.batch.hurry();
+        }
+        let batch = self.batch.take(self.now);
+        if !batch.is_empty() {
             self.put(Output::Journal(batch));
         }
     }
@@ -173,6 +182,7 @@ impl Switch {
         let leaving = self.leaving.as_ref().map(|(_, until)| (*until, "leaving"));
         own.into_iter()
             .chain(leaving)
+            .chain(self.batch.next().map(|due| (due, "ends")))
             .chain(self.transactions.poll_timeout())
             .min()
     }
@@ -224,12 +234,29 @@ impl Switch {
         self.entries += 1;
         let number = self.entries;
         self.writing.insert(number, (key, save));
-        self.batch.push(Entry {
+        let entry = Entry {
             number,
             key,
             save,
             write,
-        });
+        };
+        if save == Save::End && !self.somebody_waits_for_end(key) {
+            let is_forgotten = self.is_sabotaged(Fault::EndWaitsForEver);
+            let wait = if is_forgotten { A_DAY } else { self.settings.ends_wait };
+            return self.batch.push_end(entry, self.now, wait);
+        }
+        // What is written of one call is written in order.
+        if self.batch.holds(key) && !self.is_sabotaged(Fault::EndOvertakes) {
+            self.batch.hurry();
+        }
+        self.batch.push(entry);
+    }
+
+    /// Whether a hang-up of this call is answered when its end is durable, since it has ended without a wish that could be.
+    fn somebody_waits_for_end(&self, key: CallKey) -> bool {
+        self.live
+            .get(&key)
+            .is_some_and(|live| !live.disconnecting.is_empty() && live.call.record().wish.is_none())
     }
 
     /// The machine has nothing left to do: only what can be asked about the call is kept.

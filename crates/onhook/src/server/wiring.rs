@@ -19,6 +19,8 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(4);
 const INVITES_PER_HOP: usize = 24;
 /// And what it drops of many BYEs is lost time.
 const LEFTOVERS_AT_ONCE: usize = 128;
+/// A busy server writes dozens at a time then. Whoever lists calls sees them so much later.
+const ENDS_WAIT: Duration = Duration::from_millis(20);
 /// What the simulation puts in to be found takes no room in a server: with its feature this does not compile (docs/decisions/0022).
 const _: () = assert!(size_of::<Sabotage>() == 0);
 /// The wait after the first REGISTER that failed.
@@ -123,6 +125,7 @@ pub(super) fn switch(
         connect_limit: CONNECT_LIMIT,
         invites_per_hop: INVITES_PER_HOP,
         leftovers_at_once: LEFTOVERS_AT_ONCE,
+        ends_wait: ENDS_WAIT,
         sabotage: Sabotage::default(),
     })
 }

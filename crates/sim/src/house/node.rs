@@ -77,6 +77,7 @@ impl World {
             connect_limit: Duration::from_secs(4),
             invites_per_hop: bounds.window,
             leftovers_at_once: bounds.leftovers,
+            ends_wait: Duration::from_millis(20),
             sabotage: self.settings.sabotage.of_switch(),
         }
     }

@@ -24,8 +24,9 @@ const MOST_BYES: u64 = 64;
 pub(super) struct Dialog {
     /// A 2xx came, and its ACK has not left yet.
     pub(super) awaits_ack: bool,
-    /// This process has heard of it.
+    /// This process has heard of it, and has ACKed it.
     is_known: bool,
+    is_acked: bool,
     pub(super) acks: u64,
     acked_at: Millis,
     pub(super) byes: u64,
@@ -47,6 +48,7 @@ impl CallWatch {
         for dialog in self.dialogs.values_mut() {
             dialog.awaits_ack = false;
             dialog.is_known = false;
+            dialog.is_acked = false;
             dialog.bye = None;
             dialog.over = false;
             dialog.has_hung_up = false;
@@ -106,8 +108,15 @@ impl World {
         // As long as a BYE is out to one of its phones, those that the call went by are listened to, wherever its trunk is now.
         let is_drained = calls[call].dialogs.values().all(|dialog| dialog.bye.is_none());
         let is_unknown = !is_known && (calls[call].known.is_none() || calls[call].has_ended()) && is_drained;
-        if is_left && message.method == Method::Bye && message.status >= 200 {
-            self.watch.calls[call].answered_early.insert(message.branch.clone());
+        if is_left && message.method == Method::Bye {
+            let watched = &mut self.watch.calls[call];
+            // One of a dialog that is not known yet is answered when the call is taken up, and its repetitions alike.
+            let heard = match message.status {
+                0 => Some(&mut watched.heard_byes),
+                200.. => Some(&mut watched.answered_early),
+                _ => None,
+            };
+            heard.map(|heard| heard.insert(message.branch.clone()));
         }
         if !message.is_request() {
             self.heard_response(call, message, is_known);
@@ -287,6 +296,7 @@ impl World {
         let dialog = self.watch.calls[call].dialog(tag);
         dialog.awaits_ack = false;
         dialog.is_known = true;
+        dialog.is_acked = true;
         dialog.acks += 1;
         if is_first {
             dialog.acked_at = now;
@@ -350,9 +360,11 @@ impl World {
             if !waits_for_place && (waits || self.is_dialling_for(call)) {
                 self.watch.unacked.insert(call);
             } else if waits_for_place || self.has_no_trunk(call) || self.has_trunk_again(call, tag) {
-                // Whoever is up says it again.
-                let dialogs = self.watch.calls[call].dialogs.values_mut();
-                dialogs.for_each(|dialog| dialog.awaits_ack = false);
+                // Whoever is up says it again. What waits for a place is nobody's until then.
+                for dialog in self.watch.calls[call].dialogs.values_mut() {
+                    dialog.is_known &= !(waits_for_place && dialog.awaits_ack) || dialog.is_acked;
+                    dialog.awaits_ack = false;
+                }
             } else if self.broken(call) == 0 {
                 let tag = tag.clone();
                 self.watch.fail("every 2xx is ACKed", || format!("{tag} at {now} ms"));

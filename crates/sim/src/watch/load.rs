@@ -37,6 +37,7 @@ impl World {
             connections,
             names,
             hosts,
+            ends,
             transactions,
             ..
         } = load;
@@ -49,6 +50,7 @@ impl World {
             && unacked <= machines * REQUESTS
             && connections <= 4 * (phones + trunks)
             && names <= 2 * (phones + trunks)
+            && ends < 256
             && hosts <= 8 * machines + 4 * trunks
             && transactions.servers <= machines * REQUESTS + strangers;
         if !is_bounded {

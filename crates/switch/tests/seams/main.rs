@@ -5,6 +5,7 @@ mod admission;
 mod answers;
 mod clock;
 mod connections;
+mod ends;
 mod events;
 mod families;
 mod laws;

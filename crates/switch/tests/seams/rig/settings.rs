@@ -114,6 +114,7 @@ pub(crate) fn settings() -> Settings {
         connect_limit: CONNECT_LIMIT,
         invites_per_hop: 24,
         leftovers_at_once: 128,
+        ends_wait: Duration::ZERO,
         sabotage: Sabotage::default(),
     }
 }
