@@ -10,8 +10,8 @@ use sip::Moment;
 
 use crate::journal::{CallKey, Entry};
 
-/// Ends that wait for others at most.
-const MOST_ENDS: usize = 256;
+/// Ends that wait for others at most. More are one transaction that is long enough to be waited for.
+const MOST_ENDS: usize = 16;
 
 #[derive(Debug, Default)]
 pub(crate) struct Batch {

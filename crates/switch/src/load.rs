@@ -33,7 +33,7 @@ pub struct Load {
     pub hosts: usize,
     /// Entries that the journal has said nothing about: what its queue takes.
     pub writing: usize,
-    /// Those of them that have not been handed over, since they wait for others: 256, and what one turn adds.
+    /// Those of them that have not been handed over, since they wait for others: fewer than 16 after each turn.
     pub ends: usize,
     /// Times to wake: one for each call, past call, trunk and connection.
     pub wakes: usize,

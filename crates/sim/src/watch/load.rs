@@ -50,7 +50,7 @@ impl World {
             && unacked <= machines * REQUESTS
             && connections <= 4 * (phones + trunks)
             && names <= 2 * (phones + trunks)
-            && ends < 256
+            && ends < 16
             && hosts <= 8 * machines + 4 * trunks
             && transactions.servers <= machines * REQUESTS + strangers;
         if !is_bounded {
