@@ -59,12 +59,16 @@ fn a_bye_that_cannot_be_sent_is_tried_until_the_end_of_the_wait() {
 }
 
 #[test]
-fn one_whose_connection_is_lost_when_it_is_given_up_is_sent_once_more() {
+fn one_whose_connection_is_lost_at_last_is_tried_for_a_transaction_more() {
     let mut rig = Rig::terminating();
     rig.pass(TRANSACTION * 2 + T1 * 16).drain();
     rig.now = rig.now + TRANSACTION;
+    rig.silence("BYE", Silence::ConnectionLost).gives([]);
+    rig.pass(T1 * 8).gives(["BYE 5 phone"]);
+    // It had its time: the last one leaves, and nothing is waited for.
+    rig.pass(TRANSACTION).gives([]);
     rig.silence("BYE", Silence::ConnectionLost)
-        .gives(["BYE 5 phone", "save End"]);
+        .gives(["BYE 6 phone", "save End"]);
     rig.ends(EndCause::Wished(Wish::Hangup), false);
 }
 

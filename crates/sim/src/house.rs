@@ -77,8 +77,8 @@ pub(crate) enum Input {
     },
     /// What is nobody's.
     Bytes(Path, Vec<u8>),
-    /// What was sent met nobody.
-    Refused(Vec<u8>),
+    /// What was sent to this trunk met nobody.
+    Refused(usize, Vec<u8>),
     LeaveForGood,
     Connected(u64, Path),
     ConnectFailed(u64, String),

@@ -54,7 +54,7 @@ impl World {
         let is_lost = !path.transport.is_stream() && lost > 0 && lane.chance(lost);
         if script.is_away(now).is_some() {
             if script.refuses && !path.transport.is_stream() {
-                self.after(1, Event::Refused(self.house.incarnation, bytes.to_vec()));
+                self.after(1, Event::Refused(self.house.incarnation, trunk, bytes.to_vec()));
             }
             return;
         }

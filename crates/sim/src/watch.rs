@@ -77,6 +77,8 @@ pub(crate) enum Heard {
         from: IpAddr,
         granted: Option<u32>,
     },
+    /// An OPTIONS to this trunk met nobody.
+    Refused(usize),
     /// What became of this connection, and of this name, and whether it was found.
     Dialled(u64),
     LookedUp(String, bool),
@@ -310,6 +312,7 @@ impl World {
             }
             Heard::Found(trunk, at) => self.watch.trunks[trunk].is_found(at, self.now),
             Heard::Trunk { trunk, from, granted } => self.watch.trunks[trunk].has_answered(from, granted, self.now),
+            Heard::Refused(trunk) => self.watch.trunks[trunk].has_refused(self.now),
             Heard::Written(number) => self.house.disk.word_is_given(number),
             Heard::Leftovers(keys) => {
                 let deaths = |key: &CallKey| self.house.disk.deaths_of(*key);

@@ -261,9 +261,9 @@ impl World {
                     self.trunk_answers(trunk, path, answer, granted);
                 }
             }
-            Event::Refused(incarnation, quoted) => {
+            Event::Refused(incarnation, trunk, quoted) => {
                 if incarnation == self.house.incarnation {
-                    self.hand_over(Input::Refused(quoted));
+                    self.hand_over(Input::Refused(trunk, quoted));
                 }
             }
             Event::Bytes { path, bytes } => self.bytes_come(path, bytes),

@@ -96,6 +96,7 @@ impl Switch {
                 live.call.disconnect(now);
             }
         });
+        // Of a call that has ended by itself its end is what the answer waits for.
         if self.batch.holds(key) {
             self.batch.hurry();
         }

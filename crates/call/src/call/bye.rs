@@ -37,8 +37,9 @@ pub(super) struct Bye {
     again: Moment,
     /// When to stop trying.
     until: Moment,
-    /// It could not be sent, or its connection is gone.
+    /// It could not be sent, or its connection is gone; whether there was more time for that reason.
     is_lost: bool,
+    had_more_time: bool,
 }
 
 /// Which phone a BYE is for.
@@ -67,6 +68,7 @@ impl Bye {
             again: now + limits.patience(),
             until: now + limits.transaction() * BYE_TRANSACTIONS,
             is_lost: false,
+            had_more_time: false,
         }
     }
 
@@ -78,9 +80,12 @@ impl Bye {
     }
 
     /// Whether it was tried for as long as it is. A process that was stopped has tried nothing meanwhile: what should have been over long ago is tried
-    /// for a transaction more.
+    /// for a transaction more. So is, once, what was lost at last, as those before it may have been: its phone may want to challenge the next.
     fn is_tried_enough(&mut self, limits: &Limits, now: Moment) -> bool {
-        if now > self.sent + limits.patience() + limits.t1 * PAUSE {
+        let is_stale = now > self.sent + limits.patience() + limits.t1 * PAUSE;
+        let is_lost = now >= self.until && self.is_lost && !self.had_more_time;
+        self.had_more_time |= is_lost;
+        if is_stale || is_lost {
             self.until = self.until.max(now + limits.transaction());
         }
         now >= self.until
@@ -253,7 +258,7 @@ impl Call {
         self.schedule_byes();
     }
 
-    /// The last one may have been lost with its connection, as those before it: one more has its chance, though nothing is waited for.
+    /// One that was lost is followed by one more, though nothing is waited for.
     fn give_up_bye(&mut self, phone: Phone) {
         if let Some((bye, dialog, around)) = self.bye_mut(phone)
             && bye.is_lost

@@ -81,7 +81,12 @@ impl World {
                 }
                 steps.extend(outputs.into_iter().map(Step::Output));
             }
-            Input::Refused(quoted) => switch.handle_refusal(&quoted),
+            Input::Refused(trunk, quoted) => {
+                if quoted.starts_with(b"OPTIONS") {
+                    steps.push(Step::Heard(Heard::Refused(trunk)));
+                }
+                switch.handle_refusal(&quoted);
+            }
             Input::LeaveForGood => {
                 let request = self.ask(usize::MAX, What::Leave);
                 switch.leave(request);

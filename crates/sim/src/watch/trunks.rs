@@ -30,6 +30,8 @@ pub(super) struct TrunkWatch {
     asked: VecDeque<Millis>,
     last_asked: String,
     unanswered: Option<Millis>,
+    /// One was refused, and none has been answered since.
+    is_refused: bool,
     /// Until when it holds our binding, if that is not being renewed; whether it was asked to let go of it.
     bound_until: Option<Millis>,
     asked_to_leave: bool,
@@ -54,9 +56,18 @@ impl TrunkWatch {
         }
     }
 
+    /// It is asked once more before that is believed, and is down when it does not answer that one either.
+    pub(super) fn has_refused(&mut self, now: Millis) {
+        if !self.is_refused {
+            self.is_refused = true;
+            self.unanswered = self.unanswered.map(|_| now);
+        }
+    }
+
     pub(super) fn has_answered(&mut self, from: IpAddr, granted: Option<u32>, now: Millis) {
         self.has_answered = true;
         self.unanswered = None;
+        self.is_refused = false;
         if let Some(seconds) = granted {
             // Who is nowhere, or elsewhere, by the time of its answer is not heard.
             let is_bound = seconds > 0 && self.at == Some(from);

@@ -78,7 +78,7 @@ pub(crate) enum Event {
         granted: Option<u32>,
     },
     /// A datagram has met nobody.
-    Refused(u32, Vec<u8>),
+    Refused(u32, usize, Vec<u8>),
     /// What is nobody's comes this way.
     Bytes {
         path: Path,
