@@ -2,7 +2,7 @@
 
 use std::{
     io::Write as _,
-    net::{SocketAddr, TcpListener, UdpSocket},
+    net::{Ipv4Addr, SocketAddr, UdpSocket},
     ops::RangeInclusive,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
@@ -14,6 +14,7 @@ use rusqlite::{Connection, OpenFlags};
 use serde::Deserialize;
 use tempfile::TempDir;
 use tokio::{
+    net::TcpSocket,
     process::{Child, Command},
     time::sleep,
 };
@@ -69,6 +70,8 @@ pub struct Site {
     sip: SocketAddr,
     phones: SocketAddr,
     item_id: String,
+    /// Bound to the port of the server, and never listening: else the system gives it to some client's connection before the server is there.
+    _reserved: Option<TcpSocket>,
 }
 
 /// The caps that are not what is proved here.
@@ -82,12 +85,18 @@ impl Site {
     /// # Errors
     /// When the program cannot be run or refuses.
     pub async fn furnish(setting: Setting, phones: SocketAddr) -> Result<Self, ProvingError> {
-        let sip = if setting.transport.is_stream() {
-            TcpListener::bind("127.0.0.1:0")?.local_addr()?
+        let (sip, reserved) = if setting.transport.is_stream() {
+            let socket = TcpSocket::new_v4()?;
+            socket.set_reuseaddr(true)?;
+            socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+            (socket.local_addr()?, Some(socket))
         } else {
-            UdpSocket::bind("127.0.0.1:0")?.local_addr()?
+            (UdpSocket::bind("127.0.0.1:0")?.local_addr()?, None)
         };
-        let site = Self::empty(setting, phones, sip)?;
+        let site = Self {
+            _reserved: reserved,
+            ..Self::empty(setting, phones, sip)?
+        };
         std::fs::write(site.path("message.wav"), tone())?;
         site.run(&["user", "add", USER], &format!("{PASSWORD}\n")).await?;
         let message = site.path("message.wav").display().to_string();
@@ -102,6 +111,7 @@ impl Site {
             sip,
             phones,
             item_id: String::new(),
+            _reserved: None,
         };
         let (t1, max_live, ports, disconnect_wait) = (
             site.setting.t1.as_millis(),
