@@ -42,9 +42,7 @@ impl Batch {
 
     /// The ends wait no longer than for this turn's end.
     pub(crate) fn hurry(&mut self) {
-        if self.due.is_some() {
-            self.due = Some(Moment::default());
-        }
+        self.due = self.due.map(|_| Moment::default());
     }
 
     /// What is to be handed over now.

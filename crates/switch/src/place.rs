@@ -113,6 +113,7 @@ impl Switch {
     /// Takes no new calls from now on, and answers when none lives any more, each having ended by itself.
     pub fn drain(&mut self, request: u64) {
         self.draining = true;
+        self.batch.hurry();
         self.ending.push(request);
     }
 

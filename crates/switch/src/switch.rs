@@ -1,9 +1,6 @@
 //! The switch itself: one turn, what goes in and what comes out.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    time::Duration,
-};
+use std::collections::{BTreeMap, VecDeque};
 
 use call::Save;
 use dial::{Caps, WallTime};
@@ -28,8 +25,8 @@ use crate::{
 
 /// Ended calls that are remembered at most; beyond it the oldest is forgotten early.
 const MOST_PAST: usize = 100_000;
-/// Longer than a simulation lasts.
-const A_DAY: Duration = Duration::from_secs(24 * 3600);
+/// So many waits last longer than a simulation.
+const FOR_EVER: u32 = 10_000_000;
 
 /// All calls of one node.
 ///
@@ -153,9 +150,6 @@ impl Switch {
         self.take_up_leftovers();
         self.answer_when_all_ended();
         self.answer_when_all_have_left();
-        if self.draining {
-            self.batch.hurry();
-        }
         let batch = self.batch.take(self.now);
         if !batch.is_empty() {
             self.put(Output::Journal(batch));
@@ -240,10 +234,10 @@ impl Switch {
             save,
             write,
         };
-        if save == Save::End && !self.somebody_waits_for_end(key) {
-            let is_forgotten = self.is_sabotaged(Fault::EndWaitsForEver);
-            let wait = if is_forgotten { A_DAY } else { self.settings.ends_wait };
-            return self.batch.push_end(entry, self.now, wait);
+        let may_wait = save == Save::End && !self.draining && !self.somebody_waits_for_end(key);
+        if may_wait {
+            let times = 1 + FOR_EVER * u32::from(self.is_sabotaged(Fault::EndWaitsForEver));
+            return self.batch.push_end(entry, self.now, self.settings.ends_wait * times);
         }
         // What is written of one call is written in order.
         if self.batch.holds(key) && !self.is_sabotaged(Fault::EndOvertakes) {
