@@ -65,6 +65,8 @@ faults! {
     CancelElsewhere,
     /// A 200 to CANCEL is taken for the end: the 487 is not waited for.
     CancelIsTheEnd,
+    /// A CANCEL that was lost with its connection is not said again.
+    OneCancelOnly,
     /// Whoever never answers a CANCEL is waited for without end.
     GiveUpNever,
     /// A phone may ring for ever.

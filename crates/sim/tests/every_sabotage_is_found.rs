@@ -47,7 +47,7 @@ fn rules(sabotage: Sabotage) -> &'static [&'static str] {
             // A call that is hung up before its answer is durable says BYE then.
             Fault::NoAck => &["every 2xx is ACKed", "no BYE before its ACK"],
             Fault::NoSecondAck | Fault::LateAnswersLost | Fault::StrayForgotten => &["every 2xx is ACKed"],
-            Fault::NoCancel | Fault::RingsForEver => {
+            Fault::NoCancel | Fault::OneCancelOnly | Fault::RingsForEver => {
                 &["nobody rings longer than may be", "on-hook within 2·64·T1 of NoError"]
             }
             Fault::EarlyCancel => &["a CANCEL waits for a provisional"],

@@ -285,7 +285,8 @@ impl Call {
     /// A CANCEL nobody answered changes nothing while the INVITE may still get its response; see [`Timer::GiveUp`]. One that
     /// could not be sent is tried again until then.
     fn handle_cancel_silence(&mut self, silence: Silence, now: Moment) {
-        let is_lost = matches!(silence, Silence::Unreachable | Silence::ConnectionLost);
+        let is_lost = matches!(silence, Silence::Unreachable | Silence::ConnectionLost)
+            && !self.is_sabotaged(Fault::OneCancelOnly);
         if let (true, State::Cancelling(Cancel::Sent | Cancel::SentAgain)) = (is_lost, &self.state) {
             self.timers.set(Timer::AnotherCancel, now + self.around.limits.t1 * 8);
         }

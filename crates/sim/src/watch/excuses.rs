@@ -95,7 +95,9 @@ impl World {
         let away = away.filter(|until| *until <= self.now + BOUND);
         let uncancelled = if self.is_abandoned(at.call, leg.branch()) {
             Some(Excuse::NotCancelled)
-        } else if self.is_unconfirmed(at.call) && self.broken(at.call) >= promised.max(watched.cancelled_at) {
+        } else if self.is_unconfirmed(at.call)
+            && self.broken(at.call) >= promised.max(watched.cancelled_at).max(watched.ended_at)
+        {
             // No CANCEL follows the one that had its chance when the call was given up.
             Some(Excuse::BrokenWay)
         } else {
