@@ -18,6 +18,8 @@ RUNS ?=
 KILLS ?= 1000
 POINT_KILLS ?= 100
 CALLS ?= 100000
+# For `make bench`.
+ROUNDS ?= 5
 # How many for each kind of client, for `make client-test`.
 REQUESTS ?= 20000
 REAL_CALLS ?= 2000
@@ -32,7 +34,7 @@ DIAL_TEST = cargo test --locked --package onhook --test dial --config 'profile.d
 STRINGS ?= 10000000
 SEED ?= 1
 
-.PHONY: help setup check advisories test unit interop interop-baseline crash-test client-test speed loss-test connection-test demo bench sim regions regions-baseline model dial-strings dial-vectors fuzz clean
+.PHONY: help setup check advisories test unit interop interop-baseline crash-test client-test loss-test connection-test demo bench bench-parts sim regions regions-baseline model dial-strings dial-vectors fuzz clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,11 +84,6 @@ client-test: setup ## Clients that keep connections over a 401: count the reques
 	REUSE_REQUESTS=$(REQUESTS) cargo test --locked --package onhook --test http_door reuse -- --nocapture
 	REUSE_REQUESTS=$(REQUESTS) $(INTEROP) --jobs 2 'curl/*' 'java/*'
 
-speed: ## How fast it is, and what a call costs it (SPEED_CALLS=2000 ALONE=100 ROUNDS=5 AGAINST=another-onhook)
-	@scripts/setup build
-	cargo build --locked --release --package onhook --package proving
-	$(PROVING) speed --calls $(or $(SPEED_CALLS),2000) --alone $(or $(ALONE),100) --rounds $(or $(ROUNDS),5) $(if $(AGAINST),--against $(AGAINST))
-
 loss-test: ## Hang up over a line that loses packets: count phones off-hook (CALLS=100000 REAL_CALLS=2000 SEED=1)
 	@scripts/setup build
 	cargo build --locked --release --package onhook --package proving
@@ -107,7 +104,16 @@ demo: ## See a call from end to end: EWS client, server and phone, on this machi
 	@cargo build --locked --bin onhook
 	@echo 'demo: onhook demo' && $(TARGET)/debug/onhook demo
 
-bench: ## Measure what the design counts on
+bench: ## How fast it is, and what a call costs (BASE=commit to compare with, ROUNDS=5 ONLY=crowd,alone,… SHORT=1 for two minutes)
+	@scripts/setup bench
+	cargo build --locked --release --package onhook --package benches
+	@mkdir -p build/bench
+	@against=$(if $(BASE),"$$(scripts/bench-base $(BASE))"); \
+	$(TARGET)/release/bench --rounds $(ROUNDS) --json build/bench/bench.json --picture build/bench/growth.svg \
+		$(if $(SHORT),--short) $(if $(ONLY),--only $(ONLY)) $(if $(BASE),--against "$$against" --against-name $(BASE)) | tee build/bench/table.txt
+	@echo 'bench: build/bench has the table, all values (bench.json) and how costs grow (growth.svg)'
+
+bench-parts: ## Measure single functions: reading and writing messages, pacing, sending
 	@scripts/setup build
 	cargo bench --workspace --locked --bench '*'
 

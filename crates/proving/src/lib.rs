@@ -7,7 +7,6 @@
 //! loss         lose its packets, hang up, count phones                client        EWS over one kept connection
 //! connections  cut, stall and split its connections, count phones     phones        every phone, behind one bad line
 //! restart      kill it with many calls up, time its BYEs              certificates  for trunks by TLS
-//! speed        how fast it is, and what a call costs it
 //! ```
 //!
 //! Tests of other rooms take `timing` from here, too: whether two things take the same time.
@@ -24,7 +23,6 @@ pub mod random;
 pub mod report;
 pub mod restart;
 pub mod server;
-pub mod speed;
 pub mod timing;
 
 use std::io;

@@ -1,12 +1,12 @@
-//! `proving crash`, `proving loss`, `proving connections`, `proving restart`, `proving speed`: see `make crash-test`, `make loss-test`,
-//! `make connection-test` and `make speed`.
+//! `proving crash`, `proving loss`, `proving connections`, `proving restart`: see `make crash-test`, `make loss-test` and
+//! `make connection-test`.
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
 use proving::{
     ProvingError, connections::ConnectionsRun, crash::CrashRun, loss::LossRun, phones::Quality, report::Report,
-    restart::RestartRun, speed::SpeedRun,
+    restart::RestartRun,
 };
 
 /// Proves from outside that disconnected means disconnected
@@ -89,21 +89,6 @@ enum Command {
         #[arg(long, default_value_t = 0)]
         old_records: u64,
     },
-    /// Measure set-ups, queries, hang-ups and what a call costs
-    Speed {
-        /// Another program to take turns with
-        #[arg(long)]
-        against: Option<PathBuf>,
-        /// Calls that are held at the same time; with 0, only requests that are alone are measured
-        #[arg(long, default_value_t = 2000)]
-        calls: usize,
-        /// Calls that come one at a time, in each round
-        #[arg(long, default_value_t = 100)]
-        alone: u64,
-        /// How often each program has its turn
-        #[arg(long, default_value_t = 5)]
-        rounds: u64,
-    },
 }
 
 #[tokio::main]
@@ -185,22 +170,6 @@ async fn prove(args: Args) -> Result<Report, ProvingError> {
                 side_by_side,
                 t1: Duration::from_millis(t1),
                 tls,
-            };
-            run.run().await
-        }
-        Command::Speed {
-            against,
-            calls,
-            alone,
-            rounds,
-        } => {
-            let run = SpeedRun {
-                onhook,
-                against,
-                seed,
-                calls,
-                alone,
-                rounds,
             };
             run.run().await
         }

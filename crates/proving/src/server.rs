@@ -113,12 +113,16 @@ impl Site {
             item_id: String::new(),
             _reserved: None,
         };
-        let (t1, max_live, ports, disconnect_wait) = (
+        let (t1, max_live, ports) = (
             site.setting.t1.as_millis(),
             site.setting.max_live,
             &site.setting.rtp_ports,
-            site.setting.disconnect_wait.as_millis(),
         );
+        // Earlier programs, which are measured beside this one, do not know it.
+        let disconnect_wait = match site.setting.disconnect_wait {
+            Setting::DISCONNECT_WAIT => String::new(),
+            other => format!("disconnect_wait = \"{}ms\"\n", other.as_millis()),
+        };
         let tls = match &site.setting.certificates {
             Some(certificates) => {
                 certificates.write(site.folder.path())?;
@@ -135,7 +139,7 @@ impl Site {
              [[trunk]]\nname = \"phones\"\nnext_hop = \"{next_hop}\"\nkeepalive = \"0s\"\n\
              username = \"proving\"\npassword = \"{PASSWORD}\"\n\
              [store]\nballast = \"1 MiB\"\n\
-             [calls]\nmax_live = {max_live}\nmax_live_per_mailbox = {max_live}\ndisconnect_wait = \"{disconnect_wait}ms\"\n{CAPS}\n\
+             [calls]\nmax_live = {max_live}\nmax_live_per_mailbox = {max_live}\n{disconnect_wait}{CAPS}\n\
              [dial]\nallow = [\"^[0-9]{{2,12}}$\"]\n[log]\nlevel = \"warn\"\n",
             site.sip,
             t1 * 8,

@@ -214,12 +214,6 @@ impl Phones {
             .collect()
     }
 
-    /// When the first BYE for this number was seen.
-    #[must_use]
-    pub fn byed_at(&self, number: &str) -> Option<Instant> {
-        lock(&self.exchange).witness.byed_at(number)
-    }
-
     /// From now on the line is like this.
     pub fn change_line(&self, quality: Quality) {
         lock(&self.exchange).line.quality = quality;

@@ -42,8 +42,6 @@ pub struct Facts {
     pub invites_after_hang_up: u64,
     /// INVITEs, of whatever transaction, that a server sent before anything was asked of it.
     pub invites_after_restart: u64,
-    /// INVITEs that had been there before.
-    pub repeated_invites: u64,
     pub first_bye: Option<Instant>,
     /// The last BYE of a new transaction.
     pub last_bye: Option<Instant>,
@@ -63,7 +61,6 @@ pub(super) struct Witness {
     hung_up: HashMap<String, Instant>,
     invites: HashMap<String, String>,
     byes: HashMap<(String, String), Byes>,
-    byed_at: HashMap<String, Instant>,
 }
 
 /// The transactions in which a dialog was BYEd.
@@ -91,10 +88,6 @@ impl Witness {
         self.hung_up.insert(number.to_owned(), now);
     }
 
-    pub(super) fn byed_at(&self, number: &str) -> Option<Instant> {
-        self.byed_at.get(number).copied()
-    }
-
     pub(super) fn see(&mut self, message: &Message, seen: &Seen, transaction: Duration, now: Instant) {
         let Some(call_id) = message.header("Call-ID") else {
             return;
@@ -104,7 +97,6 @@ impl Witness {
                 self.facts.invites_after_restart += u64::from(self.unasked);
                 let before = self.invites.insert(call_id.to_owned(), message.branch().to_owned());
                 let is_new = before.is_none_or(|before| before != message.branch());
-                self.facts.repeated_invites += u64::from(!is_new);
                 let hung_up = message.number().and_then(|number| self.hung_up.get(number));
                 if is_new
                     && let Some(hung_up) = hung_up
@@ -117,9 +109,6 @@ impl Witness {
                 }
             }
             Some("BYE") => {
-                if let Some(number) = message.number() {
-                    self.byed_at.entry(number.to_owned()).or_insert(now);
-                }
                 let dialog = (call_id.to_owned(), message.tag_of_to().to_owned());
                 let (branch, life) = (message.branch().to_owned(), self.life);
                 let answers_challenge =

@@ -2,20 +2,20 @@
 
 use std::{fs, io, time::Instant};
 
-use crate::ProvingError;
+use crate::BenchError;
 
 /// What `/proc` counts CPU in (USER_HZ).
 const TICKS_A_SECOND: f64 = 100.0;
 
 /// The clock on the wall and a process's CPU when something began.
-pub(super) struct Begun {
+pub(crate) struct Begun {
     pid: u32,
     at: Instant,
     cpu: f64,
 }
 
 impl Begun {
-    pub(super) fn now(pid: u32) -> Result<Self, ProvingError> {
+    pub(crate) fn now(pid: u32) -> Result<Self, BenchError> {
         Ok(Self {
             pid,
             at: Instant::now(),
@@ -24,19 +24,19 @@ impl Begun {
     }
 
     /// How many were done a second, and the milliseconds of CPU for one.
-    pub(super) fn per(&self, done: usize) -> Result<[f64; 2], ProvingError> {
+    pub(crate) fn per(&self, done: usize) -> Result<[f64; 2], BenchError> {
         let (took, used) = (self.at.elapsed().as_secs_f64(), cpu(self.pid)? - self.cpu);
         Ok([done as f64 / took, used * 1e3 / done as f64])
     }
 
     /// The share of one core, of a hundred.
-    pub(super) fn share(&self) -> Result<f64, ProvingError> {
+    pub(crate) fn share(&self) -> Result<f64, BenchError> {
         Ok((cpu(self.pid)? - self.cpu) * 100.0 / self.at.elapsed().as_secs_f64())
     }
 }
 
 /// Seconds of CPU that a process has used.
-pub(super) fn cpu(pid: u32) -> Result<f64, ProvingError> {
+pub(crate) fn cpu(pid: u32) -> Result<f64, BenchError> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     let after_name = stat.rsplit(')').next().unwrap_or_default();
     let ticks: Vec<f64> = after_name
@@ -49,14 +49,14 @@ pub(super) fn cpu(pid: u32) -> Result<f64, ProvingError> {
 }
 
 /// KiB of memory that a process has.
-pub(super) fn memory(pid: u32) -> Result<f64, ProvingError> {
+pub(crate) fn memory(pid: u32) -> Result<f64, BenchError> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let kib = field(&status, "VmRSS:");
-    kib.ok_or(ProvingError::Stuck("the server's memory cannot be read"))
+    kib.ok_or(BenchError::Stuck("the memory of the server cannot be read"))
 }
 
 /// How often its threads have gone to sleep: as often as they were woken.
-pub(super) fn wake_ups(pid: u32) -> io::Result<f64> {
+pub(crate) fn wake_ups(pid: u32) -> io::Result<f64> {
     let mut all = 0.0;
     for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
         // A thread may have ended meanwhile.
@@ -69,4 +69,11 @@ pub(super) fn wake_ups(pid: u32) -> io::Result<f64> {
 fn field(status: &str, name: &str) -> Option<f64> {
     let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     line.split_whitespace().next()?.parse().ok()
+}
+
+/// KiB of memory that the kernel has for sockets, files and tables of all processes (meminfo in proc(5)).
+pub(crate) fn kernel_memory() -> io::Result<f64> {
+    let all = fs::read_to_string("/proc/meminfo")?;
+    let parts = ["Slab:", "KernelStack:", "PageTables:"];
+    Ok(parts.iter().filter_map(|name| field(&all, name)).sum())
 }
