@@ -127,15 +127,22 @@ impl World {
         is_told || watched.keys.iter().any(|key| self.house.disk.is_unconfirmed(*key))
     }
 
-    /// Whether a call was given up when its trunk had been nowhere for long, and is still or had just come back: a BYE that has no way is said again
-    /// 8·T1 after, and so is each that the phone refuses.
+    /// The longest time from a BYE that has no way, or that the phone refuses, to the next: 8·T1 from its answer on.
+    fn pause_of_byes(&self) -> Millis {
+        let network = &self.scenario.network;
+        let late = if network.late > 0 { 1000 } else { 0 };
+        8 * T1 + 2 * (1 + network.delay + late)
+    }
+
+    /// Whether a call was given up when its trunk had been nowhere for long, and is still or had just come back: it is said BYE a pause later, and
+    /// again for each that the phone refuses.
     pub(super) fn is_found_too_late(&self, at: At) -> bool {
         let watched = &self.watch.calls[at.call];
         let Some(trunk) = watched.trunk.map(|trunk| &self.watch.trunks[trunk]) else {
             return false;
         };
         let (ended_at, byes) = (watched.ended_at, 1 + self.script(at).refuses_byes);
-        let is_before_the_last = trunk.at.is_none() || ended_at < trunk.found_at + 8 * T1 * byes;
+        let is_before_the_last = trunk.at.is_none() || ended_at < trunk.found_at + self.pause_of_byes() * byes;
         trunk.lost_at + TRANSACTION <= ended_at && is_before_the_last && self.is_unconfirmed(at.call)
     }
 
@@ -144,7 +151,7 @@ impl World {
     pub(super) fn is_away_too_long(&self, at: At) -> bool {
         let watched = &self.watch.calls[at.call];
         let (ended_at, byes) = (watched.ended_at, 1 + self.script(at).refuses_byes);
-        let said_last = ended_at.saturating_sub(8 * T1 * byes);
+        let said_last = ended_at.saturating_sub(self.pause_of_byes() * byes);
         let was_away = |at| {
             watched
                 .trunk
