@@ -14,6 +14,8 @@ struct Row {
 
 pub(crate) struct Figures {
     programs: usize,
+    /// Whether rows are held against their bars.
+    has_bars: bool,
     round: u16,
     rows: Vec<Row>,
     /// What could not be measured, and why.
@@ -29,9 +31,10 @@ pub(crate) struct Spread {
 }
 
 impl Figures {
-    pub(crate) const fn new(programs: usize) -> Self {
+    pub(crate) const fn new(programs: usize, has_bars: bool) -> Self {
         Self {
             programs,
+            has_bars,
             round: 0,
             rows: Vec::new(),
             failures: Vec::new(),
@@ -45,6 +48,8 @@ impl Figures {
 
     /// What this round of a program came to.
     pub(crate) fn add(&mut self, program: usize, measure: Measure, value: f64) {
+        let bar = if self.has_bars { measure.bar } else { Bar::None };
+        let measure = Measure { bar, ..measure };
         let known = self.rows.iter().position(|row| row.measure.what == measure.what);
         let at = known.unwrap_or_else(|| {
             let of_programs = vec![BTreeMap::new(); self.programs];
@@ -176,7 +181,7 @@ mod tests {
 
     #[test]
     fn rounds_are_compared_in_pairs() {
-        let mut figures = Figures::new(2);
+        let mut figures = Figures::new(2, true);
         // The machine is ten times as slow in the second round: for both.
         for (program, values) in [[2.0, 20.0, 2.2, 9.0], [1.0, 10.0, 1.0, f64::NAN]]
             .into_iter()

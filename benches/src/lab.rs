@@ -25,8 +25,6 @@ const T1: Duration = Duration::from_millis(500);
 const POLL: Duration = Duration::from_millis(1);
 /// Longer than calls may take to be answered, and phones to be hung up.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Calls that may be up.
-const MAX_LIVE: usize = 100_000;
 
 /// A program that is measured.
 #[derive(Clone, Debug)]
@@ -57,7 +55,8 @@ pub(crate) fn setting(onhook: &Path, layout: &Layout) -> Setting {
     Setting {
         onhook: onhook.to_owned(),
         t1: T1,
-        max_live: MAX_LIVE,
+        // A call has two.
+        max_live: layout.rtp_ports.len().div_ceil(2),
         rtp_ports: layout.rtp_ports.clone(),
         disconnect_wait: layout.disconnect_wait,
         transport: Transport::Udp,

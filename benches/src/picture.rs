@@ -9,7 +9,7 @@ const HEIGHT: f64 = 190.0;
 /// Around the lines, for what is written.
 const LEFT: f64 = 54.0;
 const TOP: f64 = 34.0;
-const BELOW: f64 = 30.0;
+const BELOW: f64 = 36.0;
 const COLUMNS: usize = 3;
 
 type Cost = fn(&Costs) -> f64;
@@ -67,6 +67,11 @@ fn chart(svg: &mut String, title: &str, points: &[(f64, f64)]) {
             y + 4.0
         );
     }
+    let _ = writeln!(
+        svg,
+        "<text x=\"{right}\" y=\"{:.1}\" text-anchor=\"end\" fill=\"#555\">calls up</text>",
+        bottom + 27.0
+    );
     let line: Vec<String> = points
         .iter()
         .map(|(calls, value)| format!("{:.1},{:.1}", across(*calls), up(*value)))

@@ -45,6 +45,8 @@ pub(crate) enum Part {
 
 /// How much of everything.
 pub(crate) struct Scale {
+    /// The bars are of this scale.
+    has_bars: bool,
     calls: usize,
     alone: usize,
     small: usize,
@@ -57,6 +59,7 @@ pub(crate) struct Scale {
 }
 
 pub(crate) const WHOLE: Scale = Scale {
+    has_bars: true,
     calls: 4500,
     alone: 100,
     small: 2000,
@@ -69,6 +72,7 @@ pub(crate) const WHOLE: Scale = Scale {
 };
 
 pub(crate) const SHORT: Scale = Scale {
+    has_bars: false,
     calls: 300,
     alone: 10,
     small: 300,
@@ -94,7 +98,7 @@ impl<'p> Run<'p> {
         Self {
             programs,
             scale,
-            figures: Figures::new(programs.len()),
+            figures: Figures::new(programs.len(), scale.has_bars),
             costs: Vec::new(),
             old_store: None,
         }
