@@ -37,19 +37,22 @@ impl Switch {
         self.act(key);
     }
 
-    /// By the trunk that it came by: it knows the phone, and asks for its own password. Of several at one host, by that of its port. When the
-    /// trunk is not known to be there any more, by one of the same transport, which alone can reach what it could.
+    /// By the trunk that it came by: it knows the phone, and asks for its own password. Of several at one host, by that of its port. When no
+    /// trunk is there any more, by one that was; else by one of the same transport, which alone can reach what it could.
     fn trunk_of_stray(&self, path: Path) -> Option<(usize, Surroundings)> {
         let first_hop = |trunk: usize| &self.settings.trunks[trunk].first_hop;
         let is_at = |trunk: &usize| {
             let mut addresses = self.trunks[*trunk].addresses.iter();
             addresses.any(|found| found.remote == path.remote.ip())
         };
+        let was_at = |trunk: &usize| self.trunks[*trunk].moved_from.contains(&path.remote.ip());
         let is_reached_alike = |trunk: &usize| first_hop(*trunk).transport == path.transport;
         let mut trunks: Vec<usize> = (0..self.trunks.len()).collect();
         if !self.is_sabotaged(Fault::StrayByFirstTrunk) {
             if trunks.iter().any(is_at) {
                 trunks.retain(is_at);
+            } else if trunks.iter().any(was_at) {
+                trunks.retain(was_at);
             } else if trunks.iter().any(is_reached_alike) {
                 trunks.retain(is_reached_alike);
             }

@@ -33,7 +33,9 @@ pub(crate) struct Trunk {
     pub(crate) reach: Reach,
     /// Of its first hop, in the order in which they are tried.
     pub(crate) addresses: Vec<Found>,
-    /// Those of them that the last connection could not be had to.
+    /// Where it was before it moved. What it sent from there may still come, by a connection of then.
+    pub(crate) moved_from: Vec<IpAddr>,
+    /// Those of its addresses that the last connection could not be had to.
     pub(crate) failing: BTreeSet<IpAddr>,
     /// Who may speak because of it.
     hosts: Vec<IpAddr>,
@@ -75,6 +77,7 @@ impl Trunk {
         Self {
             reach: settings.reach.clone(),
             addresses: Vec::new(),
+            moved_from: Vec::new(),
             failing: BTreeSet::new(),
             hosts: Vec::new(),
             reachability: Reachability::Assumed,
@@ -154,6 +157,9 @@ impl Switch {
         known.failing.retain(|host| hosts.contains(host));
         known.addresses = found;
         let before = std::mem::replace(&mut known.hosts, hosts.clone());
+        if before.iter().any(|host| !hosts.contains(host)) {
+            known.moved_from.clone_from(&before);
+        }
         for host in hosts {
             self.enter(host);
         }

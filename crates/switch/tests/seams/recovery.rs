@@ -403,6 +403,27 @@ fn a_stray_whose_trunk_is_nowhere_now_waits_for_it_and_not_for_another_of_anothe
     assert_eq!(rig.durable()[..2], ["ACK", "BYE"]);
 }
 
+/// By a connection of before it moved. Another trunk, which is away, would say nothing to its phone.
+#[test]
+fn a_stray_from_where_its_trunk_was_is_ended_by_that_trunk_and_where_it_is_now() {
+    let invite = Rig::new().invited(1);
+    let both = Settings {
+        trunks: vec![trunk("other", "sip:192.0.2.7:5060"), trunk("pbx", "sip:pbx.example")],
+        peers: vec!["192.0.2.0/24".parse().unwrap()],
+        ..next_process(settings())
+    };
+    let mut rig = Rig::with(both);
+    rig.turn(|switch| switch.found("192.0.2.7", &[found("192.0.2.7")]));
+    for at in ["192.0.2.5", "192.0.2.6"] {
+        rig.turn(|switch| switch.found("pbx.example", &[found(at)]));
+    }
+    // Found there once more: it has not moved since.
+    rig.turn(|switch| switch.found("pbx.example", &[found("192.0.2.6")]));
+    let answer = answer_with(&invite, 200, "phone", &["Contact: <sip:phone@10.0.0.9>"]);
+    rig.trunk_says(&answer);
+    assert_eq!(rig.durable()[..2], ["ACK > 192.0.2.6:5060", "BYE > 192.0.2.6:5060"]);
+}
+
 #[test]
 fn so_many_strays_are_ended_at_a_time_and_the_others_when_they_are_repeated() {
     let mut rig = Rig::new();
