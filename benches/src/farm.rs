@@ -56,8 +56,9 @@ struct Exchange {
     facts: Facts,
     repeats: VecDeque<Repeat>,
     address: SocketAddr,
-    /// Where they want their sound.
+    /// Where they want their sound, and whether any of them does.
     sound: Vec<u16>,
+    is_sound_asked_for: Arc<AtomicBool>,
 }
 
 /// The farm, switched on until this is dropped.
@@ -82,6 +83,7 @@ impl Farm {
             repeats: VecDeque::new(),
             address,
             sound: streams.ports().to_vec(),
+            is_sound_asked_for: streams.is_asked_for(),
         }));
         let is_over = Arc::new(AtomicBool::new(false));
         let thread = thread::Builder::new().name("phones".to_owned()).spawn({
@@ -187,6 +189,7 @@ impl Exchange {
                     );
                     request.response("200 OK", request.number, &contact, &description(port, nth >= SOUNDING))
                 };
+                self.is_sound_asked_for.fetch_or(nth >= SOUNDING, Relaxed);
                 let before = facts.invites;
                 let said = phone.invited(&request, received.from, answer, facts);
                 if facts.invites > before {

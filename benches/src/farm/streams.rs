@@ -23,12 +23,12 @@ const SOCKETS: usize = 64;
 const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
 /// Packets are read this often; the kernel has noted when they came.
 const TICK: Duration = Duration::from_millis(4);
+/// The same before any phone has asked for sound: nothing is to be heard, and what is measured is not to be disturbed.
+const IDLE: Duration = Duration::from_millis(200);
 /// Pauses are counted in bins of this width.
 const BIN: Duration = Duration::from_micros(100);
 /// Longer pauses are counted as this long.
 const LONGEST: Duration = Duration::from_millis(500);
-/// An RTP header without extensions (RFC 3550 §5.1).
-const HEADER: usize = 12;
 
 #[derive(Clone, Copy)]
 struct Stream {
@@ -91,6 +91,8 @@ impl Pacing {
 pub(crate) struct Streams {
     ports: Vec<u16>,
     pacing: Arc<Mutex<Pacing>>,
+    /// Whether a phone has asked for sound.
+    is_asked_for: Arc<AtomicBool>,
     is_over: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -101,14 +103,26 @@ impl Streams {
         let ports = pairs.iter().map(|(sound, _)| Ok(sound.local_addr()?.port()));
         let ports = ports.collect::<io::Result<_>>()?;
         let pacing = Arc::new(Mutex::new(Pacing::new()));
-        let is_over = Arc::new(AtomicBool::new(false));
+        let [is_asked_for, is_over] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
         let thread = thread::Builder::new().name("streams".to_owned()).spawn({
-            let (pacing, is_over) = (Arc::clone(&pacing), Arc::clone(&is_over));
-            move || run(&pairs, &pacing, &is_over)
+            let (pacing, is_asked_for, is_over) =
+                (Arc::clone(&pacing), Arc::clone(&is_asked_for), Arc::clone(&is_over));
+            move || {
+                let mut receiver = Receiver::new();
+                while !is_over.load(Relaxed) {
+                    if is_asked_for.load(Relaxed) {
+                        read(&pairs, &mut receiver, &pacing);
+                        pass(TICK);
+                    } else {
+                        pass(IDLE);
+                    }
+                }
+            }
         })?;
         Ok(Self {
             ports,
             pacing,
+            is_asked_for,
             is_over,
             thread: Some(thread),
         })
@@ -116,6 +130,11 @@ impl Streams {
 
     pub(super) fn ports(&self) -> &[u16] {
         &self.ports
+    }
+
+    /// Becomes true when a phone asks for sound.
+    pub(super) fn is_asked_for(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.is_asked_for)
     }
 
     /// What has come since this was asked last; a pause that is under way is not in it.
@@ -151,22 +170,17 @@ fn pair() -> io::Result<(UdpSocket, UdpSocket)> {
     }
 }
 
-fn run(pairs: &[(UdpSocket, UdpSocket)], pacing: &Mutex<Pacing>, is_over: &AtomicBool) {
-    let mut receiver = Receiver::new();
-    while !is_over.load(Relaxed) {
-        for (sound, _) in pairs {
-            // Until nothing is left there.
-            while let Ok(1..) = receiver.receive(sound, false, |received| {
-                if let [_, _, s0, s1, _, _, _, _, ssrc @ .., _] =
-                    &received.bytes[..received.bytes.len().min(HEADER + 1)]
-                    && let Ok(ssrc) = <[u8; 4]>::try_from(ssrc)
-                {
-                    let sequence = u16::from_be_bytes([*s0, *s1]);
-                    lock(pacing).packet(u32::from_be_bytes(ssrc), sequence, received.at);
-                }
-            }) {}
-        }
-        pass(TICK);
+/// All that has come.
+fn read(pairs: &[(UdpSocket, UdpSocket)], receiver: &mut Receiver, pacing: &Mutex<Pacing>) {
+    for (sound, _) in pairs {
+        // Until nothing is left there.
+        while let Ok(1..) = receiver.receive(sound, false, |received| {
+            // RFC 3550 §5.1.
+            if let [_, _, s0, s1, _, _, _, _, a, b, c, d, ..] = received.bytes {
+                let (ssrc, sequence) = ([*a, *b, *c, *d], [*s0, *s1]);
+                lock(pacing).packet(u32::from_be_bytes(ssrc), u16::from_be_bytes(sequence), received.at);
+            }
+        }) {}
     }
 }
 
