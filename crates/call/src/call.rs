@@ -57,6 +57,8 @@ pub struct Call {
     forks: Forks,
     /// Whether the phone was ever said to ring.
     has_rung: bool,
+    /// Whether the last ACK of the answer could not be sent: it leaves before the BYE does.
+    is_ack_lost: bool,
 }
 
 /// The last INVITE or re-INVITE: the ACK of its 2xx carries the same credentials (RFC 3261 §22.1).
@@ -114,6 +116,7 @@ impl Call {
             challenged: Authenticator::default(),
             last_invite: InviteSent::default(),
             has_rung: false,
+            is_ack_lost: false,
         }
     }
 

@@ -2,8 +2,8 @@
 
 mod rig;
 
-use call::{Save, Wish};
-use rig::Rig;
+use call::{Save, Silence, Wish};
+use rig::{Rig, T1};
 
 /// Promise 3: no ACK before the answer is durable, not even to a repeated 200.
 #[test]
@@ -25,6 +25,21 @@ fn every_repeated_200_is_acked_again_by_the_same_ack() {
     rig.disconnect().gives(["media stop", "BYE 2 phone", "save Wish"]);
     rig.answer("phone").gives(["ACK 1 phone"]);
     assert_eq!(rig.last("ACK").text, first);
+}
+
+/// The name of its trunk was not found when it was to leave, and is when the BYE leaves.
+#[test]
+fn an_ack_that_had_no_way_leaves_before_the_bye() {
+    let mut rig = Rig::confirmed();
+    rig.silence("ACK", Silence::Unreachable).gives([]);
+    rig.disconnect()
+        .gives(["media stop", "ACK 1 phone", "BYE 2 phone", "save Wish"]);
+    rig.silence("ACK", Silence::Unreachable).gives([]);
+    rig.silence("BYE", Silence::Unreachable).gives([]);
+    rig.pass(T1 * 8).gives(["ACK 1 phone", "BYE 3 phone"]);
+    rig.silence("BYE", Silence::Unreachable).gives([]);
+    // This ACK has left.
+    rig.pass(T1 * 8).gives(["BYE 4 phone"]);
 }
 
 #[test]

@@ -171,6 +171,7 @@ impl Call {
         for timer in [Timer::MaxDuration, Timer::Refresh, Timer::SessionExpires] {
             self.timers.stop(timer);
         }
+        self.acknowledge_if_lost();
         let refresh = self.refresh_under_way().cloned();
         let outgoing = next_bye(&mut self.record.dialog, &[], &self.around);
         let bye = Bye::sent(outgoing.tx.clone(), &self.around.limits, now);
@@ -237,6 +238,9 @@ impl Call {
             .filter(|(_, bye)| bye.again <= now)
             .map(|(phone, _)| phone)
             .collect();
+        if due.contains(&Phone::Own) {
+            self.acknowledge_if_lost();
+        }
         let mut given_up = Vec::new();
         for phone in due {
             let Some((bye, dialog, around)) = self.bye_mut(phone) else {

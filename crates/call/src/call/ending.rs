@@ -235,7 +235,8 @@ impl Call {
             Method::Invite | Method::Update => self.handle_refresh_silence(tx, silence, now),
             Method::Bye => self.handle_bye_silence(tx, silence, now),
             Method::Cancel => self.handle_cancel_silence(silence, now),
-            Method::Ack | Method::Options | Method::Register | Method::Info | Method::Notify | Method::Other(_) => {}
+            Method::Ack => self.handle_ack_silence(tx),
+            Method::Options | Method::Register | Method::Info | Method::Notify | Method::Other(_) => {}
         }
     }
 

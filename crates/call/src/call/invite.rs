@@ -237,10 +237,26 @@ impl Call {
     }
 
     pub(super) fn acknowledge(&mut self) {
-        let ack = self.ack_of(&self.record.dialog, self.record.invite_cseq);
+        let ack = self.ack();
+        self.is_ack_lost = false;
         if !self.is_sabotaged(Fault::NoAck) {
             self.send(ack);
         }
+    }
+
+    /// What is said first is heard first: an ACK that had no way, when its BYE has one.
+    pub(super) fn acknowledge_if_lost(&mut self) {
+        if self.is_ack_lost {
+            self.acknowledge();
+        }
+    }
+
+    pub(super) fn handle_ack_silence(&mut self, tx: &Tx) {
+        self.is_ack_lost |= *tx == self.ack().tx;
+    }
+
+    fn ack(&self) -> Outgoing {
+        self.ack_of(&self.record.dialog, self.record.invite_cseq)
     }
 
     /// The ACK of a 2xx: the INVITE's CSeq number and credentials, a branch of its own (RFC 3261 §13.2.2.4).
