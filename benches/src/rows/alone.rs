@@ -13,7 +13,7 @@ use crate::{
     client::Client,
     figures::{Figures, median, percentile},
     lab::{Lab, Layout, Program, milliseconds, pass, until},
-    measures as rows, process,
+    measures, process,
 };
 
 /// After each request, in milliseconds: until the server has done what nobody waits for, and sleeps. Drawn, since the server has a
@@ -83,16 +83,19 @@ pub(crate) async fn alone(
         let mut add = |measure, value| figures.add(nth, measure, value);
         let times = &one.times;
         if waits {
-            add(rows::ALONE_SET_UP, median(&times.set_up));
-            add(rows::ALONE_QUERY, median(&times.query));
-            add(rows::ALONE_BYE_P50, median(&times.bye));
-            add(rows::ALONE_BYE_P99, percentile(&times.bye, 99));
-            add(rows::ALONE_ANSWER, median(&times.hang_up));
-            add(rows::ALONE_WAKE_UPS, median(&times.wake_ups));
+            add(measures::ALONE_SET_UP, median(&times.set_up));
+            add(measures::ALONE_QUERY, median(&times.query));
+            add(measures::ALONE_BYE_P50, median(&times.bye));
+            add(measures::ALONE_BYE_P99, percentile(&times.bye, 99));
+            add(measures::ALONE_ANSWER, median(&times.hang_up));
+            add(measures::ALONE_WAKE_UPS, median(&times.wake_ups));
         } else {
-            add(rows::ALONE_UNWAITED, median(&times.hang_up));
-            add(rows::ALONE_FLUSH, median(&times.flush));
-            add(rows::ALONE_OVER_FLUSH, median(&times.hang_up) - median(&times.flush));
+            add(measures::ALONE_UNWAITED, median(&times.hang_up));
+            add(measures::ALONE_FLUSH, median(&times.flush));
+            add(
+                measures::ALONE_OVER_FLUSH,
+                median(&times.hang_up) - median(&times.flush),
+            );
         }
         one.lab.close().await?;
     }

@@ -7,7 +7,7 @@ use crate::{
     client::{self, Held},
     figures::Figures,
     lab::{Lab, Layout, Program, pass},
-    measures as rows,
+    measures,
     process::{self, Begun},
 };
 
@@ -35,19 +35,19 @@ pub(crate) async fn crowd(
     let begun = Begun::now(pid)?;
     let held = lab.place(8, FIRST..FIRST + calls)?;
     let [rate, cpu] = begun.per(calls)?;
-    figures.add(nth, rows::SET_UPS_8, rate);
-    figures.add(nth, rows::CPU_SET_UP, cpu);
+    figures.add(nth, measures::SET_UPS_8, rate);
+    figures.add(nth, measures::CPU_SET_UP, cpu);
 
     pass(SETTLE);
     let more = process::memory(pid)? - before.0 + process::kernel_memory()? - before.1;
-    figures.add(nth, rows::MEMORY_IDLE, more / calls as f64);
+    figures.add(nth, measures::MEMORY_IDLE, more / calls as f64);
     let begun = Begun::now(pid)?;
     pass(HOLD);
-    figures.add(nth, rows::HOLDING, begun.share()?);
+    figures.add(nth, measures::HOLDING, begun.share()?);
 
     for (clients, times, rate_row, cpu_row) in [
-        (1, ASKED_BY_ONE, rows::QUERIES_1, rows::CPU_QUERY_1),
-        (8, ASKED_BY_EIGHT, rows::QUERIES_8, rows::CPU_QUERY_8),
+        (1, ASKED_BY_ONE, measures::QUERIES_1, measures::CPU_QUERY_1),
+        (8, ASKED_BY_EIGHT, measures::QUERIES_8, measures::CPU_QUERY_8),
     ] {
         let asked: Vec<Held> = held.iter().cycle().take(calls * times).cloned().collect();
         let begun = Begun::now(pid)?;
@@ -64,14 +64,14 @@ pub(crate) async fn crowd(
 
     let (by_eight, by_many) = held.split_at(held.len() / 2);
     let hung_up = lab.hang_up(8, by_eight)?;
-    figures.add(nth, rows::HANG_UPS_8, hung_up.rate);
-    figures.add(nth, rows::CPU_HANG_UP_8, hung_up.cpu);
-    figures.add(nth, rows::BYE_8, hung_up.bye_p99());
-    figures.add(nth, rows::SLOWEST_8, hung_up.slowest());
+    figures.add(nth, measures::HANG_UPS_8, hung_up.rate);
+    figures.add(nth, measures::CPU_HANG_UP_8, hung_up.cpu);
+    figures.add(nth, measures::BYE_8, hung_up.bye_p99());
+    figures.add(nth, measures::SLOWEST_8, hung_up.slowest());
     let hung_up = lab.hang_up(32, by_many)?;
-    figures.add(nth, rows::HANG_UPS_32, hung_up.rate);
-    figures.add(nth, rows::CPU_HANG_UP_32, hung_up.cpu);
-    figures.add(nth, rows::BYE_32, hung_up.bye_p99());
-    figures.add(nth, rows::SLOWEST_32, hung_up.slowest());
+    figures.add(nth, measures::HANG_UPS_32, hung_up.rate);
+    figures.add(nth, measures::CPU_HANG_UP_32, hung_up.cpu);
+    figures.add(nth, measures::BYE_32, hung_up.bye_p99());
+    figures.add(nth, measures::SLOWEST_32, hung_up.slowest());
     lab.close().await
 }

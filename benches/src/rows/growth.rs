@@ -6,7 +6,7 @@ use crate::{
     BenchError,
     figures::{Figures, percentile},
     lab::{HungUp, Lab, Layout, Program, pass},
-    measures as rows,
+    measures,
     process::{self, Begun},
 };
 
@@ -44,8 +44,8 @@ pub(crate) async fn growth(
     }
     let few = all.iter().find(|costs| costs.up == 100);
     if let (Some(few), Some(most)) = (few, all.last()) {
-        figures.add(nth, rows::MANY_UP_RATE, most.hang_ups / few.hang_ups);
-        figures.add(nth, rows::MANY_UP_BYE, most.bye_p99 / few.bye_p99);
+        figures.add(nth, measures::MANY_UP_RATE, most.hang_ups / few.hang_ups);
+        figures.add(nth, measures::MANY_UP_BYE, most.bye_p99 / few.bye_p99);
     }
     Ok(all)
 }

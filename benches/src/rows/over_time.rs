@@ -12,7 +12,7 @@ use crate::{
     farm::{Farm, PHONES, RECEIVE_BUFFER},
     figures::Figures,
     lab::{Lab, Layout, Program, seconds, setting, until},
-    measures as rows, process,
+    measures, process,
 };
 
 /// Calls that are up at a time, of those that come and go.
@@ -55,8 +55,8 @@ impl OldStore {
         if farm.facts().double_byes > 0 {
             return Err(BenchError::Stuck("a phone was hung up twice"));
         }
-        figures.add(0, rows::RESTART_FIRST, seconds(started, first));
-        figures.add(0, rows::RESTART_LAST, seconds(started, last));
+        figures.add(0, measures::RESTART_FIRST, seconds(started, first));
+        figures.add(0, measures::RESTART_LAST, seconds(started, last));
         serving.kill().await?;
         Ok(())
     }
@@ -76,7 +76,7 @@ pub(crate) async fn churn(program: &Program, calls: usize, figures: &mut Figures
         left -= batch;
     }
     let after = process::memory(lab.pid())?;
-    figures.add(0, rows::MEMORY_CHURN, (after / before - 1.0) * 100.0);
+    figures.add(0, measures::MEMORY_CHURN, (after / before - 1.0) * 100.0);
     lab.close().await
 }
 
@@ -108,6 +108,6 @@ pub(crate) async fn held_at_once(
         }
     }
     until(|| lab.farm.facts().acked == held, "not every phone was ACKed")?;
-    figures.add(nth, rows::HELD_AT_ONCE, held as f64);
+    figures.add(nth, measures::HELD_AT_ONCE, held as f64);
     lab.close().await
 }

@@ -20,7 +20,7 @@ use crate::{
     client::{self, Client, Held},
     figures::Figures,
     lab::{Layout, Program, setting, until},
-    measures as rows,
+    measures,
 };
 
 const SCENARIO: &str = include_str!("answered-and-held.xml");
@@ -44,7 +44,11 @@ pub(crate) async fn sipp(program: &Program, nth: usize, calls: usize, figures: &
     for call in &held[held.len().saturating_sub(LAST)..] {
         wait_until_connected(&mut client, call)?;
     }
-    figures.add(nth, rows::SIPP_SET_UPS_8, calls as f64 / begun.elapsed().as_secs_f64());
+    figures.add(
+        nth,
+        measures::SIPP_SET_UPS_8,
+        calls as f64 / begun.elapsed().as_secs_f64(),
+    );
     for call in &held {
         wait_until_connected(&mut client, call)?;
     }
@@ -52,9 +56,9 @@ pub(crate) async fn sipp(program: &Program, nth: usize, calls: usize, figures: &
     let (by_one, rest) = held.split_at(calls / 10);
     let (by_eight, by_many) = rest.split_at(rest.len() / 2);
     for (clients, calls, row) in [
-        (1, by_one, rows::SIPP_HANG_UPS_1),
-        (8, by_eight, rows::SIPP_HANG_UPS_8),
-        (32, by_many, rows::SIPP_HANG_UPS_32),
+        (1, by_one, measures::SIPP_HANG_UPS_1),
+        (8, by_eight, measures::SIPP_HANG_UPS_8),
+        (32, by_many, measures::SIPP_HANG_UPS_32),
     ] {
         let begun = Instant::now();
         client::hang_up(access, clients, calls)?;

@@ -4,7 +4,7 @@ use crate::{
     BenchError,
     figures::Figures,
     lab::{Lab, Layout, Program},
-    measures as rows,
+    measures,
 };
 
 /// Bytes that may wait.
@@ -25,7 +25,7 @@ pub(crate) async fn small(
     let facts = lab.farm.facts();
     figures.add(
         nth,
-        rows::INVITES_TWICE,
+        measures::INVITES_TWICE,
         facts.repeated_invites as f64 * 100.0 / facts.invites as f64,
     );
     lab.close().await

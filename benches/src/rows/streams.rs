@@ -7,7 +7,7 @@ use crate::{
     farm::SOUNDING,
     figures::Figures,
     lab::{Lab, Layout, Program, pass},
-    measures as rows, process,
+    measures, process,
 };
 
 use super::crowd::FIRST;
@@ -45,13 +45,13 @@ pub(crate) async fn streams(
         let playing = play(program, streams).await?;
         match streams {
             1000 => {
-                figures.add(nth, rows::PAUSE_1000, playing.pause_p99);
-                figures.add(nth, rows::BYE_1000, playing.bye_p99);
-                figures.add(nth, rows::MEMORY_PLAYING, playing.memory);
+                figures.add(nth, measures::PAUSE_1000, playing.pause_p99);
+                figures.add(nth, measures::BYE_1000, playing.bye_p99);
+                figures.add(nth, measures::MEMORY_PLAYING, playing.memory);
             }
             2000 => {
-                figures.add(nth, rows::PAUSE_2000, playing.pause_p99);
-                figures.add(nth, rows::BYE_2000, playing.bye_p99);
+                figures.add(nth, measures::PAUSE_2000, playing.pause_p99);
+                figures.add(nth, measures::BYE_2000, playing.bye_p99);
             }
             _ => {}
         }
@@ -61,7 +61,7 @@ pub(crate) async fn streams(
             break;
         }
     }
-    figures.add(nth, rows::STREAMS_CLEAN, most as f64);
+    figures.add(nth, measures::STREAMS_CLEAN, most as f64);
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use crate::{
     client::{Client, Held},
     figures::{Figures, percentile},
     lab::{Lab, Layout, Program, milliseconds, until},
-    measures as rows, process,
+    measures, process,
 };
 
 /// Calls that a program hangs up before the other has its turn.
@@ -65,9 +65,9 @@ pub(crate) async fn turns(programs: &[Program], calls: usize, figures: &mut Figu
     }
     for (nth, one) in all.into_iter().enumerate() {
         let count = one.answers.len() as f64;
-        figures.add(nth, rows::HANG_UPS_1, count / one.took.as_secs_f64());
-        figures.add(nth, rows::CPU_HANG_UP_1, one.cpu * 1e3 / count);
-        figures.add(nth, rows::BYE_1, percentile(&one.byes, 99));
+        figures.add(nth, measures::HANG_UPS_1, count / one.took.as_secs_f64());
+        figures.add(nth, measures::CPU_HANG_UP_1, one.cpu * 1e3 / count);
+        figures.add(nth, measures::BYE_1, percentile(&one.byes, 99));
         one.lab.close().await?;
     }
     Ok(())
