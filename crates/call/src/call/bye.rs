@@ -9,7 +9,11 @@ use sip::{
     digest::{Authenticator, Subject},
 };
 
-use super::{Call, ending::Silence, state::State};
+use super::{
+    Call,
+    ending::{LEFTOVER_CSEQS, Silence},
+    state::State,
+};
 use crate::{
     dialog::{Dialog, Header},
     output::Save,
@@ -183,6 +187,9 @@ impl Call {
     }
 
     pub(super) fn handle_bye_response(&mut self, response: &Response, now: Moment) {
+        if response.status == 500 {
+            self.skip_cseqs_of_bye(&response.tx());
+        }
         let fate = match response.status {
             ..200 => return,
             // With 481 and 408 the far end says that it knows the dialog no more (RFC 3261 §15.1.1, RFC 5057 §5.1).
@@ -192,6 +199,16 @@ impl Call {
             _ => Fate::Missed,
         };
         self.follow_bye(&response.tx(), fate, now);
+    }
+
+    /// A 500 may say that the far end has seen a higher number (RFC 3261 §12.2.2): one of an earlier process, which could not save what it had used.
+    fn skip_cseqs_of_bye(&mut self, tx: &Tx) {
+        if let Some(phone) = self.phone_of_bye(tx)
+            && let Some((_, dialog, around)) = self.bye_mut(phone)
+            && !around.sabotage.is(Fault::CseqStandsStill)
+        {
+            dialog.local_cseq = dialog.local_cseq.saturating_add(LEFTOVER_CSEQS);
+        }
     }
 
     pub(super) fn handle_bye_silence(&mut self, tx: &Tx, silence: Silence, now: Moment) {
