@@ -61,6 +61,8 @@ enum Fate<'a> {
     Challenged(&'a [Challenge]),
     /// Refused, or never answered.
     Missed,
+    /// Refused, and the far end may have seen a higher `CSeq` (RFC 3261 §12.2.2): of an earlier process, which could not save what it had used.
+    OutOfOrder,
 }
 
 impl Bye {
@@ -187,28 +189,16 @@ impl Call {
     }
 
     pub(super) fn handle_bye_response(&mut self, response: &Response, now: Moment) {
-        if response.status == 500 {
-            self.skip_cseqs_of_bye(&response.tx());
-        }
         let fate = match response.status {
             ..200 => return,
             // With 481 and 408 the far end says that it knows the dialog no more (RFC 3261 §15.1.1, RFC 5057 §5.1).
             200..300 | 408 | 481 => Fate::Confirmed,
             401 | 407 => Fate::Challenged(&response.challenges),
+            500 => Fate::OutOfOrder,
             // Also what RFC 5057 §5.1 says ends a dialog (404, 502 and others): it may come from a proxy on the way.
             _ => Fate::Missed,
         };
         self.follow_bye(&response.tx(), fate, now);
-    }
-
-    /// A 500 may say that the far end has seen a higher number (RFC 3261 §12.2.2): one of an earlier process, which could not save what it had used.
-    fn skip_cseqs_of_bye(&mut self, tx: &Tx) {
-        if let Some(phone) = self.phone_of_bye(tx)
-            && let Some((_, dialog, around)) = self.bye_mut(phone)
-            && !around.sabotage.is(Fault::CseqStandsStill)
-        {
-            dialog.local_cseq = dialog.local_cseq.saturating_add(LEFTOVER_CSEQS);
-        }
     }
 
     pub(super) fn handle_bye_silence(&mut self, tx: &Tx, silence: Silence, now: Moment) {
@@ -231,6 +221,9 @@ impl Call {
         let Some((bye, dialog, around)) = self.bye_mut(phone) else {
             return;
         };
+        if matches!(fate, Fate::OutOfOrder) && !around.sabotage.is(Fault::CseqStandsStill) {
+            dialog.local_cseq = dialog.local_cseq.saturating_add(LEFTOVER_CSEQS);
+        }
         match fate {
             Fate::Confirmed => self.bye_over(phone, true),
             Fate::Challenged(challenges) => match bye.authorize(challenges, dialog, around) {
@@ -240,10 +233,12 @@ impl Call {
                 }
                 None => self.bye_over(phone, false),
             },
-            Fate::Missed if bye.is_tried_enough(&around.limits, now) || around.sabotage.is(Fault::OneByeOnly) => {
+            Fate::Missed | Fate::OutOfOrder
+                if bye.is_tried_enough(&around.limits, now) || around.sabotage.is(Fault::OneByeOnly) =>
+            {
                 self.give_up_bye(phone);
             }
-            Fate::Missed => bye.again = now + around.limits.t1 * PAUSE,
+            Fate::Missed | Fate::OutOfOrder => bye.again = now + around.limits.t1 * PAUSE,
         }
         self.schedule_byes();
     }
