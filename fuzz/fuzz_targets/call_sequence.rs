@@ -159,7 +159,7 @@ impl Fuzzed {
                 // The process was killed: the next one takes the call up from its record.
                 _ => {
                     self.saving.clear();
-                    self.call = Call::take_up(self.call.record().clone(), surroundings(), now);
+                    self.call = Call::take_up(self.call.record().clone(), 1, surroundings(), now);
                 }
             },
             _ => self.pass(Duration::from_millis(u64::from(which) * u64::from(detail) * 10)),

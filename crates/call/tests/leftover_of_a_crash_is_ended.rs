@@ -12,13 +12,30 @@ fn after_crash(crashed: &Rig, saved: &Record) -> Rig {
     rig.drain();
     rig.sent.clone_from(&crashed.sent);
     rig.now = Moment::default();
-    rig.replace(Call::take_up(saved.clone(), surroundings(), rig.now));
+    rig.replace(Call::take_up(saved.clone(), 1, surroundings(), rig.now));
     rig
 }
 
 /// Crashed right here, with this as the last record.
 fn restarted(crashed: &Rig) -> Rig {
     after_crash(crashed, crashed.call.record())
+}
+
+/// A phone would take a BYE with a number and a branch that it knows for a repeat, and answer where it answered then.
+#[test]
+fn each_process_that_finds_one_record_has_numbers_of_its_own() {
+    let crashed = Rig::confirmed();
+    let mut byes = Vec::new();
+    for processes in 1..=3 {
+        let mut rig = restarted(&crashed);
+        let record = crashed.call.record().clone();
+        rig.replace(Call::take_up(record, processes, surroundings(), rig.now));
+        rig.drain();
+        let bye = rig.last("BYE");
+        byes.push((bye.cseq(), bye.branch().to_owned()));
+    }
+    assert_eq!([0, 1, 2].map(|nth: usize| byes[nth].0), [12, 22, 32]);
+    assert!(byes[0].1 != byes[1].1 && byes[1].1 != byes[2].1);
 }
 
 #[test]

@@ -268,7 +268,7 @@ fn a_bye_after_a_crash_comes_after_every_refresh() {
     }
     let record = rig.call.record().clone();
     let last = rig.last("UPDATE").cseq();
-    let mut next = call::Call::take_up(record, rig::surroundings(), rig.now);
+    let mut next = call::Call::take_up(record, 1, rig::surroundings(), rig.now);
     let byes: Vec<_> = std::iter::from_fn(|| next.poll_output())
         .filter_map(|output| match output {
             call::Output::Send(outgoing) => Some(rig::Sent::new(outgoing)),

@@ -17,6 +17,11 @@ impl CallKey {
     pub fn before(incarnation: i64) -> Self {
         Self(incarnation << 40)
     }
+
+    /// From the process that this call was placed by to that of a later one.
+    pub(crate) fn processes_until(self, later: Self) -> u32 {
+        u32::try_from((later.0 >> 40) - (self.0 >> 40)).unwrap_or(0)
+    }
 }
 
 impl fmt::Display for CallKey {

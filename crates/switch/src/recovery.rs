@@ -347,7 +347,7 @@ impl Switch {
             return;
         };
         let call = match &known {
-            Some((intent, _)) => self.leftover(&leftover, intent),
+            Some((intent, _)) => self.leftover(key, &leftover, intent),
             None => Err(NotTakenUp::ForGood),
         };
         match (call, known) {
@@ -383,7 +383,7 @@ impl Switch {
     }
 
     /// The machine of a call that an earlier process left, on its way to the end.
-    fn leftover(&self, leftover: &Leftover, intent: &Intent) -> Result<(usize, Call), NotTakenUp> {
+    fn leftover(&self, key: CallKey, leftover: &Leftover, intent: &Intent) -> Result<(usize, Call), NotTakenUp> {
         let record = match &leftover.state {
             Some(_) => record_of(leftover).ok_or(NotTakenUp::ForGood)?,
             None => intent.record.clone(),
@@ -394,7 +394,10 @@ impl Switch {
         }
         let trunk = trunk_of(&self.settings, &record).ok_or(NotTakenUp::ForGood)?;
         let around = self.around(trunk).ok_or(NotTakenUp::ForNow)?;
-        Ok((trunk, Call::take_up(record, around, self.now)))
+        Ok((
+            trunk,
+            Call::take_up(record, self.processes_since(key), around, self.now),
+        ))
     }
 
     /// What a call is ended with.

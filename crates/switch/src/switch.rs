@@ -224,6 +224,11 @@ impl Switch {
         self.last_key
     }
 
+    /// How many processes there have been since the one that this call was placed by.
+    pub(crate) fn processes_since(&self, key: CallKey) -> u32 {
+        key.processes_until(self.last_key)
+    }
+
     pub(crate) fn write(&mut self, key: CallKey, save: Save, write: Write) {
         self.entries += 1;
         let number = self.entries;

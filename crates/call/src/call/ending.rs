@@ -15,7 +15,7 @@ use crate::{
     timer::Timer,
 };
 
-/// `CSeq` numbers an earlier process may have used after its last record: BYEs repeated and challenged.
+/// `CSeq` numbers that a process may use after the last record: for BYEs that are repeated and challenged.
 pub(super) const LEFTOVER_CSEQS: u32 = 10;
 
 /// Why no answer to a request will come.
@@ -96,14 +96,19 @@ impl Call {
         self.timers.set(Timer::GiveUp, now + self.around.limits.patience());
     }
 
-    /// Takes up a call that an earlier process left behind, in order to end it: `record` is the last one saved.
+    /// Takes up a call that an earlier process left behind, in order to end it: `record` is the last one saved, and so many `processes` there
+    /// have been since the call was placed, this one among them. Each may have found the same record, and has numbers of its own.
     ///
     /// There is no second way to hang up: the same record prints the same CANCEL, ACK and BYE, and what comes back is
     /// handled as ever (promise 2). A call that has ended stays so.
     #[must_use]
-    pub fn take_up(mut record: Record, around: Surroundings, now: Moment) -> Self {
+    pub fn take_up(mut record: Record, processes: u32, around: Surroundings, now: Moment) -> Self {
         // What was sent after the last save has used a few numbers; gaps are legal (RFC 3261 §12.2.1.1).
-        record.dialog.local_cseq = record.dialog.local_cseq.saturating_add(LEFTOVER_CSEQS);
+        let skipped = LEFTOVER_CSEQS.saturating_mul(processes);
+        record.dialog.local_cseq = record.dialog.local_cseq.saturating_add(skipped);
+        for fork in &mut record.forks {
+            fork.dialog.local_cseq = fork.dialog.local_cseq.saturating_add(skipped);
+        }
         if let (true, Some(tag)) = (around.sabotage.is(Fault::TagsSwapped), &mut record.dialog.remote_tag) {
             std::mem::swap(&mut record.dialog.local_tag, tag);
         }

@@ -9,7 +9,6 @@ use sip::{Method, Moment, Reply, Request, Response};
 use super::{
     Call,
     bye::{Bye, next_bye},
-    ending::LEFTOVER_CSEQS,
     state::State,
 };
 use crate::{
@@ -63,15 +62,11 @@ impl Forks {
     pub(super) fn left(records: &[ForkRecord]) -> Self {
         let forks: Vec<Fork> = (0..)
             .zip(records)
-            .map(|(number, record)| {
-                let mut dialog = record.dialog.clone();
-                dialog.local_cseq = dialog.local_cseq.saturating_add(LEFTOVER_CSEQS);
-                Fork {
-                    number,
-                    dialog,
-                    invite_cseq: record.invite_cseq,
-                    state: ForkState::Answered,
-                }
+            .map(|(number, record)| Fork {
+                number,
+                dialog: record.dialog.clone(),
+                invite_cseq: record.invite_cseq,
+                state: ForkState::Answered,
             })
             .collect();
         Self {

@@ -17,7 +17,7 @@ pub(crate) fn hold(text: &[u8]) {
     assert_eq!(serde_json::from_slice::<Record>(&written).ok().as_ref(), Some(&record));
 
     let mut now = Moment::default();
-    let mut call = Call::take_up(record, surroundings(), now);
+    let mut call = Call::take_up(record, 1, surroundings(), now);
     for _ in 0..1000 {
         while let Some(output) = call.poll_output() {
             match output {

@@ -147,7 +147,7 @@ impl Beside {
             let (machine, outputs) = Machine::take_up(&write.record, None);
             self.machine = Some(machine);
             self.rig
-                .replace(Call::take_up(write.real_record, surroundings(), self.rig.now));
+                .replace(Call::take_up(write.real_record, 1, surroundings(), self.rig.now));
             let said = self.rig.drain();
             self.compare(&said, outputs);
         }
