@@ -64,8 +64,8 @@ impl Figures {
         self.failures.push(what);
     }
 
-    pub(crate) fn told(&self) -> impl Iterator<Item = Told> {
-        self.rows.iter().filter_map(Row::told)
+    pub(crate) fn summaries(&self) -> impl Iterator<Item = Summary> {
+        self.rows.iter().filter_map(Row::summary)
     }
 
     pub(crate) fn failures(&self) -> &[String] {
@@ -80,7 +80,7 @@ impl Figures {
 
 impl Row {
     /// None when this program has no value.
-    fn told(&self) -> Option<Told> {
+    fn summary(&self) -> Option<Summary> {
         let own: Vec<f64> = self.of_programs[0].values().copied().collect();
         let base = self.of_programs.get(1);
         // Of rounds that both have.
@@ -91,7 +91,7 @@ impl Row {
         let base: Vec<f64> = base.into_iter().flat_map(BTreeMap::values).copied().collect();
         let of_any = |values: &[f64]| (!values.is_empty()).then(|| spread(values));
         let (own, ratio) = (of_any(&own)?, of_any(&ratios));
-        Some(Told {
+        Some(Summary {
             measure: self.measure,
             own,
             base: of_any(&base),
@@ -101,16 +101,16 @@ impl Row {
     }
 
     fn json(&self) -> Value {
-        let told = self.told();
+        let summary = self.summary();
         json!({
             "what": self.measure.what,
             "unit": self.measure.unit,
             "this": self.of_programs[0],
             "base": self.of_programs.get(1),
-            "median": told.as_ref().map(|told| told.own.median),
-            "ratio": told.as_ref().and_then(|told| told.ratio).map(|ratio| ratio.median),
+            "median": summary.as_ref().map(|summary| summary.own.median),
+            "ratio": summary.as_ref().and_then(|summary| summary.ratio).map(|ratio| ratio.median),
             "bar": bar(self.measure.bar),
-            "is_reached": told.and_then(|told| told.is_reached),
+            "is_reached": summary.and_then(|summary| summary.is_reached),
         })
     }
 }
@@ -125,8 +125,8 @@ fn bar(bar: Bar) -> Value {
     }
 }
 
-/// A row, as it is told.
-pub(crate) struct Told {
+/// What the values of a row come to.
+pub(crate) struct Summary {
     pub(crate) measure: Measure,
     pub(crate) own: Spread,
     pub(crate) base: Option<Spread>,
@@ -194,14 +194,21 @@ mod tests {
         }
         figures.add(0, INVITES_TWICE, 0.0);
         figures.add(1, INVITES_TWICE, 0.0);
-        let told: Vec<Told> = figures.told().collect();
-        let ratio = told[0].ratio.unwrap();
+        let summaries: Vec<Summary> = figures.summaries().collect();
+        let ratio = summaries[0].ratio.unwrap();
         assert_eq!((ratio.least, ratio.median, ratio.greatest), (2.0, 2.0, 2.2));
         // The fourth is no pair.
         assert_eq!(
-            (told[0].own.greatest, told[0].base.unwrap().greatest, told[0].is_reached),
+            (
+                summaries[0].own.greatest,
+                summaries[0].base.unwrap().greatest,
+                summaries[0].is_reached
+            ),
             (20.0, 10.0, Some(true))
         );
-        assert_eq!((told[1].ratio.unwrap().median, told[1].is_reached), (1.0, Some(true)));
+        assert_eq!(
+            (summaries[1].ratio.unwrap().median, summaries[1].is_reached),
+            (1.0, Some(true))
+        );
     }
 }

@@ -56,7 +56,7 @@ const fn lower(what: &'static str, unit: &'static str, today: f64, bar: f64, str
     Measure { what, unit, bar }
 }
 
-const fn told(what: &'static str, unit: &'static str) -> Measure {
+const fn without_bar(what: &'static str, unit: &'static str) -> Measure {
     let bar = Bar::None;
     Measure { what, unit, bar }
 }
@@ -82,18 +82,18 @@ pub(crate) const HANG_UPS_32: Measure = higher("hang-ups, 32 clients", A_SECOND,
 pub(crate) const SET_UPS_8: Measure = higher("set-ups, 8 clients", A_SECOND, 3100.0, 6000.0, 8500.0);
 pub(crate) const QUERIES_1: Measure = higher("queries, 1 client", A_SECOND, 7000.0, 10_000.0, 13_000.0);
 pub(crate) const QUERIES_8: Measure = higher("queries, 8 clients", A_SECOND, 17_000.0, 40_000.0, 55_000.0);
-pub(crate) const CPU_HANG_UP_1: Measure = told("CPU of a hang-up, 1 client", MS);
+pub(crate) const CPU_HANG_UP_1: Measure = without_bar("CPU of a hang-up, 1 client", MS);
 pub(crate) const CPU_HANG_UP_8: Measure = lower("CPU of a hang-up, 8 clients", MS, 0.37, 0.15, 0.11);
-pub(crate) const CPU_HANG_UP_32: Measure = told("CPU of a hang-up, 32 clients", MS);
+pub(crate) const CPU_HANG_UP_32: Measure = without_bar("CPU of a hang-up, 32 clients", MS);
 pub(crate) const CPU_SET_UP: Measure = lower("CPU of a set-up, 8 clients", MS, 0.45, 0.18, 0.13);
-pub(crate) const CPU_QUERY_1: Measure = told("CPU of a query, 1 client", MS);
-pub(crate) const CPU_QUERY_8: Measure = told("CPU of a query, 8 clients", MS);
+pub(crate) const CPU_QUERY_1: Measure = without_bar("CPU of a query, 1 client", MS);
+pub(crate) const CPU_QUERY_8: Measure = without_bar("CPU of a query, 8 clients", MS);
 /// The range of d8f6852's is 3 to 8 ms; this is its middle.
 pub(crate) const BYE_8: Measure = lower("to its BYE, 8 clients, p99", MS, 5.5, 1.0, 0.5);
-pub(crate) const BYE_32: Measure = told("to its BYE, 32 clients, p99", MS);
-pub(crate) const BYE_1: Measure = told("to its BYE, 1 client, p99", MS);
-pub(crate) const SLOWEST_8: Measure = told("slowest answer, 8 clients", MS);
-pub(crate) const SLOWEST_32: Measure = told("slowest answer, 32 clients", MS);
+pub(crate) const BYE_32: Measure = without_bar("to its BYE, 32 clients, p99", MS);
+pub(crate) const BYE_1: Measure = without_bar("to its BYE, 1 client, p99", MS);
+pub(crate) const SLOWEST_8: Measure = without_bar("slowest answer, 8 clients", MS);
+pub(crate) const SLOWEST_32: Measure = without_bar("slowest answer, 32 clients", MS);
 pub(crate) const INVITES_TWICE: Measure = at_most("INVITEs sent twice to a phone with 64 KiB", "%", 1.0);
 /// The range of d8f6852's is 17 to 25 %; this is its middle.
 pub(crate) const HOLDING: Measure = lower("holding inactive calls", "% of a core", 21.0, 2.0, 0.5);
@@ -108,20 +108,20 @@ pub(crate) const SIPP_HANG_UPS_32: Measure = higher("SIPp: hang-ups, 32 clients"
 pub(crate) const SIPP_SET_UPS_8: Measure = higher("SIPp: set-ups, 8 clients", A_SECOND, 2200.0, 3500.0, 6000.0);
 
 // One at a time.
-pub(crate) const ALONE_SET_UP: Measure = told("alone: set-up, p50", MS);
-pub(crate) const ALONE_QUERY: Measure = told("alone: query, p50", MS);
+pub(crate) const ALONE_SET_UP: Measure = without_bar("alone: set-up, p50", MS);
+pub(crate) const ALONE_QUERY: Measure = without_bar("alone: query, p50", MS);
 pub(crate) const ALONE_BYE_P50: Measure = lower("alone: hang-up to its BYE, p50", MS, 0.6, 0.35, 0.28);
 pub(crate) const ALONE_BYE_P99: Measure = lower("alone: hang-up to its BYE, p99", MS, 1.3, 0.7, 0.45);
-pub(crate) const ALONE_ANSWER: Measure = told("alone: hang-up to its answer, p50", MS);
-pub(crate) const ALONE_UNWAITED: Measure = told("alone: the same, disconnect_wait 0, p50", MS);
+pub(crate) const ALONE_ANSWER: Measure = without_bar("alone: hang-up to its answer, p50", MS);
+pub(crate) const ALONE_UNWAITED: Measure = without_bar("alone: the same, disconnect_wait 0, p50", MS);
 pub(crate) const ALONE_OVER_FLUSH: Measure = at_most("alone: that, less a flush of the disk", MS, 0.4);
-pub(crate) const ALONE_FLUSH: Measure = told("a flush of the disk beside it, p50", MS);
-pub(crate) const ALONE_WAKE_UPS: Measure = told("alone: wake-ups of threads for a hang-up", "");
+pub(crate) const ALONE_FLUSH: Measure = without_bar("a flush of the disk beside it, p50", MS);
+pub(crate) const ALONE_WAKE_UPS: Measure = without_bar("alone: wake-ups of threads for a hang-up", "");
 
 // Streams.
 pub(crate) const STREAMS_CLEAN: Measure = higher("streams played clean", "streams", 1000.0, 2000.0, 4000.0);
-pub(crate) const PAUSE_1000: Measure = told("pause between packets, 1,000 streams, p99", MS);
-pub(crate) const PAUSE_2000: Measure = told("pause between packets, 2,000 streams, p99", MS);
+pub(crate) const PAUSE_1000: Measure = without_bar("pause between packets, 1,000 streams, p99", MS);
+pub(crate) const PAUSE_2000: Measure = without_bar("pause between packets, 2,000 streams, p99", MS);
 pub(crate) const BYE_1000: Measure = lower("to its BYE, 1,000 streams playing, p99", MS, 10.0, 5.0, 2.0);
 pub(crate) const BYE_2000: Measure = at_most("to its BYE, 2,000 streams playing, p99", MS, 10.0);
 

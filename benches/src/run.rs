@@ -139,7 +139,8 @@ impl<'p> Run<'p> {
             Part::Turns => turns(self.programs, scale.calls, figures).await,
             Part::Alone => {
                 alone(self.programs, scale.alone, true, figures).await?;
-                alone(self.programs, scale.alone, false, figures).await
+                // Earlier programs always wait, and have no such setting; the bar is none of theirs.
+                alone(&self.programs[..1], scale.alone, false, figures).await
             }
             Part::Small => small(program, nth, scale.small, figures).await,
             Part::Streams => streams(program, nth, scale.streams, figures).await,

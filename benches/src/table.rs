@@ -5,7 +5,7 @@ use std::{fmt::Write as _, fs, thread, time::Duration};
 use serde_json::{Value, json};
 
 use crate::{
-    figures::{Spread, Told},
+    figures::{Spread, Summary},
     lab::Program,
     measures::Bar,
     run::Run,
@@ -25,25 +25,25 @@ pub(crate) fn table(run: &Run<'_>, programs: &[Program], rounds: u16, took: Dura
         "{:<46} {:>28} {base:>28} {:>20} {:>10}",
         "", "this", "ratio", "bar"
     );
-    for told in run.figures.told() {
-        let mark = match told.is_reached {
+    for summary in run.figures.summaries() {
+        let mark = match summary.is_reached {
             None => ' ',
             Some(true) => '✓',
             Some(false) => '✗',
         };
-        let unit = told.measure.unit;
+        let unit = summary.measure.unit;
         let what = if unit.is_empty() {
-            told.measure.what.to_owned()
+            summary.measure.what.to_owned()
         } else {
-            format!("{}, {unit}", told.measure.what)
+            format!("{}, {unit}", summary.measure.what)
         };
         let _ = writeln!(
             text,
             "{what:<46} {:>28} {:>28} {:>20} {:>10} {mark}",
-            with_spread(told.own),
-            told.base.map(with_spread).unwrap_or_default(),
-            told.ratio.map(ratio).unwrap_or_default(),
-            bar(&told),
+            with_spread(summary.own),
+            summary.base.map(with_spread).unwrap_or_default(),
+            summary.ratio.map(ratio).unwrap_or_default(),
+            bar(&summary),
         );
     }
     for failure in run.figures.failures() {
@@ -112,8 +112,8 @@ fn ratio(spread: Spread) -> String {
 }
 
 /// What is to be reached, in the terms in which it is compared.
-fn bar(told: &Told) -> String {
-    match told.measure.bar {
+fn bar(summary: &Summary) -> String {
+    match summary.measure.bar {
         Bar::Higher { today, bar, .. } => format!("≥ {:.2}", bar / today),
         Bar::Lower { today, bar, .. } => format!("≤ {:.2}", bar / today),
         Bar::AtMost(bar) => format!("≤ {}", number(bar)),
