@@ -278,7 +278,7 @@ def remote_bye(run: Run) -> str:
     return f"Connected, {ended.state}/{ended.cause} | " + phone.finish("INVITE> <200 ACK> <BYE 200>")
 
 
-def held(run: Run, scenario: str, method: str, wanted: str) -> str:
+def held(run: Run, scenario: str, wanted: str) -> str:
     """The phone holds the call for 0.9 s: nothing may be sent then, and the message goes on afterwards."""
     phone = Sipp(run, scenario)
     call = Onhook(run, phone.uri).play()
@@ -293,19 +293,20 @@ def held(run: Run, scenario: str, method: str, wanted: str) -> str:
     wire = phone.finish(wanted)
     directions = [re.search(r"^a=(sendrecv|sendonly|recvonly|inactive)", message.text, re.M)[1] for message in ours()]
     check("our answers", directions, ["recvonly", "sendrecv"])
-    again = phone.only(method, 2 if method == "INVITE" else 1).at
-    check("RTP packets while held", phone.ear.between(ours()[0].at + 0.1, again), 0)
+    # SIPp notes a message only after it has sent it, and may be stopped in between: what it notes of the second request may come after the sound.
+    held_since = ours()[0].at
+    check("RTP packets while held", phone.ear.between(held_since + 0.1, held_since + 0.85), 0)
     return f"held and resumed, {call.info().state} | {wire}"
 
 
 @case("sipp/hold-resume")
 def hold_resume(run: Run) -> str:
-    return held(run, "hold-resume", "INVITE", "INVITE> <200 ACK> <INVITE 200> <ACK <INVITE 200> <ACK BYE> <200")
+    return held(run, "hold-resume", "INVITE> <200 ACK> <INVITE 200> <ACK <INVITE 200> <ACK BYE> <200")
 
 
 @case("sipp/update")
 def update(run: Run) -> str:
-    return held(run, "update", "UPDATE", "INVITE> <200 ACK> <UPDATE 200> <UPDATE 200> BYE> <200")
+    return held(run, "update", "INVITE> <200 ACK> <UPDATE 200> <UPDATE 200> BYE> <200")
 
 
 @case("sipp/session-timer")

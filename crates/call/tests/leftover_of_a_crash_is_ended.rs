@@ -34,7 +34,7 @@ fn each_process_that_finds_one_record_has_numbers_of_its_own() {
         let bye = rig.last("BYE");
         byes.push((bye.cseq(), bye.branch().to_owned()));
     }
-    assert_eq!([0, 1, 2].map(|nth: usize| byes[nth].0), [12, 22, 32]);
+    assert_eq!([0, 1, 2].map(|nth: usize| byes[nth].0), [102, 202, 302]);
     assert!(byes[0].1 != byes[1].1 && byes[1].1 != byes[2].1);
 }
 
@@ -98,7 +98,7 @@ fn the_phone_answers_after_the_restart() {
     let mut rig = restarted(&Rig::early());
     rig.gives(["resume INVITE", "CANCEL 1", "save Wish"]);
     rig.answer("phone").gives(["save Answer"]);
-    rig.saved(Save::Answer).gives(["ACK 1 phone", "BYE 12 phone"]);
+    rig.saved(Save::Answer).gives(["ACK 1 phone", "BYE 102 phone"]);
     rig.response_to("BYE", 200).gives(["save End"]);
 }
 
@@ -114,7 +114,7 @@ fn a_call_that_was_up_is_byed() {
         (&Rig::answered(), &answered),
     ] {
         let mut rig = after_crash(crashed, saved);
-        rig.gives(["ACK 1 phone", "BYE 12 phone", "save Wish"]);
+        rig.gives(["ACK 1 phone", "BYE 102 phone", "save Wish"]);
         rig.response_to("BYE", 200).gives(["save End"]);
         rig.ends(EndCause::Wished(Wish::Drain), true);
     }
@@ -124,10 +124,10 @@ fn a_call_that_was_up_is_byed() {
 #[test]
 fn a_call_that_was_being_ended_is_ended() {
     let mut rig = restarted(&Rig::terminating());
-    rig.gives(["ACK 1 phone", "BYE 13 phone", "save Wish"]);
-    rig.challenge("BYE", 401, &[www(MD5)]).gives(["BYE 14 phone"]);
+    rig.gives(["ACK 1 phone", "BYE 103 phone", "save Wish"]);
+    rig.challenge("BYE", 401, &[www(MD5)]).gives(["BYE 104 phone"]);
     rig.silence("BYE", Silence::TimedOut).gives([]);
-    rig.pass(TRANSACTION).gives(["BYE 15 phone"]);
+    rig.pass(TRANSACTION).gives(["BYE 105 phone"]);
     rig.response_to("BYE", 481).gives(["save End"]);
     rig.ends(EndCause::Wished(Wish::Hangup), true);
 }
@@ -145,7 +145,7 @@ fn an_ended_call_stays_so() {
     // What is written down as left is not left any more.
     rig.gives(["save End"]);
     rig.ends(EndCause::Wished(Wish::Hangup), true);
-    rig.fork("late").gives(["ACK 1 late", "BYE 13 late"]);
+    rig.fork("late").gives(["ACK 1 late", "BYE 103 late"]);
 }
 
 /// The phones of all forks are hung up, whatever has become of the call itself.
@@ -156,9 +156,9 @@ fn the_phones_of_other_forks_are_hung_up() {
     let mut rig = restarted(&crashed);
     rig.gives([
         "ACK 1 phone",
-        "BYE 12 phone",
+        "BYE 102 phone",
         "ACK 1 other",
-        "BYE 12 other",
+        "BYE 102 other",
         "save Wish",
     ]);
     rig.response_to("BYE", 200).gives([]);
@@ -168,7 +168,7 @@ fn the_phones_of_other_forks_are_hung_up() {
         .find(|sent| sent.method == "BYE" && sent.to_tag() == Some("phone"));
     let response = own.unwrap().response(200, Some("phone"));
     // The first BYE is of the crashed process.
-    assert_eq!(response.cseq.number, 12);
+    assert_eq!(response.cseq.number, 102);
     rig.deliver(&response).gives(["save End"]);
     rig.ends(EndCause::Wished(Wish::Drain), true);
 }
@@ -182,7 +182,7 @@ fn the_end_of_a_call_keeps_its_cause_while_the_next_process_hangs_up_another_for
         .peer(Method::Bye, "")
         .gives(["media stop", "save Wish", "reply 200"]);
     let mut rig = restarted(&crashed);
-    rig.gives(["ACK 1 other", "BYE 13 other"]);
+    rig.gives(["ACK 1 other", "BYE 103 other"]);
     rig.ends(EndCause::RemoteHangup, true);
     rig.response_to("BYE", 200).gives(["save End"]);
     rig.ends(EndCause::RemoteHangup, true);

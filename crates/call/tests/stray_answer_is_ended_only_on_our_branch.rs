@@ -20,7 +20,7 @@ fn the_phone_is_acked_and_byed() {
     answer.record_route = vec!["<sip:p2.example;lr>".to_owned(), "<sip:p1.example;lr>".to_owned()];
     let mut ended = stray(&answer).unwrap();
     ended.gives(["save Answer"]);
-    ended.saved(Save::Answer).gives(["ACK 1 stray", "BYE 102 stray"]);
+    ended.saved(Save::Answer).gives(["ACK 1 stray", "BYE 1002 stray"]);
     let (ack, bye) = (ended.last("ACK"), ended.last("BYE"));
     for sent in [ack, bye] {
         assert_eq!(sent.request_uri, "sip:stray@192.0.2.9:5070");
@@ -38,11 +38,11 @@ fn its_bye_is_followed() {
     let mut rig = stray(&answer).unwrap();
     rig.gives(["save Answer"]);
     rig.deliver(&answer).gives([]);
-    rig.saved(Save::Answer).gives(["ACK 1 stray", "BYE 102 stray"]);
+    rig.saved(Save::Answer).gives(["ACK 1 stray", "BYE 1002 stray"]);
     rig.deliver(&answer).gives(["ACK 1 stray"]);
-    rig.challenge("BYE", 401, &[www(MD5)]).gives(["BYE 103 stray"]);
+    rig.challenge("BYE", 401, &[www(MD5)]).gives(["BYE 1003 stray"]);
     rig.response_to("BYE", 503).gives([]);
-    rig.pass(rig::T1 * 8).gives(["BYE 104 stray"]);
+    rig.pass(rig::T1 * 8).gives(["BYE 1004 stray"]);
     rig.response_to("BYE", 200).gives(["save End"]);
     rig.ends(EndCause::Wished(Wish::Drain), true);
 }
@@ -52,7 +52,7 @@ fn its_bye_is_followed() {
 fn it_ends_also_when_the_journal_refuses() {
     let mut rig = stray(&Rig::early().answer_of("stray")).unwrap();
     rig.gives(["save Answer"]);
-    rig.save_failed(Save::Answer).gives(["ACK 1 stray", "BYE 102 stray"]);
+    rig.save_failed(Save::Answer).gives(["ACK 1 stray", "BYE 1002 stray"]);
 }
 
 /// Promise 2: what a crash leaves behind is ended by the same requests as ever.

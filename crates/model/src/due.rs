@@ -105,13 +105,13 @@ impl State {
     }
 
     /// The number of the BYE to this phone that is lost, or whose response is.
-    fn lost_bye(&self, process: &Process, phone: Phone) -> Option<u8> {
+    fn lost_bye(&self, process: &Process, phone: Phone) -> Option<u16> {
         let number = process.machine()?.bye(phone, false)?;
         let is_unheard = !self.deaf || !self.has_heard_bye(phone, number);
         (is_unheard && !self.bye_is_on_way(phone, number)).then_some(number)
     }
 
-    fn bye_is_on_way(&self, phone: Phone, number: u8) -> bool {
+    fn bye_is_on_way(&self, phone: Phone, number: u16) -> bool {
         [
             Message::Bye(phone, number),
             Message::ByeDone(phone, number),
@@ -121,7 +121,7 @@ impl State {
         .any(|message| self.way.contains(message))
     }
 
-    fn has_heard_bye(&self, phone: Phone, number: u8) -> bool {
+    fn has_heard_bye(&self, phone: Phone, number: u16) -> bool {
         !self.far.phones[phone as usize].is_up() || self.far.refused_bye[phone as usize] == number
     }
 

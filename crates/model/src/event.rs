@@ -35,9 +35,9 @@ pub enum Input {
     /// The INVITE, cancelled or about to be, has been waited for long enough.
     GiveUp,
     /// 200 to the BYE with this CSeq number.
-    ByeDone(Phone, u8),
+    ByeDone(Phone, u16),
     /// 503 to it.
-    ByeRefused(Phone, u8),
+    ByeRefused(Phone, u16),
     /// Timer F of the last one.
     ByeTimesOut(Phone),
     /// It is time for another one.
@@ -53,7 +53,7 @@ pub enum Output {
     Invite,
     Cancel,
     Ack(Phone),
-    Bye(Phone, u8),
+    Bye(Phone, u16),
     /// The transaction of an INVITE that an earlier process sent is taken up.
     Resume,
     /// That of an INVITE is given up.

@@ -66,7 +66,7 @@ pub struct FarEnd {
     pub invited: Invited,
     pub cancelled: Cancelled,
     /// The number of the BYE that each has refused, and refuses again; 0 of none.
-    pub refused_bye: [u8; 2],
+    pub refused_bye: [u16; 2],
     /// Whether the proxy tells the others to stop when one has answered.
     pub stops_others: bool,
 }

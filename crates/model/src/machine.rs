@@ -13,9 +13,9 @@ use crate::{
 use bye::{Bye, Fate, Fork, ForkState};
 
 /// CSeq numbers that an earlier process may have used after its last record.
-const LEFTOVER_NUMBERS: u8 = 10;
+const CSEQS_OF_A_PROCESS: u16 = 100;
 /// The same of one whose record is gone.
-const STRAY_NUMBERS: u8 = 100;
+const STRAY_CSEQS: u16 = 10 * CSEQS_OF_A_PROCESS;
 /// Whether a CANCEL has overtaken its INVITE, as it can after a crash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Overtaken {
@@ -30,7 +30,7 @@ pub struct Machine {
     phase: Phase,
     wish: bool,
     own: Option<Phone>,
-    number: u8,
+    number: u16,
     bye: Option<Bye>,
     forks: [Option<Fork>; 2],
     fork_given_up: bool,
@@ -56,7 +56,7 @@ impl Machine {
         let further = if fault == Some(Fault::NumbersUsedAgain) {
             0
         } else {
-            LEFTOVER_NUMBERS
+            CSEQS_OF_A_PROCESS
         };
         let mut machine = Self::with(record.phase, record.number + further, fault);
         (machine.wish, machine.own) = (record.wish, record.own);
@@ -90,12 +90,12 @@ impl Machine {
     /// A call that nobody remembers, made from its answer.
     #[must_use]
     pub fn stray(phone: Phone, fault: Option<Fault>) -> (Self, Vec<Output>) {
-        let mut machine = Self::with(Phase::Answered, 1 + STRAY_NUMBERS, fault);
+        let mut machine = Self::with(Phase::Answered, 1 + STRAY_CSEQS, fault);
         (machine.wish, machine.own) = (true, Some(phone));
         (machine, vec![Output::Save(Save::Answer)])
     }
 
-    fn with(phase: Phase, number: u8, fault: Option<Fault>) -> Self {
+    fn with(phase: Phase, number: u16, fault: Option<Fault>) -> Self {
         Self {
             phase,
             wish: false,

@@ -10,7 +10,7 @@ pub enum Message {
     /// Of a 2xx; others are part of the transaction.
     Ack(Phone),
     /// With its CSeq number.
-    Bye(Phone, u8),
+    Bye(Phone, u16),
 
     /// 180 to the INVITE.
     Ringing,
@@ -23,9 +23,9 @@ pub enum Message {
     /// 481 to it.
     NothingToCancel,
     /// 200 to the BYE.
-    ByeDone(Phone, u8),
+    ByeDone(Phone, u16),
     /// 503 to it.
-    ByeRefused(Phone, u8),
+    ByeRefused(Phone, u16),
     /// The phone hangs up itself.
     PhoneBye(Phone),
 }

@@ -144,11 +144,11 @@ const POSSIBLE: &[(&str, Condition)] = &[
         state.way.contains(&Message::Bye(Phone::A, 3))
     }),
     ("a process hangs up what the one before has left", |_, state| {
-        let is_of_leftover = |message: &Message| matches!(message, Message::Bye(_, 11..=99));
+        let is_of_leftover = |message: &Message| matches!(message, Message::Bye(_, 101..=999));
         state.way.iter().any(is_of_leftover)
     }),
     ("a phone that nobody remembers is hung up", |_, state| {
-        let is_of_stray = |message: &Message| matches!(message, Message::Bye(_, 100..));
+        let is_of_stray = |message: &Message| matches!(message, Message::Bye(_, 1000..));
         state.way.iter().any(is_of_stray)
     }),
     ("a grant is held again for a call that had ended", |_, state| {

@@ -39,9 +39,9 @@ pub struct Record {
     pub wish: bool,
     /// The phone whose answer is the call, and the last CSeq number that was used towards it.
     pub own: Option<Phone>,
-    pub number: u8,
+    pub number: u16,
     /// The same of phones that have answered beside it and are not known to be on-hook.
-    pub forks: [Option<u8>; 2],
+    pub forks: [Option<u16>; 2],
 }
 
 impl Record {

@@ -49,7 +49,7 @@ pub struct Seen {
     /// Whose answers have been durable.
     pub known: [bool; 2],
     /// The highest CSeq number of a BYE to each phone, of the process that placed the call.
-    pub numbers: [u8; 2],
+    pub numbers: [u16; 2],
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -11,7 +11,7 @@ use sip::{
 
 use super::{
     Call,
-    ending::{LEFTOVER_CSEQS, Silence},
+    ending::{CSEQS_OF_A_PROCESS, Silence},
     state::State,
 };
 use crate::{
@@ -28,8 +28,8 @@ const BYE_TRANSACTIONS: u32 = 3;
 /// T1s between a BYE that was refused or met silence and the next one.
 const PAUSE: u32 = 8;
 
-/// `CSeq` numbers that may have been used in a dialog that nobody remembers.
-const STRAY_CSEQS: u32 = 100;
+/// `CSeq` numbers that may have been used in a dialog that nobody remembers: those of ten processes.
+const STRAY_CSEQS: u32 = 10 * CSEQS_OF_A_PROCESS;
 
 /// A BYE on its way.
 #[derive(Debug)]
@@ -61,8 +61,6 @@ enum Fate<'a> {
     Challenged(&'a [Challenge]),
     /// Refused, or never answered.
     Missed,
-    /// Refused, and the far end may have seen a higher `CSeq` (RFC 3261 §12.2.2): of an earlier process, which could not save what it had used.
-    OutOfOrder,
 }
 
 impl Bye {
@@ -194,7 +192,6 @@ impl Call {
             // With 481 and 408 the far end says that it knows the dialog no more (RFC 3261 §15.1.1, RFC 5057 §5.1).
             200..300 | 408 | 481 => Fate::Confirmed,
             401 | 407 => Fate::Challenged(&response.challenges),
-            500 => Fate::OutOfOrder,
             // Also what RFC 5057 §5.1 says ends a dialog (404, 502 and others): it may come from a proxy on the way.
             _ => Fate::Missed,
         };
@@ -221,9 +218,6 @@ impl Call {
         let Some((bye, dialog, around)) = self.bye_mut(phone) else {
             return;
         };
-        if matches!(fate, Fate::OutOfOrder) && !around.sabotage.is(Fault::CseqStandsStill) {
-            dialog.local_cseq = dialog.local_cseq.saturating_add(LEFTOVER_CSEQS);
-        }
         match fate {
             Fate::Confirmed => self.bye_over(phone, true),
             Fate::Challenged(challenges) => match bye.authorize(challenges, dialog, around) {
@@ -233,12 +227,10 @@ impl Call {
                 }
                 None => self.bye_over(phone, false),
             },
-            Fate::Missed | Fate::OutOfOrder
-                if bye.is_tried_enough(&around.limits, now) || around.sabotage.is(Fault::OneByeOnly) =>
-            {
+            Fate::Missed if bye.is_tried_enough(&around.limits, now) || around.sabotage.is(Fault::OneByeOnly) => {
                 self.give_up_bye(phone);
             }
-            Fate::Missed | Fate::OutOfOrder => bye.again = now + around.limits.t1 * PAUSE,
+            Fate::Missed => bye.again = now + around.limits.t1 * PAUSE,
         }
         self.schedule_byes();
     }

@@ -15,8 +15,9 @@ use crate::{
     timer::Timer,
 };
 
-/// `CSeq` numbers that a process may use after the last record: for BYEs that are repeated and challenged.
-pub(super) const LEFTOVER_CSEQS: u32 = 10;
+/// `CSeq` numbers that a process may use in a dialog after the last record of it: a BYE is tried for at most four transactions' lengths (128 s),
+/// every 4 s, and may be challenged each time.
+pub(super) const CSEQS_OF_A_PROCESS: u32 = 100;
 
 /// Why no answer to a request will come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,8 +104,8 @@ impl Call {
     /// handled as ever (promise 2). A call that has ended stays so.
     #[must_use]
     pub fn take_up(mut record: Record, processes: u32, around: Surroundings, now: Moment) -> Self {
-        // What was sent after the last save has used a few numbers; gaps are legal (RFC 3261 §12.2.1.1).
-        let skipped = LEFTOVER_CSEQS.saturating_mul(processes);
+        // What was sent after the last save has used some numbers; gaps are legal (RFC 3261 §12.2.1.1).
+        let skipped = CSEQS_OF_A_PROCESS.saturating_mul(processes);
         record.dialog.local_cseq = record.dialog.local_cseq.saturating_add(skipped);
         for fork in &mut record.forks {
             fork.dialog.local_cseq = fork.dialog.local_cseq.saturating_add(skipped);

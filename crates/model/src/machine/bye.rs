@@ -12,7 +12,7 @@ const SILENT_BYES: u8 = 3;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Bye {
-    pub(super) number: u8,
+    pub(super) number: u16,
     /// How many before it met silence.
     pub(super) silent: u8,
     /// Whether it has failed, and another one is to follow.
@@ -20,7 +20,7 @@ pub(super) struct Bye {
 }
 
 impl Bye {
-    pub(super) fn new(number: u8) -> Self {
+    pub(super) fn new(number: u16) -> Self {
         Self {
             number,
             silent: 0,
@@ -39,7 +39,7 @@ pub(super) enum ForkState {
 /// A phone that has answered beside the call's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Fork {
-    pub(super) number: u8,
+    pub(super) number: u16,
     pub(super) state: ForkState,
 }
 
@@ -54,7 +54,7 @@ pub(super) enum Fate {
 impl Machine {
     /// The number of the BYE to this phone that waits for its answer; `failed`: of one that another is to follow.
     #[must_use]
-    pub fn bye(&self, phone: Phone, failed: bool) -> Option<u8> {
+    pub fn bye(&self, phone: Phone, failed: bool) -> Option<u16> {
         let own = self.bye.filter(|_| self.own == Some(phone));
         let fork = self.forks[phone as usize].and_then(|fork| match fork.state {
             ForkState::Ending(bye) => Some(bye),
@@ -103,7 +103,7 @@ impl Machine {
     }
 
     /// The BYE to this phone that is not over, in the dialog that it belongs to.
-    pub(super) fn bye_mut(&mut self, phone: Phone) -> Option<(&mut Bye, &mut u8)> {
+    pub(super) fn bye_mut(&mut self, phone: Phone) -> Option<(&mut Bye, &mut u16)> {
         if self.own == Some(phone) {
             return self.bye.as_mut().map(|bye| (bye, &mut self.number));
         }
@@ -116,7 +116,7 @@ impl Machine {
         }
     }
 
-    pub(super) fn follow_bye(&mut self, phone: Phone, number: Option<u8>, fate: Fate, out: &mut Vec<Output>) {
+    pub(super) fn follow_bye(&mut self, phone: Phone, number: Option<u16>, fate: Fate, out: &mut Vec<Output>) {
         let fault = self.fault;
         let Some((bye, _)) = self.bye_mut(phone) else { return };
         if number.is_some_and(|number| number != bye.number) {

@@ -206,7 +206,7 @@ impl Beside {
         true
     }
 
-    fn answer_bye(&mut self, phone: Phone, number: u8, status: u16) {
+    fn answer_bye(&mut self, phone: Phone, number: u16, status: u16) {
         let is_it = |sent: &&rig::Sent| {
             sent.method == "BYE" && sent.to_tag() == Some(tag(phone)) && sent.cseq() == u32::from(number)
         };
@@ -331,7 +331,7 @@ fn phase(real: &call::Phase) -> Phase {
 
 /// What the model keeps of a record.
 fn record(real: &call::Record) -> Record {
-    let number_of = |dialog: &call::Dialog| u8::try_from(dialog.local_cseq).expect("a small number");
+    let number_of = |dialog: &call::Dialog| u16::try_from(dialog.local_cseq).expect("a small number");
     let fork = |phone: Phone| {
         let is_of = |fork: &&call::ForkRecord| fork.dialog.remote_tag == Some(Tag::new(tag(phone)));
         real.forks.iter().find(is_of).map(|fork| number_of(&fork.dialog))
