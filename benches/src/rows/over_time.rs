@@ -1,6 +1,6 @@
 //! What time brings: a restart with many calls up, many calls that came and went, and as many as there are files for.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use proving::server::Site;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -11,12 +11,14 @@ use crate::{
     client::Client,
     farm::{Farm, PHONES, RECEIVE_BUFFER},
     figures::Figures,
-    lab::{Lab, Layout, Program, seconds, setting, until},
+    lab::{Lab, Layout, Program, pass, seconds, setting, until},
     measures, process,
 };
 
 /// Calls that are up at a time, of those that come and go.
 const BATCH: usize = 2000;
+/// How long what a phone has said may come again: an ended call is gone after that (64·T1, and a little).
+const LINGER: Duration = Duration::from_secs(35);
 /// Open files of a server, for [`held_at_once`].
 const FILES: u64 = 20_000;
 
@@ -75,8 +77,10 @@ pub(crate) async fn churn(program: &Program, calls: usize, figures: &mut Figures
         lab.hang_up(8, &held)?;
         left -= batch;
     }
-    let after = process::memory(lab.pid())?;
-    figures.add(0, measures::MEMORY_CHURN, (after / before - 1.0) * 100.0);
+    let more = |after: f64| (after / before - 1.0) * 100.0;
+    figures.add(0, measures::MEMORY_AT_ONCE, more(process::memory(lab.pid())?));
+    pass(LINGER);
+    figures.add(0, measures::MEMORY_CHURN, more(process::memory(lab.pid())?));
     lab.close().await
 }
 

@@ -184,7 +184,11 @@ impl Call {
 
     /// The next thing to do.
     pub fn poll_output(&mut self) -> Option<Output> {
-        let output = self.outputs.pop_front()?;
+        let Some(output) = self.outputs.pop_front() else {
+            // Calls are many, and have nothing to say most of the time.
+            self.outputs = VecDeque::new();
+            return None;
+        };
         if matches!(output, Output::Save(_)) {
             self.record.phase = self.state.phase();
             if !self.is_sabotaged(Fault::ForkUnrecorded) {

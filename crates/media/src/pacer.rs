@@ -42,7 +42,7 @@ const INBOX: usize = 4096;
 /// Sends the frames of all streams. Dropping it ends them, each with its RTCP BYE.
 #[derive(Debug)]
 pub struct Pacer {
-    inbox: Option<SyncSender<Active>>,
+    inbox: Option<SyncSender<Box<Active>>>,
     wakeups: Arc<Wakeups>,
     counters: Arc<Counters>,
     thread: Option<JoinHandle<()>>,
@@ -118,7 +118,7 @@ impl Pacer {
     pub fn play(&self, stream: Stream) -> Result<(Playing, Finished), PacerError> {
         let (active, playing, finished) = Active::new(stream, Arc::clone(&self.wakeups), Instant::now());
         let inbox = self.inbox.as_ref().ok_or(PacerError::Stopped)?;
-        inbox.try_send(active).map_err(|error| match error {
+        inbox.try_send(Box::new(active)).map_err(|error| match error {
             TrySendError::Full(_) => PacerError::Busy,
             TrySendError::Disconnected(_) => PacerError::Stopped,
         })?;

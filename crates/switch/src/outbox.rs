@@ -3,6 +3,8 @@
 //! That one waits for a name, for a connection, or for room in the window if it is the INVITE of a new call. It holds up the requests of its own call
 //! alone, and not for long: as long as its own destination may take, and once more as long as its trunk may.
 
+use std::collections::VecDeque;
+
 use call::Silence;
 use sabotage::Fault;
 use sip::{Method, Outgoing, Path, Tx};
@@ -21,7 +23,7 @@ const HOSTS: usize = 8;
 const QUEUED: usize = 32;
 
 /// A request in an outbox.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Queued {
     outgoing: Outgoing,
     /// False for an INVITE that an earlier process sent: only its transaction is taken up.
@@ -93,17 +95,20 @@ impl Switch {
         loop {
             let now = self.now;
             let Some(live) = self.live.get_mut(&key) else { return };
-            let Some(front) = live.outbox.front_mut() else { return };
+            let Some(mut queued) = live.outbox.pop_front() else {
+                // That of nearly every call is, nearly always.
+                live.outbox = VecDeque::new();
+                return;
+            };
             if live.outbox_until.take_if(|until| *until <= now).is_some() {
-                front.waited = match front.waited {
+                queued.waited = match queued.waited {
                     Waited::Nothing => Waited::ForDestination,
                     Waited::ForDestination | Waited::ForTrunk => Waited::ForTrunk,
                 };
             }
-            let queued = front.clone();
             // What was answered meanwhile, by another connection, is neither waited for nor taken back.
             if queued.is_over_once_answered() && live.call.was_answered() {
-                self.dequeue(key);
+                self.waits_no_more(key);
                 continue;
             }
             // A session is not lost because new calls wait for their first answers.
@@ -125,7 +130,7 @@ impl Switch {
             };
             match way {
                 Way::Open(path) => {
-                    self.dequeue(key);
+                    self.waits_no_more(key);
                     let next = if begins_call { self.windows.next(&path) } else { None };
                     self.transmit(key, path, queued);
                     self.enter_next(next);
@@ -133,12 +138,13 @@ impl Switch {
                 Way::Wait(most) => {
                     self.ways.waiting.insert(key);
                     if let Some(live) = self.live.get_mut(&key) {
+                        live.outbox.push_front(queued);
                         live.outbox_until.get_or_insert(now + most);
                     }
                     return self.schedule_call(key);
                 }
                 Way::None(why) => {
-                    self.dequeue(key);
+                    self.waits_no_more(key);
                     let next = self.windows.give_up(key);
                     if let Some(live) = self.live.get_mut(&key) {
                         live.call.handle_silence(queued.tx(), Silence::Unreachable, now);
@@ -182,10 +188,9 @@ impl Switch {
         self.ways.is_entering = false;
     }
 
-    /// Takes the first request out.
-    fn dequeue(&mut self, key: CallKey) {
+    /// The first request has left the outbox.
+    fn waits_no_more(&mut self, key: CallKey) {
         if let Some(live) = self.live.get_mut(&key) {
-            live.outbox.pop_front();
             live.outbox_until = None;
         }
         self.ways.waiting.remove(&key);

@@ -230,7 +230,7 @@ impl Switch {
     pub(crate) fn admit(&mut self, key: CallKey, live: Live) {
         self.by_id.insert(live.id, key);
         self.by_call_id.insert(live.call.record().dialog.call_id.clone(), key);
-        self.live.insert(key, live);
+        self.live.insert(key, Box::new(live));
         self.publish(key);
     }
 

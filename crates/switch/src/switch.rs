@@ -23,8 +23,8 @@ use crate::{
     window::Windows,
 };
 
-/// Ended calls that are remembered at most; beyond it the oldest is forgotten early.
-const MOST_PAST: usize = 100_000;
+/// Ended calls that are remembered at most, so that those just ended are answered for from memory; the journal's records answer for all others.
+const MOST_PAST: usize = 4_096;
 /// So many waits last longer than a simulation.
 const FOR_EVER: u32 = 10_000_000;
 
@@ -45,7 +45,7 @@ pub struct Switch {
     /// When it began, by both clocks.
     began: (Moment, WallTime),
     pub(crate) names: Names,
-    pub(crate) live: BTreeMap<CallKey, Live>,
+    pub(crate) live: BTreeMap<CallKey, Box<Live>>,
     pub(crate) past: BTreeMap<CallKey, Past>,
     pub(crate) by_id: BTreeMap<IdHash, CallKey>,
     pub(crate) by_call_id: BTreeMap<CallIdHeader, CallKey>,

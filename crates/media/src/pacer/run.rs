@@ -24,13 +24,13 @@ const AT_ONCE: usize = 32;
 
 /// What the thread owns.
 pub(super) struct Run {
-    incoming: Receiver<Active>,
+    incoming: Receiver<Box<Active>>,
     wakeups: Arc<Wakeups>,
     readiness: Readiness,
     /// Keys of streams whose ports have something to read.
     ready: Vec<usize>,
     /// All streams; each one's key is either on the wheel or with those that rest.
-    streams: Slab<Active>,
+    streams: Slab<Box<Active>>,
     wheel: Wheel,
     resting: Resting,
     batch: Batch,
@@ -39,7 +39,7 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn new(
-        incoming: Receiver<Active>,
+        incoming: Receiver<Box<Active>>,
         readiness: Readiness,
         wakeups: Arc<Wakeups>,
         counters: Arc<Counters>,
@@ -101,7 +101,7 @@ impl Run {
         }
     }
 
-    fn begin(&mut self, active: Active, now: Instant) {
+    fn begin(&mut self, active: Box<Active>, now: Instant) {
         let slot = active.preferred_slot();
         let key = self.streams.insert(active);
         self.wheel.insert(key, slot, now);

@@ -71,10 +71,10 @@ pub(super) struct Active {
     marker: bool,
     packets: u32,
     report_at: Instant,
-    protector: Option<Protector>,
+    protector: Option<Box<Protector>>,
     learn: Option<Permits>,
     /// While there is one, the port is open and read.
-    learning: Option<Learning>,
+    learning: Option<Box<Learning>>,
     /// Whoever is sent to has said something, or is known to the house.
     is_welcome: bool,
     /// Frames sent to those who are neither.
@@ -141,7 +141,7 @@ impl Active {
             packets: 0,
             report_at: now + rtcp::REPORT_INTERVAL / 2 + spread,
             protector: None,
-            learning: learn.clone().map(|permits| Learning::new(permits, now)),
+            learning: learn.clone().map(|permits| Box::new(Learning::new(permits, now))),
             is_welcome: learn.as_ref().is_none_or(|permits| is_known(permits, remote)),
             on_trial: 0,
             learn,
@@ -255,7 +255,7 @@ impl Active {
                 Some(learning) => learning.unwatch(&self.port, readiness),
                 None => self.port.keep_all(),
             }
-            self.learning = Some(Learning::new(permits.clone(), now));
+            self.learning = Some(Box::new(Learning::new(permits.clone(), now)));
             self.is_welcome = is_known(permits, wish.remote);
         }
         let Some(learning) = &mut self.learning else { return };
@@ -309,7 +309,7 @@ impl Active {
 }
 
 /// Our side's, made when it is first needed: our key does not change within a stream.
-fn protector<'a>(made: &'a mut Option<Protector>, wish: &Wish) -> Option<&'a mut Protector> {
+fn protector<'a>(made: &'a mut Option<Box<Protector>>, wish: &Wish) -> Option<&'a mut Protector> {
     let protection = wish.protection.as_ref()?;
-    Some(made.get_or_insert_with(|| Protector::new(&protection.own)))
+    Some(made.get_or_insert_with(|| Box::new(Protector::new(&protection.own))))
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension as _, params};
 
-use super::{Store, StoreError, UserError, UserName};
+use super::{Store, StoreError, UserError, UserName, user_cache::until_it_counts};
 
 /// A user's own numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,6 +69,7 @@ impl Store {
             }
         }
         transaction.commit()?;
+        until_it_counts();
         Ok(())
     }
 }

@@ -1,9 +1,9 @@
-//! All users, in memory. Each time it is asked, it looks whether one has changed meanwhile, whoever changed it: then, and
-//! only then, they are read from the file again.
+//! All users, in memory. When it is asked, it looks whether one has changed meanwhile, whoever changed it, unless it has only just looked:
+//! then, and only then, they are read from the file again.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
@@ -13,6 +13,15 @@ use super::{Numbers, Reader, Store, StoreError, UserName};
 /// How long it may take to look whether a user has changed; after that, what is known counts. To look, SQLite reads memory;
 /// only a disk that hangs with a change on it takes so long, and calls are hung up meanwhile, too.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// For how long what was looked at counts: to look costs two switches of threads, which nearly every request would pay. A command that changes
+/// a user takes as long before it is over (`until_it_counts`), so that no request which comes after it goes by what was before.
+const FRESH: Duration = Duration::from_millis(20);
+
+/// Waits until every server goes by what has just been changed of a user.
+pub(super) fn until_it_counts() {
+    std::thread::sleep(FRESH);
+}
 
 /// A user as the store knows one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +47,8 @@ pub struct UserCache {
 /// What was seen of the store last.
 #[derive(Clone, Debug)]
 struct Seen {
+    /// When it was looked at, before it was.
+    at: Option<Instant>,
     /// Changes when another connection has written anything (`PRAGMA data_version`).
     data: Option<i64>,
     /// Changes when a user or a number has.
@@ -54,6 +65,7 @@ impl UserCache {
         let reader = Reader::start(store, "user-reader", LOOK)?;
         let connection = store.connection();
         let seen = Seen {
+            at: None,
             data: None,
             change: number(&connection, CHANGE)?,
             users: read(&connection)?,
@@ -64,11 +76,14 @@ impl UserCache {
         })
     }
 
-    /// The users as they are now. While the disk does not answer, as they were when it last did.
+    /// The users as they are now, or were less than 20 ms ago. While the disk does not answer, as they were when it last did.
     ///
     /// # Errors
     /// When the store fails, or is asked by too many at once.
     pub async fn now(&self) -> Result<KnownUsers, StoreError> {
+        if let Some(users) = lock(&self.last).fresh() {
+            return Ok(users);
+        }
         let last = Arc::clone(&self.last);
         match self.reader.read(move |connection| look(connection, &last)).await {
             Err(StoreError::NotInTime) => {
@@ -80,6 +95,13 @@ impl UserCache {
     }
 }
 
+impl Seen {
+    fn fresh(&self) -> Option<KnownUsers> {
+        let is_fresh = self.at.is_some_and(|at| at.elapsed() < FRESH);
+        is_fresh.then(|| Arc::clone(&self.users))
+    }
+}
+
 fn lock(last: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
     last.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -87,6 +109,11 @@ fn lock(last: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
 /// Looks first and reads then, so that what was read is never older than what was looked at. Nothing is locked meanwhile.
 fn look(connection: &Connection, last: &Mutex<Seen>) -> Result<KnownUsers, StoreError> {
     let mut seen = lock(last).clone();
+    // Others that waited for the same look.
+    if let Some(users) = seen.fresh() {
+        return Ok(users);
+    }
+    seen.at = Some(Instant::now());
     let data = Some(number(connection, "PRAGMA data_version")?);
     if data != seen.data {
         let change = number(connection, CHANGE)?;
@@ -94,8 +121,8 @@ fn look(connection: &Connection, last: &Mutex<Seen>) -> Result<KnownUsers, Store
             seen.users = read(connection)?;
         }
         (seen.data, seen.change) = (data, change);
-        lock(last).clone_from(&seen);
     }
+    lock(last).clone_from(&seen);
     Ok(seen.users)
 }
 
@@ -150,7 +177,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_change_is_seen_at_once_whoever_made_it() {
+    async fn every_change_is_seen_when_its_command_is_over_whoever_made_it() {
         let (_folder, store) = store();
         let cache = UserCache::start(&store).unwrap();
         let alice = || async { cache.now().await.unwrap().get(&name("alice")).cloned() };
@@ -179,6 +206,7 @@ mod tests {
                 [],
             )
             .unwrap();
+        until_it_counts();
         assert_eq!(alice().await.unwrap().version, 1);
     }
 
@@ -194,6 +222,7 @@ mod tests {
                 [],
             )
             .unwrap();
+        until_it_counts();
         let after = cache.now().await.unwrap();
         assert!(Arc::ptr_eq(&before, &after));
         store.add_user(&name("bob"), "hash").unwrap();

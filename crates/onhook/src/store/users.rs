@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use rusqlite::{OptionalExtension as _, params};
 use thiserror::Error;
 
-use super::{Store, StoreError, milliseconds, system_time};
+use super::{Store, StoreError, milliseconds, system_time, user_cache::until_it_counts};
 
 /// A user's name as the store keeps it: without spaces around it, in lower case.
 ///
@@ -96,10 +96,10 @@ impl Store {
             params![name.0, password_hash, new_version()?, milliseconds(SystemTime::now())],
         )?;
         if added == 0 {
-            Err(UserError::Exists(name.clone()))
-        } else {
-            Ok(())
+            return Err(UserError::Exists(name.clone()));
         }
+        until_it_counts();
+        Ok(())
     }
 
     /// Replaces a user's hash.
@@ -112,10 +112,10 @@ impl Store {
             params![name.0, password_hash, new_version()?],
         )?;
         if changed == 0 {
-            Err(UserError::Unknown(name.clone()))
-        } else {
-            Ok(())
+            return Err(UserError::Unknown(name.clone()));
         }
+        until_it_counts();
+        Ok(())
     }
 
     /// Removes a user, and the voice messages of `owner` with it when `with_messages` says so.
@@ -136,6 +136,7 @@ impl Store {
             });
         }
         transaction.commit()?;
+        until_it_counts();
         Ok(())
     }
 
