@@ -75,9 +75,9 @@ pub struct Site {
 }
 
 /// The caps that are not what is proved here.
-const CAPS: &str = "max_live_per_trunk = 100000\nstarts_per_second_per_trunk = 100000\nstarts_per_minute_per_mailbox = 100000\n\
-    starts_per_hour_per_mailbox = 100000\nminutes_per_day_per_mailbox = 1000000\n\
-    starts_per_minute_per_address = 100000\nstarts_per_ten_minutes_per_number = 100000";
+const CAPS: &str = "max_live_per_trunk = 100000\nstarts_per_second_per_trunk = 1000000\nstarts_per_minute_per_mailbox = 1000000\n\
+    starts_per_hour_per_mailbox = 1000000\nminutes_per_day_per_mailbox = 1000000\n\
+    starts_per_minute_per_address = 1000000\nstarts_per_ten_minutes_per_number = 1000000";
 
 impl Site {
     /// Writes the configuration and fills the store by onhook's own commands. Calls go to `phones`.
