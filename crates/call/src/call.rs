@@ -185,7 +185,7 @@ impl Call {
     /// The next thing to do.
     pub fn poll_output(&mut self) -> Option<Output> {
         let Some(output) = self.outputs.pop_front() else {
-            // Calls are many, and have nothing to say most of the time.
+            // An empty queue keeps its room, and most calls have nothing to say most of the time.
             self.outputs = VecDeque::new();
             return None;
         };

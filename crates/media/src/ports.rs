@@ -1,7 +1,7 @@
 //! RTP ports: an even one for RTP, the next for RTCP (RFC 3550 §11), from a bounded range, given back on drop.
 //!
 //! What comes to a port costs no more than is read of it: until somebody takes a receiver a socket has room for a few packets
-//! only, and once the pacer knows its listener the kernel keeps a few packets at most.
+//! only, and once the pacer knows its listener for fewer still.
 
 use std::collections::HashSet;
 use std::io;
@@ -237,8 +237,8 @@ impl RtpPort {
         &self.claim.pair.rtcp
     }
 
-    /// Nobody reads from now on: what has come is thrown away, and of what still comes the kernel keeps a few packets. A socket filter that drops
-    /// them all would take three times the memory, and 50 µs for each port.
+    /// Nobody reads from now on: what has come is thrown away, and of what still comes the kernel keeps a few packets. A socket filter would drop
+    /// them all, and takes 3 KiB of the kernel's memory for each port (docs/performance.md).
     pub(crate) fn stop_listening(&self) {
         self.has_room_for(0);
         self.throw_away();

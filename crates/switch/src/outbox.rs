@@ -96,7 +96,7 @@ impl Switch {
             let now = self.now;
             let Some(live) = self.live.get_mut(&key) else { return };
             let Some(mut queued) = live.outbox.pop_front() else {
-                // That of nearly every call is, nearly always.
+                // An empty queue keeps its room, and most calls have nothing to send most of the time.
                 live.outbox = VecDeque::new();
                 return;
             };

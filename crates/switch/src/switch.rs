@@ -23,8 +23,8 @@ use crate::{
     window::Windows,
 };
 
-/// Ended calls that are remembered at most, so that those just ended are answered for from memory; the journal's records answer for all others.
-const MOST_PAST: usize = 4_096;
+/// Ended calls that are remembered at most; beyond it the oldest is forgotten early.
+const MOST_PAST: usize = 100_000;
 /// So many waits last longer than a simulation.
 const FOR_EVER: u32 = 10_000_000;
 

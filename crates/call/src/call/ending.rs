@@ -15,8 +15,8 @@ use crate::{
     timer::Timer,
 };
 
-/// `CSeq` numbers that a process may use in a dialog after the last record of it: a BYE is tried for at most four transactions' lengths (128 s),
-/// every 4 s, and may be challenged each time.
+/// `CSeq` numbers that are left to a process in a dialog after the last record of it: a BYE is tried for at most four transactions' lengths (128 s),
+/// every 4 s, and may be challenged twice each time. A far end that challenges more has seen higher ones, and answers 500 until it is passed.
 pub(super) const CSEQS_OF_A_PROCESS: u32 = 100;
 
 /// Why no answer to a request will come.
